@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+# The host library (core + libsodium + cJSON + POSIX files), the command line, installation.
+
+include_guard()
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(SODIUM REQUIRED IMPORTED_TARGET libsodium)
+pkg_check_modules(CJSON REQUIRED IMPORTED_TARGET libcjson)
+
+dura_sources(DURA_HOST_SOURCES host)
+
+# The shared library: what vendors on Linux, Python and the command line use.
+dura_library(dura SHARED SOURCES ${DURA_CORE_SOURCES} ${DURA_HOST_SOURCES})
+target_compile_definitions(dura PRIVATE _POSIX_C_SOURCE=200809L)
+target_link_libraries(dura PRIVATE PkgConfig::SODIUM PkgConfig::CJSON ${CMAKE_DL_LIBS})
+target_link_options(dura PRIVATE -Wl,--no-undefined)   # a name nobody defines is found here
+set_target_properties(dura PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION 0)
+if(EXISTS ${PROJECT_SOURCE_DIR}/src/dura.map)
+  target_link_options(dura PRIVATE -Wl,--version-script=${PROJECT_SOURCE_DIR}/src/dura.map)
+  set_target_properties(dura PROPERTIES LINK_DEPENDS ${PROJECT_SOURCE_DIR}/src/dura.map)
+endif()
+add_library(dura::dura ALIAS dura)
+
+file(GLOB DURA_TOOL_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tools/*.c)
+if(DURA_TOOL_SOURCES)
+  add_executable(dura_cli ${DURA_TOOL_SOURCES})
+  dura_flags(dura_cli)
+  target_compile_definitions(dura_cli PRIVATE _POSIX_C_SOURCE=200809L)
+  target_link_libraries(dura_cli PRIVATE dura)
+  set_target_properties(dura_cli PROPERTIES OUTPUT_NAME dura INSTALL_RPATH $ORIGIN/../${CMAKE_INSTALL_LIBDIR})
+  install(TARGETS dura_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endif()
+
+include(DuraInstall)

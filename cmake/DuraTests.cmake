@@ -1,0 +1,344 @@
+# SPDX-License-Identifier: Apache-2.0
+# Tests, threads, corpora, examples, benches and gates. Everything is found by its name:
+#   tests/test_<module>.c  tests/thread_<module>.c  fuzz/fuzz_<name>.c + fuzz/corpus/<name>/
+#   examples/NN_<what>.c   bench/bench_<name>.c     tests/python/  scripts/check_*.py
+# `test_host_*` and files that name a host header are left out without DURA_HOST.
+
+include_guard()
+find_package(Threads)
+include(DuraCross)        # dura_cross: start file and libsodium where DURA_HOST is OFF
+set(DURA_FUZZ_SECONDS 60 CACHE STRING "Seconds each libFuzzer target runs in ctest")
+
+# ---- what the tests link: the same sources with assertions and sanitizers ----------------
+
+set(DURA_UNDER_TEST ${DURA_CORE_SOURCES})
+if(DURA_HOST)
+  list(APPEND DURA_UNDER_TEST ${DURA_HOST_SOURCES})
+else()                    # the crypto provider runs everywhere: same keys, same signatures
+  file(GLOB provider CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/host/dura_host_sodium*.c
+       ${PROJECT_SOURCE_DIR}/src/host/dura_host_sha256*.c)
+  list(APPEND DURA_UNDER_TEST ${provider})
+endif()
+file(GLOB DURA_SIM_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/sim/*.c)
+if(NOT DURA_HOST)
+  list(FILTER DURA_SIM_SOURCES EXCLUDE REGEX "_host\\.c$")
+endif()
+
+# What everything built from the library's own sources needs to compile and to link.
+function(dura_test_library name)
+  dura_library(${name} STATIC SOURCES ${DURA_UNDER_TEST} ${DURA_SIM_SOURCES})
+  target_compile_definitions(${name} PUBLIC DURA_STATIC PRIVATE _POSIX_C_SOURCE=200809L)
+  target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/tests)
+  if(DURA_HOST)
+    target_link_libraries(${name} PUBLIC PkgConfig::SODIUM PkgConfig::CJSON ${CMAKE_DL_LIBS})
+  else()
+    target_link_libraries(${name} PUBLIC dura_cross)
+  endif()
+endfunction()
+
+dura_test_library(dura_under_test)
+dura_test_flags(dura_under_test)
+if(DURA_FUZZ)
+  target_compile_options(dura_under_test PRIVATE -fsanitize=fuzzer-no-link)
+  foreach(shipped dura dura_core dura_cli)      # nothing here needs them
+    if(TARGET ${shipped})
+      set_target_properties(${shipped} PROPERTIES EXCLUDE_FROM_ALL ON)
+    endif()
+  endforeach()
+endif()
+
+# True in `out` when the source cannot be built without the host library. libsodium and the
+# crypto provider on it are there on every target (cmake/CrossSodium.cmake).
+function(dura_needs_host source out)
+  file(STRINGS ${source} named REGEX "dura/host/|_host\\.h|\"host_|cJSON\\.h")
+  list(FILTER named EXCLUDE REGEX "dura/host/crypto\\.h")
+  if(named OR source MATCHES "test_host_")
+    set(${out} TRUE PARENT_SCOPE)
+  else()
+    set(${out} FALSE PARENT_SCOPE)
+  endif()
+endfunction()
+
+# All sources of a pattern that this configuration can build.
+function(dura_glob out pattern)
+  file(GLOB found CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${pattern})
+  list(SORT found)
+  set(kept)
+  foreach(source IN LISTS found)
+    dura_needs_host(${source} needs)
+    if(DURA_HOST OR NOT needs)
+      list(APPEND kept ${source})
+    endif()
+  endforeach()
+  set(${out} ${kept} PARENT_SCOPE)
+endfunction()
+
+# Flags and paths of one test program.
+function(dura_test_settings name)
+  dura_flags(${name})
+  dura_test_flags(${name})
+  # Criterion's macros declare what they define.
+  target_compile_options(${name} PRIVATE -Wno-missing-prototypes -Wno-pedantic -Wno-conversion
+    -Wno-format-zero-length     # an empty text is allowed in dt.h's checks, a long one is cut
+    "$<$<C_COMPILER_ID:GNU>:-Wno-format-truncation;-Wno-maybe-uninitialized>")
+  target_compile_definitions(${name} PRIVATE _GNU_SOURCE DURA_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
+    DURA_BINARY_DIR="${PROJECT_BINARY_DIR}" DURA_DATA_DIR="${DURA_DATA}")
+endfunction()
+
+# ctest finds a test by label: unit, thread, corpus, example, gate, python, fuzz.
+function(dura_label name label)
+  set_tests_properties(${name} PROPERTIES LABELS ${label} TIMEOUT 300
+    ENVIRONMENT "UBSAN_OPTIONS=print_stacktrace=1")
+endfunction()
+
+# ---- unit tests --------------------------------------------------------------------------
+
+if(NOT DURA_PLAIN_RUNNER)
+  find_package(PkgConfig REQUIRED)
+  pkg_check_modules(CRITERION REQUIRED IMPORTED_TARGET criterion)
+endif()
+
+# dura_test(<name> <source>): a test program on dt.h. Its object is a target of its own, so
+# that the amalgamation is tested with the very same object.
+function(dura_test name source)
+  add_library(${name}_object OBJECT ${source})
+  dura_test_settings(${name}_object)
+  target_link_libraries(${name}_object PRIVATE dura_under_test)
+  if(DURA_PLAIN_RUNNER)
+    target_compile_definitions(${name}_object PRIVATE DT_PLAIN)
+  else()
+    target_link_libraries(${name}_object PRIVATE PkgConfig::CRITERION)
+  endif()
+  dura_test_link(${name} ${name})
+endfunction()
+
+# dura_test_link(<program> <test> [more sources]): link a test's object into a program.
+function(dura_test_link program test)
+  add_executable(${program} $<TARGET_OBJECTS:${test}_object> ${ARGN})
+  dura_test_settings(${program})
+  target_link_libraries(${program} PRIVATE dura_under_test m)
+  if(DURA_PLAIN_RUNNER)
+    target_sources(${program} PRIVATE ${PROJECT_SOURCE_DIR}/tests/dt_main.c)
+    target_compile_definitions(${program} PRIVATE DT_PLAIN)
+  else()
+    target_link_libraries(${program} PRIVATE PkgConfig::CRITERION)
+  endif()
+  add_test(NAME ${program} COMMAND ${program})
+  dura_label(${program} unit)
+endfunction()
+
+if(NOT DURA_FUZZ)
+  dura_glob(tests "tests/test_*.c")
+  foreach(source IN LISTS tests)
+    get_filename_component(name ${source} NAME_WE)
+    dura_test(${name} ${source})
+  endforeach()
+endif()
+
+# ---- threads: plain programs that return 0 -----------------------------------------------
+
+if(Threads_FOUND AND NOT DURA_FUZZ AND NOT CMAKE_SYSTEM_NAME STREQUAL "Generic")
+  dura_glob(threads "tests/thread_*.c")
+  foreach(source IN LISTS threads)
+    get_filename_component(name ${source} NAME_WE)
+    add_executable(${name} ${source})
+    dura_test_settings(${name})
+    target_link_libraries(${name} PRIVATE dura_under_test Threads::Threads)
+    add_test(NAME ${name} COMMAND ${name})
+    dura_label(${name} thread)
+  endforeach()
+endif()
+
+# The rest needs an operating system that has files and processes.
+if(CMAKE_SYSTEM_NAME STREQUAL "Generic")
+  return()
+endif()
+
+# ---- fuzz targets: every corpus is replayed in check, libFuzzer runs under DURA_FUZZ ------
+
+dura_glob(fuzzers "fuzz/fuzz_*.c")
+foreach(source IN LISTS fuzzers)
+  get_filename_component(name ${source} NAME_WE)
+  string(REGEX REPLACE "^fuzz_" "" entry ${name})
+  string(REGEX REPLACE "_.*" "" module ${entry})
+  set(corpus ${PROJECT_SOURCE_DIR}/fuzz/corpus/${entry})
+  if(DURA_FUZZ)
+    add_executable(${name} ${source})
+    dura_test_settings(${name})
+    target_compile_options(${name} PRIVATE -fsanitize=fuzzer)
+    target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+    target_link_libraries(${name} PRIVATE dura_under_test)
+    set(found ${PROJECT_BINARY_DIR}/corpus/${entry})
+    file(MAKE_DIRECTORY ${found})
+    set(dictionary)
+    if(EXISTS ${PROJECT_SOURCE_DIR}/fuzz/${module}.dict)
+      set(dictionary -dict=${PROJECT_SOURCE_DIR}/fuzz/${module}.dict)
+    endif()
+    add_test(NAME ${name} COMMAND ${name} -max_total_time=${DURA_FUZZ_SECONDS} -timeout=10
+             -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix=${PROJECT_BINARY_DIR}/
+             ${dictionary} ${found} ${corpus})
+    dura_label(${name} fuzz)
+    math(EXPR limit "${DURA_FUZZ_SECONDS} + 120")
+    set_tests_properties(${name} PROPERTIES TIMEOUT ${limit})
+  else()
+    add_executable(replay_${entry} ${source} ${PROJECT_SOURCE_DIR}/fuzz/replay.c)
+    dura_test_settings(replay_${entry})
+    target_link_libraries(replay_${entry} PRIVATE dura_under_test)
+    add_test(NAME replay_${entry} COMMAND replay_${entry} ${corpus})
+    dura_label(replay_${entry} corpus)
+  endif()
+endforeach()
+if(DURA_FUZZ)
+  return()
+endif()
+
+# ---- examples: public headers and exported names only; the output is the last comment ----
+
+find_package(Python3 COMPONENTS Interpreter)
+if(EXISTS /usr/bin/python3)
+  set(DURA_PYTHON /usr/bin/python3)     # the one that has Debian's pytest
+else()
+  set(DURA_PYTHON ${Python3_EXECUTABLE})
+endif()
+dura_glob(examples "examples/[0-9]*.c")
+foreach(source IN LISTS examples)
+  get_filename_component(name ${source} NAME_WE)
+  set(program example_${name})
+  add_executable(${program} ${source})
+  dura_flags(${program})
+  target_compile_definitions(${program} PRIVATE _POSIX_C_SOURCE=200809L)
+  if(DURA_HOST)
+    target_link_libraries(${program} PRIVATE dura)
+  else()
+    target_link_libraries(${program} PRIVATE dura_core)
+  endif()
+  add_test(NAME ${program} COMMAND ${DURA_PYTHON} ${PROJECT_SOURCE_DIR}/scripts/run_example.py
+           ${source} ${CMAKE_CROSSCOMPILING_EMULATOR} $<TARGET_FILE:${program}>)
+  dura_label(${program} example)
+endforeach()
+
+if(TARGET dura_cli AND EXISTS ${PROJECT_SOURCE_DIR}/examples/quickstart/run.sh)
+  set(out ${PROJECT_BINARY_DIR}/quickstart)
+  add_test(NAME example_quickstart COMMAND bash -c
+    "set -eo pipefail; rm -rf '${out}' '${out}.state'; ${PROJECT_SOURCE_DIR}/examples/quickstart/run.sh \
+'$<TARGET_FILE:dura_cli>' '${out}' | tee /dev/stderr | grep '^INTACT' > /dev/null")
+  dura_label(example_quickstart example)
+endif()
+
+# Examples with a folder of their own (examples/<name>/<name>.c) run on public data sets that
+# are not in this tree: built always, run by release where the data is.
+dura_glob(plants "examples/*/*.c")
+foreach(source IN LISTS plants)
+  get_filename_component(name ${source} NAME_WE)
+  get_filename_component(folder ${source} DIRECTORY)
+  get_filename_component(folder ${folder} NAME)
+  if(NOT name STREQUAL folder OR name STREQUAL "plant")
+    continue()
+  endif()
+  add_executable(example_${name} ${source} ${PROJECT_SOURCE_DIR}/examples/plant/plant.c)
+  dura_flags(example_${name})
+  target_compile_definitions(example_${name} PRIVATE _POSIX_C_SOURCE=200809L)
+  target_link_libraries(example_${name} PRIVATE dura m)
+  if(CMAKE_BUILD_TYPE MATCHES "^Rel" AND EXISTS ${DURA_DATA}/${name})
+    add_test(NAME data_${name} COMMAND bash -c "rm -rf '${PROJECT_BINARY_DIR}/data_${name}' && \
+'$<TARGET_FILE:example_${name}>' '${DURA_DATA}' '${PROJECT_BINARY_DIR}/data_${name}'")
+    dura_label(data_${name} data)
+  endif()
+endforeach()
+
+# ---- benches: built for release only, run by hand and by CI ------------------------------
+
+dura_glob(benches "bench/bench_*.c")
+if(benches AND CMAKE_BUILD_TYPE MATCHES "^Rel")
+  dura_test_library(dura_bench)         # as released: no assertions, no sanitizers
+  foreach(source IN LISTS benches)
+    get_filename_component(name ${source} NAME_WE)
+    add_executable(${name} ${source})
+    dura_flags(${name})
+    target_compile_definitions(${name} PRIVATE _GNU_SOURCE DURA_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+    target_link_libraries(${name} PRIVATE dura_bench ${CMAKE_DL_LIBS} m)
+    file(STRINGS ${source} sqlite REGEX "<sqlite3.h>" LIMIT_COUNT 1)
+    if(sqlite)                          # the peer of the log bench
+      pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)
+      target_link_libraries(${name} PRIVATE PkgConfig::SQLITE)
+    endif()
+  endforeach()
+endif()
+
+# ---- Python, on the library as it is released --------------------------------------------
+
+file(GLOB python_tests CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/python/test_*.py
+     ${PROJECT_SOURCE_DIR}/bindings/python/tests/test_*.py ${PROJECT_SOURCE_DIR}/tests/cli/test_*.py)
+if(DURA_HOST AND python_tests)
+  add_test(NAME python COMMAND ${DURA_PYTHON} -m pytest -q -p no:cacheprovider ${python_tests}
+           WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+  dura_label(python python)
+  set_tests_properties(python PROPERTIES ENVIRONMENT
+    "DURA_LIBRARY=$<TARGET_FILE:dura>;DURA_CLI=$<TARGET_FILE_DIR:dura>/dura;DURA_DATA=${DURA_DATA};PYTHONDONTWRITEBYTECODE=1;PYTHONPATH=${PROJECT_SOURCE_DIR}/bindings/python")
+endif()
+
+# ---- the amalgamation passes the core's tests --------------------------------------------
+
+if(DURA_PLAIN_RUNNER OR NOT DURA_SANITIZE)
+  return()                              # the rest belongs to check and clang
+endif()
+
+set(amalgam ${PROJECT_BINARY_DIR}/amalgamation)
+file(GLOB core_headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/include/dura/*.h
+     ${PROJECT_SOURCE_DIR}/src/*/*_priv.h)
+add_custom_command(OUTPUT ${amalgam}/dura.c ${amalgam}/dura.h
+  COMMAND ${DURA_PYTHON} ${PROJECT_SOURCE_DIR}/scripts/amalgamate.py --out ${amalgam}
+  DEPENDS ${PROJECT_SOURCE_DIR}/scripts/amalgamate.py ${DURA_CORE_SOURCES} ${core_headers} VERBATIM)
+add_library(dura_amalgamated OBJECT ${amalgam}/dura.c)
+dura_flags(dura_amalgamated)
+dura_test_flags(dura_amalgamated)
+target_compile_definitions(dura_amalgamated PRIVATE DURA_STATIC)
+foreach(module IN LISTS DURA_CORE_MODULES)
+  if(TARGET test_${module})
+    # Its one object defines every core name, so the archive's core members stay out.
+    dura_test_link(amalgamated_${module} test_${module} $<TARGET_OBJECTS:dura_amalgamated>)
+    dura_label(amalgamated_${module} amalgamated)
+  endif()
+endforeach()
+
+# ---- gates: scripts that look at the tree and at what was built --------------------------
+
+if(NOT CMAKE_C_COMPILER_ID STREQUAL "GNU")
+  return()                              # once is enough
+endif()
+
+# dura_gate(<name> <script> [arguments]): a ctest if the script is there. What takes longer
+# than a few seconds (MISRA counts, every planted fault, footprint) is a step of .ci/run.
+function(dura_gate name script)
+  if(NOT EXISTS ${PROJECT_SOURCE_DIR}/scripts/${script})
+    return()
+  endif()
+  set(run bash)
+  if(script MATCHES "\\.py$")
+    set(run ${DURA_PYTHON})
+  endif()
+  add_test(NAME ${name} COMMAND ${run} ${PROJECT_SOURCE_DIR}/scripts/${script} ${ARGN}
+           WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+  dura_label(${name} gate)
+  set_property(TEST ${name} APPEND PROPERTY ENVIRONMENT PYTHONDONTWRITEBYTECODE=1)
+endfunction()
+
+dura_gate(gate_headers check_headers.py)
+dura_gate(gate_functions check_functions.py)
+dura_gate(gate_includes check_includes.py)
+dura_gate(gate_spdx check_spdx.py)
+dura_gate(gate_words check_words.py)
+dura_gate(gate_docs check_docs.py)
+dura_gate(gate_languages check_languages.sh)
+dura_gate(gate_core_alone check_core.sh ${CMAKE_C_COMPILER})
+dura_gate(gate_generated_fields gen_fields.py --check)
+dura_gate(gate_generated_layout gen_layout.py --check)
+dura_gate(gate_generated_symbols gen_symbols.py --check)
+dura_gate(gate_generated_python gen_abi_py.py --check)
+dura_gate(gate_layout_lock check_layout.sh)
+dura_gate(gate_abi check_abi.sh)
+dura_gate(gate_planted check_planted.sh --quick)
+if(DURA_HOST)
+  dura_gate(gate_symbols check_symbols.sh $<TARGET_FILE:dura> $<TARGET_FILE:dura_core>)
+  dura_gate(gate_consumer check_consumer.sh ${PROJECT_BINARY_DIR})
+endif()

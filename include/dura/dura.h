@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* dura/dura.h - the whole core in one include. */
+#ifndef DURA_DURA_H
+#define DURA_DURA_H
+
+#include <dura/base.h>
+#include <dura/port.h>
+#include <dura/sensor.h>
+#include <dura/backend.h>
+#include <dura/log.h>
+#include <dura/guard.h>
+
+#endif

@@ -1,0 +1,217 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Seeds for the JSON and policy fuzz targets, and the packer's test vectors.
+
+The images are packed here, by a second packer written from docs/formats/policy.md and
+docs/formats/model-linear.md; tests/test_host_pack.c wants the same bytes from the C one.
+
+    scripts/make_corpus_policy.py            write what differs
+    scripts/make_corpus_policy.py --check    write nothing; exit 1 when something differs
+"""
+import importlib.util
+import json
+import pathlib
+import struct
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+spec = importlib.util.spec_from_file_location("fields", ROOT / "bindings/python/dura/_fields.py")
+fields = importlib.util.module_from_spec(spec)
+sys.dont_write_bytecode = True
+spec.loader.exec_module(fields)
+
+# The visible development key (include/dura/host/keys.h).
+DEVELOPMENT_KEY = "10d5e0d896127326e85e2aa2e1d1032f615983fe02d4c96bdf0555c2bea7d4dc"
+MOST = struct.unpack("<f", bytes.fromhex("ffff7f7f"))[0]
+
+
+def crc32c(data):
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF
+
+
+def pad8(data):
+    return data + bytes(-len(data) % 8)
+
+
+def finish(body):
+    """Length at offset 8, four zeros, checksum."""
+    body = pad8(body)
+    body = body[:8] + struct.pack("<I", len(body) + 8) + body[12:] + bytes(4)
+    return body + struct.pack("<I", crc32c(body))
+
+
+def repair(image):
+    return image[:-4] + struct.pack("<I", crc32c(image[:-4]))
+
+
+def stored_value(kind, value, words):
+    if kind == "enum":
+        return words[value]
+    if kind == "bool":
+        return int(value)
+    if kind == "text64":
+        return value.encode()
+    if kind == "key32":
+        return bytes.fromhex(value or DEVELOPMENT_KEY)
+    return value + 0.0 if kind == "f32" else value
+
+
+def record(section, given, derived):
+    out = bytearray(fields.SECTIONS[section][2])
+    for name, kind, offset, form, _required, default, _lo, _hi, _unit, words, _doc in fields.FIELDS[section]:
+        if offset is None:
+            continue
+        value = derived.get(name, given.get(name, default))
+        struct.pack_into("<" + form, out, offset, stored_value(kind, value, words))
+    return bytes(out)
+
+
+def derive(channel):
+    """What the packer computes for a channel: docs/formats/policy.md, `channels`."""
+    out = {"checks": (1 if channel.get("time", True) else 0) | (2 if channel.get("finite", True) else 0)}
+    if {"fail_lo", "suspect_lo", "suspect_hi", "fail_hi"} & set(channel):
+        out["checks"] |= 4
+        out["fail_lo"] = channel.get("fail_lo", -MOST)
+        out["fail_hi"] = channel.get("fail_hi", MOST)
+        out["suspect_lo"] = channel.get("suspect_lo", out["fail_lo"])
+        out["suspect_hi"] = channel.get("suspect_hi", out["fail_hi"])
+    if channel.get("rate_suspect", 0) > 0 or channel.get("rate_fail", 0) > 0:
+        out["checks"] |= 8
+        out["rate_fail"] = channel.get("rate_fail", MOST)
+    if channel.get("flat_suspect_ms", 0) or channel.get("flat_fail_ms", 0):
+        out["checks"] |= 16
+        out["flat_fail_ms"] = channel.get("flat_fail_ms", 0xFFFFFFFF)
+    return out
+
+
+def pack_policy(p):
+    channels, outputs = p["channels"], p["outputs"]
+    names = [c["name"] for c in channels]
+    inputs = p.get("model", {}).get("inputs", names)
+    content = {s: [record(s, p.get(s, {}), {})] for s in ("device", "sensor", "guard", "logs", "gate")}
+    content["channels"] = [record("channels", c, derive(c)) for c in channels]
+    content["outputs"] = [record("outputs", o, {}) for o in outputs]
+    content["inputs"] = [struct.pack("<H", names.index(name)) for name in inputs]
+    texts = [text for one in channels + outputs for text in (one["name"], one.get("unit", ""))]
+    content["names"] = [text.encode() + b"\0" for text in texts]
+    n = len(fields.SECTIONS)
+    at = len(pad8(bytes(fields.HEADER_BYTES + n * fields.ENTRY_BYTES)))
+    table, body = b"", b""
+    for name, (kind, *_rest) in fields.SECTIONS.items():
+        data = b"".join(content[name])
+        table += struct.pack("<HHII", kind, len(content[name]), at + len(body), len(data))
+        body += pad8(data)
+    return finish(pad8(fields.MAGIC + struct.pack("<HHII", fields.VERSION, n, 0, 0) + table) + body)
+
+
+def pack_model(m):
+    head = b"DLIN" + struct.pack("<HHIHH", 1, len(m["outputs"]), 0, len(m["inputs"]), 0)
+    for o in m["outputs"]:
+        head += struct.pack(f"<{1 + len(o['weights'])}f", o["bias"], *o["weights"])
+    texts = m["inputs"] + [o["name"] for o in m["outputs"]]
+    return finish(head + b"".join(t.encode() + b"\0" for t in texts))
+
+
+OUTPUT = {"name": "y", "lo": 0, "hi": 1, "safe": 0}
+MINIMAL = {"device": {"name": "d"}, "channels": [{"name": "x"}], "outputs": [OUTPUT]}
+FULL = {
+    "$schema": "../schemas/policy.schema.json", "dura_policy": 1,
+    "device": {"name": "press-7 Öl", "zone": 3, "asset": 17, "source": 2, "mode": "enforce"},
+    "sensor": {"gap_ms": 2500, "rebase_after": 5},
+    "channels": [
+        {"name": "pressure", "unit": "bar", "fail_lo": -0.5, "suspect_lo": 0, "suspect_hi": 180.25, "fail_hi": 250,
+         "rate_suspect": 40, "rate_fail": 90.5, "flat_tolerance": 0.01, "flat_suspect_ms": 2000,
+         "flat_fail_ms": 6000, "max_age_ms": 100, "hold_ms": 300},
+        {"name": "temperature", "unit": "°C", "required": False, "suspect_ok": True, "time": False,
+         "finite": False, "fail_hi": 90},
+        {"name": "valve", "rate_suspect": 0.1, "flat_suspect_ms": 50},
+        {"name": "spare", "time": False}],
+    "model": {"inputs": ["valve", "pressure"]},
+    "outputs": [
+        {"name": "pump", "unit": "%", "kind": "actuator", "lo": -1.5, "hi": 100, "rate": 12.5, "safe": 20,
+         "on_violation": "fallback"},
+        {"name": "lamp", "lo": 0, "hi": 0, "safe": 0}],
+    "guard": {"hold_ms": 150, "recover_frames": 10, "checkpoint_ms": 5000, "deadline_us": 800},
+    "logs": {"ring_bytes": 8192, "max_record": 1024, "buffer_bytes": 4096, "segment_bytes": 131072,
+             "commit_records": 16, "commit_ms": 250, "seal_records": 512, "seal_ms": 60000, "tree_height": 24},
+    "gate": {"factory_key": "00112233445566778899aabbccddeeff0123456789ABCDEFfedcba9876543210"},
+}
+WIDE = {"device": {"name": "w" * 63}, "channels": [{"name": f"c{i:03d}", "fail_lo": i / 7} for i in range(300)],
+        "model": {"inputs": [f"c{i:03d}" for i in range(299, -1, -3)]},
+        "outputs": [dict(OUTPUT, name=f"y{i}", hi=i) for i in range(16)]}
+LINEAR = {"dura_model": 1, "kind": "linear", "inputs": ["valve", "pressure"], "outputs": [
+    {"name": "pump", "bias": 0.1, "weights": [3, -0.25]}, {"name": "lamp", "bias": -1e-3, "weights": [0, 1e10]}]}
+POLICIES = {"minimal": MINIMAL, "full": FULL, "wide": WIDE}
+MODELS = {"linear": LINEAR}
+
+
+def text(value):
+    return json.dumps(value, indent=1, ensure_ascii=False).encode() + b"\n"
+
+
+def vectors():
+    for name, policy in POLICIES.items():
+        yield f"tests/vectors/policy/{name}.json", text(policy)
+        yield f"tests/vectors/policy/{name}.bin", pack_policy(policy)
+    for name, model in MODELS.items():
+        yield f"tests/vectors/policy/{name}.json", text(model)
+        yield f"tests/vectors/policy/{name}.bin", pack_model(model)
+
+
+def json_seeds():
+    rows = {
+        "empty_object": b"{}", "scalars": b'[null,true,false,0,-1.5e3,"x"]', "nested": b"[" * 32 + b"]" * 32,
+        "too_deep": b"[" * 33 + b"]" * 33, "twice": b'{"a":1,"\\u0061":2}', "trailing": b"{} x",
+        "inexact": b"[9007199254740993]", "surrogates": b'"\\uD834\\uDD1E \xf0\x9d\x84\x9e"',
+        "lone": b'"\\uD834"', "nul": b'"\\u0000"', "overlong": b'"\xc0\xaf"', "big": b"[1e308,1e309,4.9e-324]",
+        "lines": b'{\r\n"a":[\n1,\n{"b":\n2}]}\n', "bom": b"\xef\xbb\xbf{}", "unended": b'{"a":["b'}
+    return {f"fuzz/corpus/json/{name}": data for name, data in rows.items()}
+
+
+def policy_json_seeds():
+    out = {f"fuzz/corpus/policy_json/{name}": text(p) for name, p in POLICIES.items() if name != "wide"}
+    out["fuzz/corpus/policy_json/linear"] = text(LINEAR)
+    for name, change in {
+            "unknown": {"extra": 1}, "no_checks": {"channels": [{"name": "x", "time": False, "finite": False}]},
+            "disorder": {"channels": [{"name": "x", "fail_lo": 2, "fail_hi": 1}]},
+            "same_name": {"outputs": [OUTPUT, OUTPUT]}, "inputs": {"model": {"inputs": ["z"]}},
+            "range": {"device": {"name": "d", "zone": 65536}}}.items():
+        out[f"fuzz/corpus/policy_json/{name}"] = text({**MINIMAL, **change})
+    return out
+
+
+def image_seeds():
+    minimal, full, linear = pack_policy(MINIMAL), pack_policy(FULL), pack_model(LINEAR)
+    rows = {"minimal": minimal, "full": full, "linear": linear, "short": minimal[:40]}
+    for at, name in ((4, "version"), (6, "sections"), (8, "length"), (16, "type"), (18, "count"), (20, "offset"),
+                     (24, "bytes"), (42, "channels"), (48, "channel_bytes"), (116, "names_offset")):
+        rows[f"bad_{name}"] = repair(minimal[:at] + b"\xff\xff" + minimal[at + 2:])
+    rows["bad_weights"] = repair(linear[:16] + bytes.fromhex("0000c07f") + linear[20:])
+    rows["bad_inputs"] = repair(linear[:12] + b"\xff\x03" + linear[14:])
+    return {f"fuzz/corpus/policy_image/{name}": data for name, data in rows.items()}
+
+
+def main():
+    check = sys.argv[1:] == ["--check"]
+    files = {**dict(vectors()), **json_seeds(), **policy_json_seeds(), **image_seeds()}
+    stale = []
+    for name, data in files.items():
+        path = ROOT / name
+        if path.exists() and path.read_bytes() == data:
+            continue
+        stale.append(name)
+        if not check:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+    for name in stale:
+        print(f"{name}: {'differs from what this script makes' if check else 'written'}")
+    return 1 if check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

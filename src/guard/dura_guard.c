@@ -1,0 +1,543 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Building a guard from a packed policy, and the worker's calls.
+ *
+ * Everything the guard needs is carved from the caller's memory once, in one order, by
+ * one function that runs twice: without memory to count, with it to place. Whatever
+ * init() finds wrong with the gate record leaves a working guard that answers FALLBACK:
+ * a machine must get an answer even from a box that was provisioned badly (invariant 2).
+ */
+#include "dura_guard_priv.h"
+
+/* Memory handed out in pieces of 16 bytes; base NULL only counts. */
+typedef struct carver {
+    uint8_t *base;
+    size_t used;
+} carver;
+
+static void *carve(carver *c, size_t n)
+{
+    void *at = c->base ? c->base + c->used : NULL;
+    DURA_ASSERT(c->used % 16 == 0);
+    c->used += (n + 15u) & ~(size_t)15u;
+    return at;
+}
+
+/* Everything init needs to know, decoded from the policy. */
+typedef struct plan {
+    durai_policy_device device;
+    durai_policy_guard guard;
+    dura_sensor_config sensor;
+    dura_log_config log;
+    size_t sensor_bytes, log_bytes, instance_bytes, instance_align;
+} plan;
+
+static int model_usable(const dura_model *m)
+{
+    return m && m->struct_size >= sizeof(dura_model) && m->image && m->image_len > 0 &&
+           m->image_len <= SIZE_MAX && dura_backend_check(m->backend) == DURA_OK;
+}
+
+static int port_usable(const dura_port *p)
+{
+    if (!p || p->struct_size < sizeof(dura_port) || !p->crypto || !p->region[DURA_REGION_NV])
+        return 0;
+    const dura_region *nv = p->region[DURA_REGION_NV];
+    return nv->size >= 4u * (uint64_t)nv->erase_size && nv->prog_size <= 64 && nv->read && nv->prog && nv->erase;
+}
+
+/* Bytes of the largest decision record: common keys and scalars, then what locate() in
+ * dura_guard_record.c lists; a channel that is not GOOD takes a reason of up to 5 bytes. */
+static uint32_t record_bytes(const durai_policy_device *d)
+{
+    return 160u + 4u * d->n_channels + 4u * d->n_inputs + 12u * d->n_outputs + 6u * d->n_channels +
+           (d->n_channels + 7u) / 8u;
+}
+
+/* What a decision takes in a ring: length word, entry, raw record, padding. */
+static uint32_t ring_need(const durai_policy_device *d)
+{
+    return durai_raw_bytes(d->n_channels, d->n_inputs, d->n_outputs) + (uint32_t)sizeof(dura_log_entry) + 8u;
+}
+
+/* Default ring: eight of the largest decisions, never below the log's own default. */
+static uint32_t ring_default(const durai_policy_device *d)
+{
+    uint32_t n = 4096;
+    while (n < 8u * ring_need(d))
+        n *= 2u;
+    return n;
+}
+
+/* Log sizes from the policy; 0 there means "as large as this policy needs". */
+static DURAI_NOINLINE int plan_log(const void *policy, const durai_policy_device *d, dura_log_config *c)
+{
+    durai_policy_logs l;
+    uint32_t need = record_bytes(d);
+    int rc = durai_policy_get_logs(policy, &l);
+    if (rc != DURA_OK)
+        return rc;
+    if (l.max_record == 0)
+        l.max_record = (uint16_t)(need > DURA_RECORD_MAX ? DURA_RECORD_MAX : need > 512u ? need : 512u);
+    if (l.ring_bytes == 0)
+        l.ring_bytes = ring_default(d);
+    if (l.max_record < need || l.ring_bytes < ring_need(d))
+        return DURA_EINVAL; /* a decision that can never be recorded is a fault of the policy */
+    memset(c, 0, sizeof *c);
+    c->struct_size = sizeof *c;
+    c->n_rings = RINGS;
+    c->max_record = l.max_record;
+    c->ring_bytes = l.ring_bytes;
+    c->buffer_bytes = l.buffer_bytes;
+    c->segment_bytes = l.segment_bytes;
+    c->commit_records = l.commit_records;
+    c->commit_ms = l.commit_ms;
+    c->seal_records = l.seal_records;
+    c->seal_ms = l.seal_ms;
+    c->tree_height = l.tree_height;
+    c->key_slot = DURA_KEY_LOG;
+    c->encode = durai_guard_encode;
+    return DURA_OK;
+}
+
+static DURAI_NOINLINE int make_plan(plan *p, const void *policy, size_t len, const dura_model *model, const dura_port *port)
+{
+    durai_policy_sensor s;
+    int rc = durai_policy_check(policy, len);
+    if (rc != DURA_OK)
+        return rc;
+    if (!model_usable(model))
+        return DURA_EINVAL;
+    memset(p, 0, sizeof *p);
+    rc = durai_policy_get_device(policy, &p->device);
+    if (rc == DURA_OK)
+        rc = durai_policy_get_sensor(policy, &s);
+    if (rc == DURA_OK)
+        rc = durai_policy_get_guard(policy, &p->guard);
+    if (rc != DURA_OK)
+        return rc;
+    p->sensor.struct_size = sizeof p->sensor;
+    p->sensor.n_channels = p->device.n_channels;
+    p->sensor.rebase_after = s.rebase_after;
+    p->sensor.gap_ns = (int64_t)s.gap_ms * 1000000;
+    p->sensor_bytes = dura_sensor_bytes(&p->sensor);
+    rc = plan_log(policy, &p->device, &p->log);
+    if (rc != DURA_OK)
+        return rc;
+    p->log_bytes = dura_log_bytes(&p->log, port);
+    if (p->sensor_bytes == 0 || p->log_bytes == 0)
+        return DURA_EINVAL;
+    rc = model->backend->mem_req(model->config, model->image, (size_t)model->image_len, &p->instance_bytes,
+                                 &p->instance_align);
+    return rc == DURA_OK && p->instance_align > 16 ? DURA_ENOTSUP : rc;
+}
+
+/* Where the parts lie that are opened later. */
+typedef struct places {
+    void *sensor, *log, *instance;
+} places;
+
+static dura_guard *place(carver *c, const plan *p, places *at)
+{
+    const durai_policy_device *d = &p->device;
+    uint32_t scratch = durai_raw_bytes(d->n_channels, d->n_inputs, d->n_outputs);
+    dura_guard *g = carve(c, sizeof *g);
+    uint16_t *input = carve(c, sizeof *input * d->n_inputs);
+    durai_envelope *envelope = carve(c, sizeof *envelope * d->n_outputs);
+    float *usable = carve(c, sizeof *usable * d->n_channels);
+    float *inputs = carve(c, sizeof *inputs * d->n_inputs);
+    float *raw = carve(c, 3u * sizeof *raw * d->n_outputs);
+    uint8_t *bytes = carve(c, scratch);
+    at->sensor = carve(c, p->sensor_bytes);
+    at->log = carve(c, p->log_bytes);
+    at->instance = carve(c, p->instance_bytes);
+    if (g) {
+        memset(g, 0, sizeof *g);
+        memset(raw, 0, 3u * sizeof *raw * d->n_outputs);
+        g->input = input;
+        g->envelope = envelope;
+        g->usable = usable;
+        g->inputs = inputs;
+        g->raw = raw;
+        g->bounded = raw + d->n_outputs;
+        g->driven = raw + 2u * d->n_outputs;
+        g->scratch = bytes;
+        g->scratch_len = scratch;
+    }
+    return g;
+}
+
+/* The caller's memory is 8-byte aligned; pieces want 16 for the backend's instance. */
+enum { SLACK = 8 };
+
+size_t dura_guard_bytes(const void *policy, size_t policy_len, const dura_model *model, const dura_port *port)
+{
+    plan p;
+    carver c = {NULL, 0};
+    places at;
+    if (make_plan(&p, policy, policy_len, model, port) != DURA_OK)
+        return 0;
+    (void)place(&c, &p, &at);
+    return c.used + SLACK;
+}
+
+/* ---- init --------------------------------------------------------------------------- */
+
+static DURAI_NOINLINE int attach_channel(dura_sensor *s, const void *policy, uint16_t i)
+{
+    durai_policy_channel c;
+    dura_sensor_channel ch = DURA_SENSOR_CHANNEL_INIT;
+    int rc = durai_policy_get_channel(policy, i, &c);
+    if (rc != DURA_OK)
+        return rc;
+    ch.flags = (uint8_t)((c.required ? DURA_CHANNEL_REQUIRED : 0) | (c.suspect_ok ? DURA_CHANNEL_SUSPECT_OK : 0));
+    ch.checks = c.checks;
+    ch.fail_lo = c.fail_lo;
+    ch.suspect_lo = c.suspect_lo;
+    ch.suspect_hi = c.suspect_hi;
+    ch.fail_hi = c.fail_hi;
+    ch.rate_suspect = c.rate_suspect;
+    ch.rate_fail = c.rate_fail;
+    ch.flat_tolerance = c.flat_tolerance;
+    ch.flat_suspect_ns = (int64_t)c.flat_suspect_ms * 1000000;
+    ch.flat_fail_ns = (int64_t)c.flat_fail_ms * 1000000;
+    ch.max_age_ns = (int64_t)c.max_age_ms * 1000000;
+    ch.hold_ns = (int64_t)c.hold_ms * 1000000;
+    return dura_sensor_attach(s, i, &ch);
+}
+
+static int build_sensor(dura_guard *g, const plan *p, void *mem, const void *policy)
+{
+    int rc = dura_sensor_init(&g->sensor, mem, p->sensor_bytes, &p->sensor);
+    for (uint16_t i = 0; rc == DURA_OK && i < p->device.n_channels; i++)
+        rc = attach_channel(g->sensor, policy, i);
+    return rc;
+}
+
+static DURAI_NOINLINE int build_outputs(dura_guard *g, const plan *p, const void *policy)
+{
+    for (uint16_t i = 0; i < p->device.n_outputs; i++) {
+        durai_policy_output o;
+        int rc = durai_policy_get_output(policy, i, &o);
+        if (rc != DURA_OK)
+            return rc;
+        durai_envelope e = {o.lo, o.hi, o.rate, o.safe, o.on_violation == DURAI_OUTPUT_FALLBACK};
+        g->envelope[i] = e;
+    }
+    for (uint16_t i = 0; i < p->device.n_inputs; i++)
+        g->input[i] = durai_policy_get_input(policy, i);
+    return DURA_OK;
+}
+
+static void settle(dura_guard *g, const plan *p, const dura_model *model, const dura_port *port)
+{
+    g->port = port;
+    g->model = model;
+    g->hold_ns = (int64_t)p->guard.hold_ms * 1000000;
+    g->deadline_ns = (int64_t)p->guard.deadline_us * 1000;
+    g->n_channels = p->device.n_channels;
+    g->n_inputs = p->device.n_inputs;
+    g->n_outputs = p->device.n_outputs;
+    g->recover_frames = p->guard.recover_frames;
+    g->asset = p->device.asset;
+    g->zone = p->device.zone;
+    g->mode = p->device.mode == DURAI_DEVICE_ENFORCE ? DURA_ENFORCE : DURA_OBSERVE;
+    g->last_action = DURA_FALLBACK;
+    g->recorded_action = DURA_FALLBACK;
+}
+
+/* The gate's answer for this policy and this model, then the model itself. */
+static DURAI_NOINLINE int32_t open_gate(dura_guard *g, const plan *p, void *mem, const void *policy)
+{
+    durai_policy_gate gate;
+    dura_backend_io io = DURA_BACKEND_IO_INIT;
+    int32_t rc = durai_policy_get_gate(policy, &gate);
+    if (rc == DURA_OK)
+        rc = durai_factory_check(g->port, gate.factory_key, g->policy_digest, g->model_digest);
+    if (rc != DURA_OK)
+        return rc;
+    const dura_backend *b = g->model->backend;
+    rc = b->open(mem, g->model->config, g->model->image, (size_t)g->model->image_len);
+    if (rc != DURA_OK)
+        return rc;
+    rc = b->io(mem, &io);
+    if (rc == DURA_OK && (io.n_inputs != p->device.n_inputs || io.n_outputs != p->device.n_outputs))
+        rc = DURA_EINVAL;
+    if (rc == DURA_OK)
+        g->instance = mem;
+    else if (b->close)
+        b->close(mem);
+    return rc;
+}
+
+/* Boot counter and latches from NV, the new boot durable before anything is recorded. */
+static int open_nv(dura_guard *g)
+{
+    int rc = durai_nv_read(g->port, &g->nv);
+    if (rc < 0)
+        return rc;
+    g->clean_start = g->nv.clean != 0;
+    g->nv.boot++;
+    g->nv.clean = 0;
+    rc = durai_nv_write(g->port, &g->nv);
+    durai_store(&g->latch, g->nv.latch);
+    return rc;
+}
+
+/* NV and logs must remember the same past. */
+static DURAI_NOINLINE int compare_pasts(dura_guard *g, int first_boot, const dura_time *now)
+{
+    dura_log_status st = DURA_LOG_STATUS_INIT;
+    dura_fact f;
+    int rc = dura_log_query(g->log, &st);
+    if (rc != DURA_OK)
+        return rc;
+    int fresh = st.found == DURA_LOG_FRESH;
+    if (fresh == first_boot)
+        return DURA_OK;
+    if (!fresh) { /* NV was wiped: a stop that a person latched may be lost with it */
+        g->nv.latch |= LATCH_STOP;
+        rc = durai_nv_write(g->port, &g->nv);
+        durai_store(&g->latch, g->nv.latch);
+        if (rc < 0)
+            return rc;
+    }
+    durai_fact_init(&f, DURA_FACT_LOG_LOST, DURA_LOG_SECURITY, 8);
+    f.value[0] = fresh ? 1 : 2; /* 1: the logs are gone, 2: NV is */
+    f.value[1] = g->nv.boot;
+    return durai_guard_fact(g, RING_WORKER, &f, now, NULL, NULL);
+}
+
+static size_t strlen_of(const char *s)
+{
+    size_t n = 0;
+    while (s[n])
+        n++;
+    return n;
+}
+
+static DURAI_NOINLINE int record_boot(dura_guard *g, const dura_time *now)
+{
+    dura_log_entry e;
+    durai_cbor c;
+    uint8_t pairs[112];
+    const char *version = dura_version();
+    memset(&e, 0, sizeof e);
+    e.struct_size = sizeof e;
+    e.log = DURA_LOG_SECURITY;
+    e.kind = DURA_REC_BOOT;
+    e.source = DURA_NONE;
+    e.n_pairs = 7;
+    e.time = *now;
+    durai_cbor_init(&c, pairs, sizeof pairs);
+    durai_cbor_kbytes(&c, 16, g->policy_digest, 32);
+    durai_cbor_kbytes(&c, 17, g->model_digest, 32);
+    durai_cbor_kint(&c, 18, g->gate);
+    durai_cbor_kuint(&c, 19, g->mode);
+    durai_cbor_kuint(&c, 20, g->nv.latch & LATCH_STOP ? 1 : 0);
+    durai_cbor_uint(&c, 21);
+    durai_cbor_bool(&c, g->clean_start);
+    durai_cbor_ktext(&c, 23, version, strlen_of(version));
+    DURA_ASSERT(c.err == DURA_OK);
+    return dura_log_append(g->log, RING_WORKER, &e, pairs, c.len);
+}
+
+/* Everything that touches the port. */
+static int bring_up(dura_guard *g, const plan *p, const places *at, const void *policy, size_t policy_len,
+                    const dura_time *now)
+{
+    dura_time t = *now;
+    dura_log_config log = p->log;
+    int rc = durai_hash(g->port->crypto, policy, policy_len, g->policy_digest);
+    if (rc == DURA_OK)
+        rc = durai_hash(g->port->crypto, g->model->image, (size_t)g->model->image_len, g->model_digest);
+    if (rc != DURA_OK)
+        return rc;
+    g->gate = open_gate(g, p, at->instance, policy);
+    rc = open_nv(g);
+    if (rc < 0)
+        return rc;
+    t.boot = g->nv.boot;
+    log.encode_user = g;
+    rc = dura_log_init(&g->log, at->log, p->log_bytes, &log, g->port, &t);
+    if (rc == DURA_OK)
+        rc = compare_pasts(g, g->nv.boot == 1, &t);
+    return rc == DURA_OK ? record_boot(g, &t) : rc;
+}
+
+int dura_guard_init(dura_guard **out, void *mem, size_t len, const void *policy, size_t policy_len,
+                    const dura_model *model, const dura_port *port, const dura_time *now)
+{
+    plan p;
+    places at;
+    carver c = {NULL, 0};
+    if (!out)
+        return DURA_EINVAL;
+    *out = NULL;
+    if (!mem || !now)
+        return DURA_EINVAL;
+    if ((uintptr_t)mem % 8 != 0)
+        return DURA_EALIGN;
+    if (!port_usable(port))
+        return DURA_ENOTSUP;
+    int rc = make_plan(&p, policy, policy_len, model, port);
+    if (rc != DURA_OK)
+        return rc;
+    (void)place(&c, &p, &at);
+    if (len < c.used + SLACK)
+        return DURA_ENOSPC;
+    c.base = (uint8_t *)mem + (uintptr_t)mem % 16;
+    c.used = 0;
+    DURA_ASSERT((uintptr_t)c.base % 16 == 0);
+    dura_guard *g = place(&c, &p, &at);
+    DURA_ASSERT(c.used + SLACK <= len);
+    settle(g, &p, model, port);
+    rc = build_sensor(g, &p, at.sensor, policy);
+    if (rc == DURA_OK)
+        rc = build_outputs(g, &p, policy);
+    if (rc == DURA_OK)
+        rc = bring_up(g, &p, &at, policy, policy_len, now);
+    if (rc != DURA_OK && g->instance && model->backend->close)
+        model->backend->close(g->instance);
+    if (rc == DURA_OK)
+        *out = g;
+    return rc;
+}
+
+/* ---- the worker's calls ------------------------------------------------------------- */
+
+static dura_time stamped(const dura_guard *g, const dura_time *now)
+{
+    dura_time t = *now;
+    t.boot = g->nv.boot;
+    return t;
+}
+
+int dura_guard_idle(dura_guard *g, const dura_time *now, uint32_t budget)
+{
+    if (!g || !now)
+        return DURA_EINVAL;
+    dura_time t = stamped(g, now);
+    return dura_log_step(g->log, &t, budget);
+}
+
+int dura_guard_save(dura_guard *g, const dura_time *now)
+{
+    if (!g || !now)
+        return DURA_EINVAL;
+    dura_time t = stamped(g, now);
+    return dura_log_save(g->log, &t);
+}
+
+int dura_guard_event(dura_guard *g, const dura_log_entry *e, const void *payload, size_t len)
+{
+    if (!g || !e || e->struct_size < sizeof *e || e->kind != DURA_REC_EVENT || e->log != DURA_LOG_SECURITY || e->raw)
+        return DURA_EINVAL;
+    dura_log_entry mine = *e;
+    mine.struct_size = sizeof mine;
+    mine.time.boot = g->nv.boot;
+    return dura_log_append(g->log, RING_EVENT, &mine, payload, len);
+}
+
+static int text_usable(const char *s)
+{
+    size_t n = 0;
+    if (!s)
+        return 0;
+    while (n <= DURA_ACTOR_MAX && s[n])
+        n++;
+    return n >= 1 && n <= DURA_ACTOR_MAX;
+}
+
+/* Put the latch into NV; on failure NV's idea is the old one. */
+static int latch_durable(dura_guard *g, uint32_t latch)
+{
+    uint32_t before = g->nv.latch;
+    g->nv.latch = latch;
+    int rc = durai_nv_write(g->port, &g->nv);
+    if (rc < 0)
+        g->nv.latch = before;
+    return rc;
+}
+
+int dura_guard_override(dura_guard *g, int what, const char *actor, const char *reason, const dura_time *now)
+{
+    dura_fact f;
+    if (!g || !now || !text_usable(actor) || !text_usable(reason) ||
+        (what != DURA_OVERRIDE_STOP && what != DURA_OVERRIDE_RELEASE))
+        return DURA_EINVAL;
+    dura_time t = stamped(g, now);
+    durai_fact_init(&f, DURA_FACT_OVERRIDE, DURA_LOG_SECURITY, what == DURA_OVERRIDE_STOP ? 6 : 3);
+    f.asset = g->asset;
+    f.zone = g->zone;
+    f.value[0] = what;
+    /* STOP acts before it is recorded, RELEASE is recorded before it acts. */
+    if (what == DURA_OVERRIDE_STOP)
+        durai_store(&g->latch, LATCH_STOP);
+    int rc = what == DURA_OVERRIDE_STOP ? latch_durable(g, LATCH_STOP) : DURA_OK;
+    if (rc == DURA_OK)
+        rc = durai_guard_fact(g, RING_WORKER, &f, &t, actor, reason);
+    if (rc == DURA_OK)
+        rc = dura_log_save(g->log, &t);
+    if (what == DURA_OVERRIDE_STOP || rc < 0)
+        return rc;
+    rc = latch_durable(g, 0);
+    if (rc == DURA_OK)
+        durai_store(&g->latch, 0);
+    return rc;
+}
+
+int dura_guard_deinit(dura_guard *g, const dura_time *now, const void *pairs, size_t len, uint16_t n_pairs)
+{
+    if (!g || !now)
+        return DURA_EINVAL;
+    dura_time t = stamped(g, now);
+    int rc = dura_log_deinit(g->log, &t, pairs, len, n_pairs);
+    if (rc < 0)
+        return rc;
+    if (g->instance && g->model->backend->close)
+        g->model->backend->close(g->instance);
+    g->instance = NULL;
+    g->gate = DURA_ESTATE; /* a step after this answers FALLBACK and records nothing */
+    g->nv.clean = 1;
+    return durai_nv_write(g->port, &g->nv);
+}
+
+/* ---- figures ------------------------------------------------------------------------ */
+
+/* Counters as one moment saw them: again while the producer is changing them. An
+ * interrupt that steps always ends before this code goes on. */
+static void read_counts(const durai_counts *c, uint64_t out[COUNTS], uint8_t *action)
+{
+    uint32_t before;
+    do {
+        before = durai_load(&c->version);
+        for (uint32_t i = 0; i < COUNTS; i++)
+            out[i] = (uint64_t)durai_load(&c->word[i][1]) << 32 | durai_load(&c->word[i][0]);
+        *action = (uint8_t)durai_load(&c->action);
+    } while ((before & 1u) || durai_load(&c->version) != before);
+}
+
+int dura_guard_query(const dura_guard *g, dura_guard_status *out)
+{
+    dura_guard_status st = DURA_GUARD_STATUS_INIT;
+    uint64_t counts[COUNTS];
+    if (!g || !out)
+        return DURA_EINVAL;
+    read_counts(&g->counts, counts, &st.action);
+    st.boot = g->nv.boot;
+    st.gate = g->gate;
+    st.stopped = (durai_load(&g->latch) & LATCH_STOP) != 0;
+    st.mode = g->mode;
+    st.clean_start = g->clean_start;
+    st.steps = counts[COUNT_STEPS];
+    for (uint32_t i = 0; i < 4; i++)
+        st.actions[i] = counts[COUNT_ACT + i];
+    st.unrecorded = counts[COUNT_UNRECORDED];
+    return durai_struct_out(out, &st, sizeof st, sizeof st);
+}
+
+int dura_guard_log(const dura_guard *g, dura_log_status *out)
+{
+    return g && out ? dura_log_query(g->log, out) : DURA_EINVAL;
+}

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the guard keeps across boots: the factory record that lets a model run, and
+ * checkpoints of boot counter and latches. docs/formats/nv.md has the bytes.
+ *
+ * NV is at least four erase blocks: 0 holds the factory record, 1 and 2 take checkpoints
+ * in turn, 3 is kept free. A checkpoint is appended to its block until that is full, then
+ * the other is erased: one of the two always holds the newest whole record, at every
+ * moment of a power cut (invariant 7), and wear is a record's, not a block's.
+ *
+ * The factory record is signed over the DSSE pre-authentication encoding (DSSE 1.0,
+ * protocol.md, PAE), so a signature for anything else is never one for this.
+ */
+#include "dura_guard_priv.h"
+
+enum {
+    FACTORY_MAGIC = 0x31524644, /* "DFR1" */
+    FACTORY_BODY_MAX = 96,      /* what version 1 can say takes up to 83 */
+    NV_MAGIC = 0x314B4344,      /* "DCK1" */
+    NV_RECORD = 64,
+    NV_TAGGED = 40              /* bytes before the tag */
+};
+
+static const char pae_head[] = "DSSEv1 33 application/vnd.dura.factory+cbor ";
+
+/* ---- factory record --------------------------------------------------------------- */
+
+size_t durai_factory_body(uint8_t *out, size_t cap, const uint8_t policy[32], const uint8_t model[32],
+                          uint64_t floor_)
+{
+    durai_cbor c;
+    durai_cbor_init(&c, out, cap);
+    durai_cbor_map(&c, 4);
+    durai_cbor_kuint(&c, 1, 1);
+    durai_cbor_kbytes(&c, 2, policy, 32);
+    durai_cbor_kbytes(&c, 3, model, 32);
+    durai_cbor_kuint(&c, 4, floor_);
+    return c.err == DURA_OK ? c.len : 0;
+}
+
+size_t durai_factory_pae(uint8_t *out, size_t cap, const uint8_t *body, size_t len)
+{
+    char digits[20];
+    size_t n = sizeof pae_head - 1, d = durai_dec(digits, len);
+    if (n + d + 1 + len > cap)
+        return 0;
+    memcpy(out, pae_head, n);
+    memcpy(out + n, digits, d);
+    out[n + d] = ' ';
+    memcpy(out + n + d + 1, body, len);
+    return n + d + 1 + len;
+}
+
+size_t durai_factory_wrap(uint8_t *out, size_t cap, const uint8_t *body, size_t len, const uint8_t sig[64])
+{
+    size_t n = 8 + len + DURA_SIG_BYTES;
+    if (len > FACTORY_BODY_MAX || n + 4 > cap)
+        return 0;
+    durai_put32(out, FACTORY_MAGIC);
+    durai_put16(out + 4, (uint16_t)len);
+    durai_put16(out + 6, 0);
+    memcpy(out + 8, body, len);
+    memcpy(out + 8 + len, sig, DURA_SIG_BYTES);
+    durai_put32(out + n, durai_crc32c(0, out, n));
+    return n + 4;
+}
+
+/* The body says: this policy, this model, and nothing this build does not understand. */
+static int body_allows(const uint8_t *body, size_t len, const uint8_t policy[32], const uint8_t model[32])
+{
+    const uint8_t *p, *m;
+    size_t np, nm;
+    uint64_t schema;
+    if (durai_cbor_check(body, len) != DURA_OK || durai_cbor_find_uint(body, len, 1, &schema) != DURA_OK)
+        return DURA_ECORRUPT;
+    if (schema != 1)
+        return DURA_EVERSION;
+    if (durai_cbor_find_bytes(body, len, 2, &p, &np) != DURA_OK ||
+        durai_cbor_find_bytes(body, len, 3, &m, &nm) != DURA_OK || np != 32 || nm != 32)
+        return DURA_ECORRUPT;
+    return memcmp(p, policy, 32) == 0 && memcmp(m, model, 32) == 0 ? DURA_OK : DURA_EAUTH;
+}
+
+int durai_factory_check(const dura_port *port, const uint8_t key[32], const uint8_t policy[32],
+                        const uint8_t model[32])
+{
+    uint8_t rec[8 + FACTORY_BODY_MAX + DURA_SIG_BYTES + 4];
+    uint8_t msg[sizeof pae_head + 21 + FACTORY_BODY_MAX];
+    const dura_region *nv = port->region[DURA_REGION_NV];
+    int rc = nv->read(nv->user, 0, rec, sizeof rec);
+    if (rc < 0)
+        return rc;
+    if (durai_le32(rec) != FACTORY_MAGIC)
+        return DURA_EDENIED;
+    size_t len = durai_le16(rec + 4), n = 8 + len + DURA_SIG_BYTES;
+    if (len == 0 || len > FACTORY_BODY_MAX || durai_le16(rec + 6) != 0 ||
+        durai_le32(rec + n) != durai_crc32c(0, rec, n))
+        return DURA_ECORRUPT;
+    if (!port->crypto->verify)
+        return DURA_ENOTSUP;
+    size_t pae = durai_factory_pae(msg, sizeof msg, rec + 8, len);
+    DURA_ASSERT(pae > 0);
+    rc = port->crypto->verify(port->crypto->user, key, msg, pae, rec + 8 + len);
+    return rc != DURA_OK ? rc : body_allows(rec + 8, len, policy, model);
+}
+
+/* ---- checkpoints ------------------------------------------------------------------ */
+
+int durai_hash(const dura_crypto *c, const void *p, size_t n, uint8_t out[32])
+{
+    dura_hash_state s;
+    int rc = c->hash_init(c->user, &s);
+    if (rc == DURA_OK)
+        rc = c->hash_update(c->user, &s, p, n);
+    return rc == DURA_OK ? c->hash_final(c->user, &s, out) : rc;
+}
+
+/* The keyed tag, or zeros when the provider has no key; the CRC always. */
+static int seal_record(const dura_port *port, uint8_t rec[NV_RECORD])
+{
+    int rc = DURA_OK;
+    memset(rec + NV_TAGGED, 0, DURA_TAG_BYTES);
+    if (port->crypto->mac)
+        rc = port->crypto->mac(port->crypto->user, DURA_KEY_DEVICE, rec, NV_TAGGED, rec + NV_TAGGED);
+    durai_put32(rec + 60, durai_crc32c(0, rec, 60));
+    return rc;
+}
+
+/* Is rec a whole checkpoint of ours? Fills *nv when its counter is the highest so far. */
+static int take_record(const dura_port *port, const uint8_t rec[NV_RECORD], durai_nv *nv)
+{
+    uint8_t again[NV_RECORD];
+    if (durai_le32(rec) != NV_MAGIC || durai_le32(rec + 60) != durai_crc32c(0, rec, 60))
+        return DURA_OK;
+    memcpy(again, rec, NV_RECORD);
+    int rc = seal_record(port, again);
+    if (rc != DURA_OK || memcmp(again, rec, NV_RECORD) != 0)
+        return rc;
+    if (nv->found && durai_le64(rec + 8) < nv->counter)
+        return DURA_OK;
+    nv->found = 1;
+    nv->counter = durai_le64(rec + 8);
+    nv->boot = durai_le32(rec + 16);
+    nv->latch = durai_le32(rec + 20);
+    nv->clean = durai_le32(rec + 24);
+    return 1;
+}
+
+static int erased(const uint8_t *p, size_t n)
+{
+    for (size_t i = 1; i < n; i++)
+        if (p[i] != p[0])
+            return 0;
+    return p[0] == 0x00 || p[0] == 0xFF;
+}
+
+/* Read one checkpoint block. *end: offset behind its last used slot. 1: the newest record
+ * so far is in this block. */
+static int scan_block(const dura_port *port, uint64_t base, durai_nv *nv, uint64_t *end)
+{
+    const dura_region *r = port->region[DURA_REGION_NV];
+    uint8_t rec[NV_RECORD];
+    int newest = 0;
+    *end = base;
+    for (uint64_t at = base; at + NV_RECORD <= base + r->erase_size; at += NV_RECORD) {
+        int rc = r->read(r->user, at, rec, sizeof rec);
+        if (rc < 0)
+            return rc;
+        if (erased(rec, sizeof rec))
+            continue; /* a torn record may be followed by good ones */
+        *end = at + NV_RECORD;
+        rc = take_record(port, rec, nv);
+        if (rc < 0)
+            return rc;
+        newest |= rc;
+    }
+    return newest;
+}
+
+int durai_nv_read(const dura_port *port, durai_nv *nv)
+{
+    const dura_region *r = port->region[DURA_REGION_NV];
+    uint64_t end[2];
+    uint32_t current = 0;
+    memset(nv, 0, sizeof *nv);
+    for (uint32_t b = 0; b < 2; b++) {
+        int rc = scan_block(port, (uint64_t)(1 + b) * r->erase_size, nv, &end[b]);
+        if (rc < 0)
+            return rc;
+        if (rc == 1)
+            current = b;
+    }
+    nv->next = end[current];
+    return DURA_OK;
+}
+
+int durai_nv_write(const dura_port *port, durai_nv *nv)
+{
+    const dura_region *r = port->region[DURA_REGION_NV];
+    uint8_t rec[NV_RECORD];
+    uint64_t block = nv->next / r->erase_size;
+    int rc;
+    if (block > 2 || nv->next % r->erase_size == 0 || nv->next + NV_RECORD > (block + 1) * r->erase_size) {
+        /* full, or never written: the other block, erased, so that this one stays whole */
+        uint64_t used = nv->next % r->erase_size == 0 ? block - 1 : block;
+        block = nv->found && used == 1 ? 2 : 1;
+        rc = r->erase(r->user, block * r->erase_size, r->erase_size);
+        if (rc < 0)
+            return rc;
+        nv->next = block * r->erase_size;
+    }
+    memset(rec, 0, sizeof rec);
+    durai_put32(rec, NV_MAGIC);
+    durai_put16(rec + 4, 1);
+    durai_put64(rec + 8, nv->counter + 1);
+    durai_put32(rec + 16, nv->boot);
+    durai_put32(rec + 20, nv->latch);
+    durai_put32(rec + 24, nv->clean);
+    rc = seal_record(port, rec);
+    if (rc < 0)
+        return rc;
+    uint64_t at = nv->next;
+    nv->next += NV_RECORD; /* even when prog fails: what is half written is not reused */
+    rc = r->prog(r->user, at, rec, sizeof rec);
+    if (rc >= 0 && r->sync)
+        rc = r->sync(r->user);
+    if (rc < 0)
+        return rc;
+    nv->counter++;
+    nv->found = 1;
+    return DURA_OK;
+}

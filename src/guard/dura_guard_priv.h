@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the guard's sources share: the object, the raw records of its hot path, NV. */
+#ifndef DURA_GUARD_PRIV_H
+#define DURA_GUARD_PRIV_H
+
+#include <dura/guard.h>
+
+#include "../base/dura_base_priv.h"
+#include "dura_guard_policy.h"
+
+/* Rings of the log: who produces into which. */
+enum { RING_STEP = 0, RING_WORKER = 1, RING_EVENT = 2, RINGS = 3 };
+
+/* The latch word, shared by worker (writer) and producer (reader). */
+enum { LATCH_STOP = 1u };
+
+/* Counters the producer keeps and the worker reads: two 32-bit words each, because a
+ * small core has no 64-bit atomics; `version` is odd while they change. */
+enum { COUNT_STEPS, COUNT_ACT, COUNT_HOLD, COUNT_FALLBACK, COUNT_STOP, COUNT_UNRECORDED, COUNTS };
+typedef struct durai_counts {
+    uint32_t version;
+    uint32_t action;
+    uint32_t word[COUNTS][2];
+} durai_counts;
+
+/* One output's envelope, decoded from the policy. */
+typedef struct durai_envelope {
+    float lo, hi, rate, safe;
+    uint32_t fallback; /* 1: a violation is a FALLBACK, 0: it is clamped */
+} durai_envelope;
+
+/* A decision on its way through the ring: this head, then floats and bytes in the order
+ * of the counts. Native byte order: it never leaves the machine. */
+typedef struct durai_raw_decision {
+    uint64_t frame;
+    uint32_t reasons;
+    uint32_t sensor_reasons;
+    int32_t backend_rc;
+    uint16_t n_values;   /* f32 as measured; 0 when the frame was unusable */
+    uint16_t n_inputs;   /* f32 the model was given; 0 when it was not run */
+    uint16_t n_raw;      /* f32 it answered; 0 when it failed */
+    uint16_t n_outputs;  /* f32 proposed */
+    uint16_t n_driven;   /* f32 driven; 0 when equal to proposed */
+    uint16_t n_verdicts; /* u8, then n_not_good u32 of reasons; 0 when all GOOD */
+    uint16_t n_not_good;
+    uint16_t n_missing;  /* bytes of the missing bitmap */
+    uint8_t mode, action, verdict, spare;
+    uint32_t spare2;
+} durai_raw_decision;
+
+/* Facts of the worker carry who and why. */
+typedef struct durai_raw_fact {
+    dura_fact fact;
+    uint8_t actor_len, reason_len;
+    char text[2 * DURA_ACTOR_MAX];
+} durai_raw_fact;
+
+/* What NV remembers across boots. */
+typedef struct durai_nv {
+    uint64_t counter;   /* rises with every checkpoint written */
+    uint32_t boot;
+    uint32_t latch;
+    uint32_t clean;     /* 1: the last stop was clean */
+    uint32_t found;     /* 1: a checkpoint was read */
+    uint64_t next;      /* where the next checkpoint goes in the region */
+} durai_nv;
+
+struct dura_guard {
+    /* set by init */
+    const dura_port *port;
+    const dura_model *model;
+    dura_sensor *sensor;
+    dura_log *log;
+    void *instance;             /* of the backend; NULL when the model may not run */
+    uint16_t *input;            /* channel of each model input */
+    durai_envelope *envelope;
+    int64_t hold_ns;
+    int64_t deadline_ns;
+    uint8_t policy_digest[32];
+    uint8_t model_digest[32];
+    uint16_t n_channels, n_inputs, n_outputs;
+    uint16_t asset, zone;
+    uint32_t recover_frames;
+    uint8_t mode;
+    uint8_t clean_start;
+    int32_t gate;               /* DURA_OK, or why the model may not run */
+
+    /* shared */
+    uint32_t latch;             /* worker writes, producer reads */
+    durai_counts counts;        /* producer writes, worker reads */
+
+    /* the producer's */
+    float *usable;              /* what the sensor lets through */
+    float *inputs;              /* as the model gets them */
+    float *raw;                 /* the model's own answer */
+    float *bounded;             /* after the envelope */
+    float *driven;              /* last proposed values: reference for rate and hold */
+    uint8_t *scratch;           /* the raw record being built */
+    uint32_t scratch_len;
+    int64_t driven_ns;          /* stamp of `driven` */
+    int64_t acted_ns;           /* stamp of the last ACT */
+    uint64_t last_frame;
+    uint32_t good_frames;       /* in a row, capped at recover_frames */
+    uint8_t has_driven, has_acted, has_frame, last_action;
+
+    /* the worker's */
+    durai_nv nv;
+    uint32_t recorded_action;   /* of the decision encoded last */
+};
+
+/* dura_guard_nv.c */
+size_t durai_factory_body(uint8_t *out, size_t cap, const uint8_t policy[32], const uint8_t model[32],
+                          uint64_t floor_);
+size_t durai_factory_pae(uint8_t *out, size_t cap, const uint8_t *body, size_t len);
+size_t durai_factory_wrap(uint8_t *out, size_t cap, const uint8_t *body, size_t len, const uint8_t sig[64]);
+int durai_factory_check(const dura_port *port, const uint8_t key[32], const uint8_t policy[32],
+                        const uint8_t model[32]);
+int durai_nv_read(const dura_port *port, durai_nv *nv);
+int durai_nv_write(const dura_port *port, durai_nv *nv);
+int durai_hash(const dura_crypto *c, const void *p, size_t n, uint8_t out[32]);
+
+/* dura_guard_record.c */
+uint32_t durai_raw_bytes(uint16_t channels, uint16_t inputs, uint16_t outputs);
+int durai_guard_encode(void *user, const dura_log_entry *e, const void *payload, size_t len,
+                       uint8_t *out, size_t cap, uint16_t *n_pairs);
+int durai_guard_fact(dura_guard *g, uint32_t ring, const dura_fact *fact, const dura_time *t,
+                     const char *actor, const char *reason);
+void durai_fact_init(dura_fact *f, uint16_t kind, uint8_t log, uint8_t severity);
+
+#endif

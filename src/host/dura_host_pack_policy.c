@@ -1,0 +1,556 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * policy.json into the packed policy (docs/formats/policy.md).
+ *
+ * One generated table (dura_host_pack_fields.h) drives the members of every record; what
+ * it cannot say - which checks follow from which limits, defaults that depend on another
+ * field, the order of limits - is done here by hand and said in the user's terms. The
+ * device's own reader then checks the finished image: it has the last word.
+ */
+#include "dura_host_pack_priv.h"
+#include "dura_host_pack_fields.h"
+#include "../guard/dura_guard_policy.h"
+
+#include <dura/host/keys.h>
+#include <float.h>
+#include <stdlib.h>
+
+#define COUNT(a) ((uint32_t)(sizeof(a) / sizeof(a)[0]))
+
+enum { FIELDS_MAX = 32, RECORD_MAX = 96 };
+
+/* One kind of record. */
+typedef struct record_kind {
+    const char *json;              /* member of the policy */
+    const pack_field *fields;
+    uint32_t n_fields, bytes;
+} record_kind;
+
+static const record_kind kinds[] = {
+    {"device", pack_fields_device, COUNT(pack_fields_device), DURAI_POLICY_DEVICE_BYTES},
+    {"sensor", pack_fields_sensor, COUNT(pack_fields_sensor), DURAI_POLICY_SENSOR_BYTES},
+    {"channels", pack_fields_channel, COUNT(pack_fields_channel), DURAI_POLICY_CHANNEL_BYTES},
+    {"outputs", pack_fields_output, COUNT(pack_fields_output), DURAI_POLICY_OUTPUT_BYTES},
+    {"guard", pack_fields_guard, COUNT(pack_fields_guard), DURAI_POLICY_GUARD_BYTES},
+    {"logs", pack_fields_logs, COUNT(pack_fields_logs), DURAI_POLICY_LOGS_BYTES},
+    {"gate", pack_fields_gate, COUNT(pack_fields_gate), DURAI_POLICY_GATE_BYTES}
+};
+enum { KIND_DEVICE, KIND_SENSOR, KIND_CHANNELS, KIND_OUTPUTS, KIND_GUARD, KIND_LOGS, KIND_GATE };
+
+typedef struct packer {
+    const dura_json *doc;
+    dura_error *err;
+    durai_pack image, names;
+    const record_kind *kind;       /* of the record at hand */
+    uint32_t object;               /* its JSON; DURA_JSON_NONE: absent, all defaults */
+    uint32_t count[DURAI_POLICY_SECTIONS + 1];
+    uint8_t record[RECORD_MAX];
+} packer;
+
+/* ---- one member ------------------------------------------------------------------ */
+
+/* The JSON value of a field of the record at hand. */
+static uint32_t given(const packer *k, const char *name)
+{
+    return dura_json_member(k->doc, k->object, name);
+}
+
+static const pack_field *field_of(const record_kind *kind, const char *name)
+{
+    uint32_t i;
+    for (i = 0; i + 1 < kind->n_fields; i++)
+        if (strcmp(kind->fields[i].name, name) == 0)
+            break;
+    DURA_ASSERT(strcmp(kind->fields[i].name, name) == 0);
+    return &kind->fields[i];
+}
+
+static float get_f32(const packer *k, const char *name)
+{
+    return durai_f32(durai_le32(k->record + field_of(k->kind, name)->offset));
+}
+
+static void set_f32(packer *k, const char *name, float v)
+{
+    durai_put32(k->record + field_of(k->kind, name)->offset, durai_f32_bits(v));
+}
+
+static uint32_t get_u32(const packer *k, const char *name)
+{
+    return durai_le32(k->record + field_of(k->kind, name)->offset);
+}
+
+/* An integer at its width. */
+static void store(uint8_t *at, uint8_t type, uint32_t v)
+{
+    if (type == PACK_U32)
+        durai_put32(at, v);
+    else if (type == PACK_U16)
+        durai_put16(at, (uint16_t)v);
+    else
+        at[0] = (uint8_t)v;
+}
+
+static int put_integer(packer *k, const pack_field *f, uint32_t value)
+{
+    int64_t v = 0, lo = f->flags & PACK_OR_0 ? 0 : (int64_t)f->lo;
+    int rc = dura_json_get_int(k->doc, value, lo, f->hi, &v, k->err);
+    if (rc < 0)
+        return rc;
+    if (v < (int64_t)f->lo && v != 0)
+        return dura_json_fail(k->doc, value, k->err, DURA_EINVAL, "wants 0 or %u..%u, not %lld: %s", f->lo, f->hi,
+                              (long long)v, f->doc);
+    if ((f->flags & PACK_POW2) && ((uint64_t)v & ((uint64_t)v - 1)) && v != 0)
+        return dura_json_fail(k->doc, value, k->err, DURA_EINVAL, "wants a power of two, not %lld: %s",
+                              (long long)v, f->doc);
+    store(k->record + f->offset, f->type, (uint32_t)v);
+    return DURA_OK;
+}
+
+static int put_f32(packer *k, const pack_field *f, uint32_t value)
+{
+    float v = 0;
+    int rc = dura_json_get_f32(k->doc, value, &v, k->err);
+    if (rc < 0)
+        return rc;
+    if ((f->flags & PACK_POSITIVE) && v < 0)
+        return dura_json_fail(k->doc, value, k->err, DURA_EINVAL, "wants 0 or more, not %.9g: %s", (double)v, f->doc);
+    durai_put32(k->record + f->offset, durai_f32_bits(v));
+    return DURA_OK;
+}
+
+static int put_word(packer *k, const pack_field *f, uint32_t value)
+{
+    const char *words[8];
+    uint32_t i, n = 0;
+    int rc;
+    while (f->words[n].word) {
+        DURA_ASSERT(n + 1 < COUNT(words));
+        words[n] = f->words[n].word;
+        n++;
+    }
+    words[n] = NULL;
+    rc = dura_json_get_word(k->doc, value, words, &i, k->err);
+    if (rc == DURA_OK)
+        k->record[f->offset] = (uint8_t)f->words[i].value;
+    return rc;
+}
+
+/* A bool: into a byte, or as one bit of a u16. */
+static int put_bool(packer *k, const pack_field *f, uint32_t value)
+{
+    uint8_t *at = k->record + f->offset;
+    int v = 0, rc = dura_json_get_bool(k->doc, value, &v, k->err);
+    if (rc < 0)
+        return rc;
+    if (f->type == PACK_BOOL)
+        at[0] = (uint8_t)v;
+    else
+        durai_put16(at, (uint16_t)((durai_le16(at) & ~(uint32_t)f->bit) | (v ? f->bit : 0u)));
+    return DURA_OK;
+}
+
+/* Text: into the record, or into the names. */
+static int put_text(packer *k, const pack_field *f, uint32_t value)
+{
+    const char *text = "";
+    size_t min = f->flags & PACK_REQUIRED ? 1 : 0;
+    int rc = dura_json_get_text(k->doc, value, min, DURAI_NAME_MAX, &text, k->err);
+    if (rc < 0)
+        return rc;
+    if (f->type == PACK_NAME)
+        durai_pack_put(&k->names, text, strlen(text) + 1);
+    else
+        memcpy(k->record + f->offset, text, strlen(text));
+    return DURA_OK;
+}
+
+static int put_key(packer *k, const pack_field *f, uint32_t value)
+{
+    static const uint8_t none[32];
+    int rc = dura_json_get_hex(k->doc, value, k->record + f->offset, 32, k->err);
+    if (rc == DURA_OK && memcmp(k->record + f->offset, none, 32) == 0)
+        return dura_json_fail(k->doc, value, k->err, DURA_EINVAL,
+                              "32 zero bytes are no public key; leave the member out for the development key");
+    return rc;
+}
+
+static int put_given(packer *k, const pack_field *f, uint32_t value)
+{
+    switch (f->type) {
+    case PACK_F32: return put_f32(k, f, value);
+    case PACK_BOOL:
+    case PACK_BIT: return put_bool(k, f, value);
+    case PACK_ENUM: return put_word(k, f, value);
+    case PACK_KEY32: return put_key(k, f, value);
+    case PACK_TEXT64:
+    case PACK_NAME: return put_text(k, f, value);
+    default: return put_integer(k, f, value);
+    }
+}
+
+static int put_default(packer *k, const pack_field *f)
+{
+    uint8_t *at = k->record + f->offset;
+    if (f->flags & PACK_REQUIRED)
+        return dura_json_fail(k->doc, k->object, k->err, DURA_EINVAL, "the member \"%s\" is missing; add it: %s",
+                              f->name, f->doc);
+    if (f->type == PACK_NAME)
+        durai_pack_put(&k->names, "", 1);
+    else if (f->type == PACK_BIT)
+        durai_put16(at, (uint16_t)(durai_le16(at) | (f->value ? f->bit : 0u)));
+    else if (f->type == PACK_KEY32)
+        memcpy(at, dura_dev_public_key(), 32);
+    else if (f->type <= PACK_U32 || f->type == PACK_BOOL || f->type == PACK_ENUM)
+        store(at, f->type, f->value);
+    return DURA_OK;        /* f32: 0 is there already */
+}
+
+/* Every field of the object at hand, or of an absent one, into k->record. */
+static int put_record(packer *k)
+{
+    const char *names[FIELDS_MAX + 1];
+    uint32_t i;
+    int rc = DURA_OK;
+    DURA_ASSERT(k->kind->n_fields <= FIELDS_MAX && k->kind->bytes <= RECORD_MAX);
+    memset(k->record, 0, sizeof k->record);
+    for (i = 0; i < k->kind->n_fields; i++)
+        names[i] = k->kind->fields[i].name;
+    names[i] = NULL;
+    if (k->object != DURA_JSON_NONE)
+        rc = dura_json_only(k->doc, k->object, names, k->err);
+    for (i = 0; rc == DURA_OK && i < k->kind->n_fields; i++) {
+        const pack_field *f = &k->kind->fields[i];
+        uint32_t value = given(k, f->name);
+        rc = value == DURA_JSON_NONE ? put_default(k, f) : put_given(k, f, value);
+    }
+    return rc;
+}
+
+/* ---- what one field cannot say ---------------------------------------------------- */
+
+static int is_given(const packer *k, const char *name)
+{
+    return given(k, name) != DURA_JSON_NONE;
+}
+
+static void add_check(packer *k, uint32_t bit)
+{
+    /* `checks` has no member of its own; the time bit lives in it. */
+    uint8_t *at = k->record + field_of(k->kind, "time")->offset;
+    durai_put16(at, (uint16_t)(durai_le16(at) | bit));
+}
+
+/* Two limits in the wrong order: said at whichever of them is given, the latter first. */
+static int order(packer *k, const char *low, const char *high)
+{
+    uint32_t at = is_given(k, high) ? given(k, high) : given(k, low);
+    if (get_f32(k, low) <= get_f32(k, high))
+        return DURA_OK;
+    return dura_json_fail(k->doc, at, k->err, DURA_EINVAL, "%s is %.9g and %s is %.9g; wants %s <= %s", low,
+                          (double)get_f32(k, low), high, (double)get_f32(k, high), low, high);
+}
+
+/* Any limit turns the range check on; a side that is not given has no limit. */
+static int derive_range(packer *k)
+{
+    int rc;
+    if (!is_given(k, "fail_lo") && !is_given(k, "suspect_lo") && !is_given(k, "suspect_hi") &&
+        !is_given(k, "fail_hi"))
+        return DURA_OK;
+    add_check(k, 4);
+    if (!is_given(k, "fail_lo"))
+        set_f32(k, "fail_lo", -FLT_MAX);
+    if (!is_given(k, "fail_hi"))
+        set_f32(k, "fail_hi", FLT_MAX);
+    if (!is_given(k, "suspect_lo"))
+        set_f32(k, "suspect_lo", get_f32(k, "fail_lo"));
+    if (!is_given(k, "suspect_hi"))
+        set_f32(k, "suspect_hi", get_f32(k, "fail_hi"));
+    rc = order(k, "fail_lo", "fail_hi");
+    if (rc == DURA_OK)
+        rc = order(k, "fail_lo", "suspect_lo");
+    if (rc == DURA_OK)
+        rc = order(k, "suspect_lo", "suspect_hi");
+    return rc == DURA_OK ? order(k, "suspect_hi", "fail_hi") : rc;
+}
+
+static int derive_rate(packer *k)
+{
+    float suspect = get_f32(k, "rate_suspect"), fail = get_f32(k, "rate_fail");
+    if (suspect <= 0 && fail <= 0)
+        return DURA_OK;
+    add_check(k, 8);
+    if (!is_given(k, "rate_fail"))
+        set_f32(k, "rate_fail", FLT_MAX);
+    return order(k, "rate_suspect", "rate_fail");
+}
+
+static int derive_flat(packer *k)
+{
+    uint32_t suspect = get_u32(k, "flat_suspect_ms"), fail = get_u32(k, "flat_fail_ms");
+    if (suspect == 0 && fail == 0) {
+        if (get_f32(k, "flat_tolerance") > 0)
+            return dura_json_fail(k->doc, given(k, "flat_tolerance"), k->err, DURA_EINVAL,
+                                  "does nothing without flat_fail_ms or flat_suspect_ms; give one or remove it");
+        return DURA_OK;
+    }
+    add_check(k, 16);
+    if (!is_given(k, "flat_fail_ms"))
+        durai_put32(k->record + field_of(k->kind, "flat_fail_ms")->offset, UINT32_MAX);
+    else if (suspect > fail)
+        return dura_json_fail(k->doc, given(k, "flat_fail_ms"), k->err, DURA_EINVAL,
+                              "flat_suspect_ms is %u and flat_fail_ms is %u; wants flat_suspect_ms <= flat_fail_ms",
+                              (unsigned)suspect, (unsigned)fail);
+    return DURA_OK;
+}
+
+static int derive_channel(packer *k)
+{
+    int rc = derive_range(k);
+    if (rc == DURA_OK)
+        rc = derive_rate(k);
+    if (rc == DURA_OK)
+        rc = derive_flat(k);
+    if (rc == DURA_OK && durai_le16(k->record + field_of(k->kind, "time")->offset) == 0)
+        return dura_json_fail(k->doc, k->object, k->err, DURA_EINVAL,
+                              "nothing is checked on this channel; give limits or leave time and finite on");
+    return rc;
+}
+
+static int check_output(packer *k)
+{
+    int rc = order(k, "lo", "hi");
+    if (rc == DURA_OK)
+        rc = order(k, "lo", "safe");
+    return rc == DURA_OK ? order(k, "safe", "hi") : rc;
+}
+
+static int check_logs(packer *k)
+{
+    uint32_t buffer = get_u32(k, "buffer_bytes");
+    uint32_t record = durai_le16(k->record + field_of(k->kind, "max_record")->offset);
+    if (buffer == 0 || buffer >= record + 32)
+        return DURA_OK;
+    return dura_json_fail(k->doc, given(k, "buffer_bytes"), k->err, DURA_EINVAL,
+                          "wants at least max_record (%u) + 32 = %u, not %u", (unsigned)record,
+                          (unsigned)record + 32, (unsigned)buffer);
+}
+
+static int check_record(packer *k)
+{
+    if (k->kind == &kinds[KIND_CHANNELS])
+        return derive_channel(k);
+    if (k->kind == &kinds[KIND_OUTPUTS])
+        return check_output(k);
+    return k->kind == &kinds[KIND_LOGS] ? check_logs(k) : DURA_OK;
+}
+
+/* ---- sections --------------------------------------------------------------------- */
+
+static uint8_t *entry(packer *k, uint32_t type)
+{
+    DURA_ASSERT(type >= 1 && type <= DURAI_POLICY_SECTIONS);
+    return k->image.p + DURAI_POLICY_HEADER + (type - 1) * DURAI_POLICY_ENTRY;
+}
+
+/* Behind a section's content, which began at `at`: its entry, and zeros up to the next. */
+static void close_section(packer *k, uint32_t type, uint32_t count, size_t at)
+{
+    uint8_t *e;
+    if (k->image.err)
+        return;
+    e = entry(k, type);
+    durai_put16(e, (uint16_t)type);
+    durai_put16(e + 2, (uint16_t)count);
+    durai_put32(e + 4, (uint32_t)at);
+    durai_put32(e + 8, (uint32_t)(k->image.len - at));
+    k->count[type] = count;
+    durai_pack_align(&k->image);
+}
+
+static int put_one(packer *k, uint32_t object)
+{
+    int rc;
+    k->object = object;
+    rc = put_record(k);
+    if (rc == DURA_OK)
+        rc = check_record(k);
+    if (rc == DURA_OK)
+        durai_pack_put(&k->image, k->record, k->kind->bytes);
+    return rc;
+}
+
+/* A section of one record. Absent is an object without members, but for the device. */
+static int put_single(packer *k, uint32_t type, uint32_t kind)
+{
+    size_t at = k->image.len;
+    uint32_t object = dura_json_member(k->doc, DURA_JSON_ROOT, kinds[kind].json);
+    int rc;
+    if (object == DURA_JSON_NONE && kind == KIND_DEVICE)
+        return dura_json_fail(k->doc, DURA_JSON_ROOT, k->err, DURA_EINVAL,
+                              "the member \"device\" is missing; add {\"name\": ...}");
+    k->kind = &kinds[kind];
+    rc = put_one(k, object);
+    if (rc == DURA_OK)
+        close_section(k, type, 1, at);
+    return rc;
+}
+
+/* A section of min..max records. */
+static int put_list(packer *k, uint32_t type, uint32_t kind, uint32_t max, const char *what)
+{
+    size_t at = k->image.len;
+    const char *json = kinds[kind].json;
+    uint32_t i, list = dura_json_member(k->doc, DURA_JSON_ROOT, json);
+    int rc;
+    if (list == DURA_JSON_NONE)
+        return dura_json_fail(k->doc, DURA_JSON_ROOT, k->err, DURA_EINVAL, "the list \"%s\" is missing; add it", json);
+    rc = dura_json_want(k->doc, list, DURA_JSON_ARRAY, 1, max, k->err);
+    k->kind = &kinds[kind];
+    for (i = dura_json_first(k->doc, list); rc == DURA_OK && i != DURA_JSON_NONE; i = dura_json_next(k->doc, i))
+        rc = put_one(k, i);
+    if (rc == DURA_OK)
+        rc = durai_pack_unique(k->doc, list, what, k->err);
+    if (rc == DURA_OK)
+        close_section(k, type, dura_json_count(k->doc, list), at);
+    return rc;
+}
+
+/* ---- the model's inputs ------------------------------------------------------------ */
+
+/* Channel called name, or DURA_NONE. */
+static uint32_t channel_called(const packer *k, const char *name)
+{
+    uint32_t list = dura_json_member(k->doc, DURA_JSON_ROOT, "channels"), i, at = 0;
+    for (i = dura_json_first(k->doc, list); i != DURA_JSON_NONE; i = dura_json_next(k->doc, i), at++) {
+        const char *text = "";
+        if (dura_json_get_text(k->doc, dura_json_member(k->doc, i, "name"), 1, DURAI_NAME_MAX, &text, NULL) == 0 &&
+            strcmp(text, name) == 0)
+            return at;
+    }
+    return DURA_NONE;
+}
+
+static void put_input(packer *k, uint32_t channel)
+{
+    uint8_t le[2];
+    durai_put16(le, (uint16_t)channel);
+    durai_pack_put(&k->image, le, sizeof le);
+}
+
+/* "model": {"inputs": [names]}: each name is a channel, given once. */
+static int put_named_inputs(packer *k, uint32_t list)
+{
+    uint32_t i;
+    int rc = dura_json_want(k->doc, list, DURA_JSON_ARRAY, 1, DURAI_POLICY_INPUTS_MAX, k->err);
+    for (i = dura_json_first(k->doc, list); rc == DURA_OK && i != DURA_JSON_NONE; i = dura_json_next(k->doc, i)) {
+        const char *name = "";
+        uint32_t channel;
+        rc = dura_json_get_text(k->doc, i, 1, DURAI_NAME_MAX, &name, k->err);
+        if (rc < 0)
+            return rc;
+        channel = channel_called(k, name);
+        if (channel == DURA_NONE)
+            return dura_json_fail(k->doc, i, k->err, DURA_EINVAL,
+                                  "there is no channel \"%s\"; name one of \"channels\"", name);
+        put_input(k, channel);
+    }
+    return rc == DURA_OK ? durai_pack_unique(k->doc, list, "input", k->err) : rc;
+}
+
+static int put_inputs(packer *k)
+{
+    static const char *const members[] = {"inputs", NULL};
+    uint32_t model = dura_json_member(k->doc, DURA_JSON_ROOT, "model");
+    uint32_t list = dura_json_member(k->doc, model, "inputs"), i;
+    size_t at = k->image.len;
+    int rc = DURA_OK;
+    if (model != DURA_JSON_NONE)
+        rc = dura_json_only(k->doc, model, members, k->err);
+    if (rc == DURA_OK && list != DURA_JSON_NONE)
+        rc = put_named_inputs(k, list);
+    for (i = 0; list == DURA_JSON_NONE && i < k->count[DURAI_POLICY_CHANNELS]; i++)
+        put_input(k, i);
+    if (rc == DURA_OK)
+        close_section(k, DURAI_POLICY_INPUTS, (uint32_t)(k->image.len - at) / 2, at);
+    return rc;
+}
+
+/* ---- the whole --------------------------------------------------------------------- */
+
+static int check_top(packer *k)
+{
+    static const char *const members[] = {"$schema", "dura_policy", "device", "sensor", "channels", "model",
+                                          "outputs", "guard", "logs", "gate", NULL};
+    uint32_t version = dura_json_member(k->doc, DURA_JSON_ROOT, "dura_policy");
+    int64_t one;
+    int rc = dura_json_only(k->doc, DURA_JSON_ROOT, members, k->err);
+    if (rc == DURA_OK && version != DURA_JSON_NONE)
+        rc = dura_json_get_int(k->doc, version, DURAI_POLICY_VERSION, DURAI_POLICY_VERSION, &one, k->err);
+    return rc;
+}
+
+static void put_header(packer *k)
+{
+    uint8_t head[DURAI_POLICY_HEADER];
+    memset(head, 0, sizeof head);
+    durai_put32(head, DURAI_POLICY_MAGIC);
+    durai_put16(head + 4, DURAI_POLICY_VERSION);
+    durai_put16(head + 6, DURAI_POLICY_SECTIONS);
+    durai_pack_put(&k->image, head, sizeof head);
+    durai_pack_put(&k->image, NULL, DURAI_POLICY_SECTIONS * DURAI_POLICY_ENTRY);
+    durai_pack_align(&k->image);
+}
+
+static int put_sections(packer *k)
+{
+    int rc = put_single(k, DURAI_POLICY_DEVICE, KIND_DEVICE);
+    if (rc == DURA_OK)
+        rc = put_single(k, DURAI_POLICY_SENSOR, KIND_SENSOR);
+    if (rc == DURA_OK)
+        rc = put_list(k, DURAI_POLICY_CHANNELS, KIND_CHANNELS, DURAI_POLICY_CHANNELS_MAX, "channel");
+    if (rc == DURA_OK)
+        rc = put_inputs(k);
+    if (rc == DURA_OK)
+        rc = put_list(k, DURAI_POLICY_OUTPUTS, KIND_OUTPUTS, DURAI_POLICY_OUTPUTS_MAX, "output");
+    if (rc == DURA_OK)
+        rc = put_single(k, DURAI_POLICY_GUARD, KIND_GUARD);
+    if (rc == DURA_OK)
+        rc = put_single(k, DURAI_POLICY_LOGS, KIND_LOGS);
+    return rc == DURA_OK ? put_single(k, DURAI_POLICY_GATE, KIND_GATE) : rc;
+}
+
+static void put_names(packer *k)
+{
+    size_t at = k->image.len;
+    durai_pack_put(&k->image, k->names.p, k->names.len);
+    if (k->names.err)
+        k->image.err = k->names.err;
+    close_section(k, DURAI_POLICY_NAMES,
+                  2 * (k->count[DURAI_POLICY_CHANNELS] + k->count[DURAI_POLICY_OUTPUTS]), at);
+    durai_pack_finish(&k->image, 8);
+}
+
+int durai_pack_policy_doc(const dura_json *doc, void **image, size_t *len, dura_error *err)
+{
+    packer k;
+    int rc;
+    memset(&k, 0, sizeof k);
+    k.doc = doc;
+    k.err = err;
+    rc = check_top(&k);
+    put_header(&k);
+    if (rc == DURA_OK)
+        rc = put_sections(&k);
+    if (rc == DURA_OK)
+        put_names(&k);
+    free(k.names.p);
+    if (rc == DURA_OK && !k.image.err && durai_policy_check(k.image.p, k.image.len) < 0)
+        rc = dura_json_fail(doc, DURA_JSON_ROOT, err, DURA_EINVAL, "the device's reader refuses the packed policy");
+    if (rc < 0) {
+        free(k.image.p);
+        return rc;
+    }
+    return durai_pack_give(&k.image, image, len, err);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the packers share: a growing buffer whose error is looked at once, at the end.
+ */
+#ifndef DURA_HOST_PACK_PRIV_H
+#define DURA_HOST_PACK_PRIV_H
+
+#include <dura/host/json.h>
+#include <dura/host/pack.h>
+
+#include "../base/dura_base_priv.h"
+
+#define DURAI_NAME_MAX 63u      /* bytes of a name or a unit */
+
+/* Bytes being written. err is sticky: DURA_ENOSPC when the heap gave out. */
+typedef struct durai_pack {
+    uint8_t *p;
+    size_t len, cap;
+    int err;
+} durai_pack;
+
+/* Append n bytes; zeros when from is NULL. */
+void durai_pack_put(durai_pack *b, const void *from, size_t n);
+/* Zeros up to a multiple of 8. */
+void durai_pack_align(durai_pack *b);
+/* Alignment, the length at `at`, 4 zeros and the checksum of everything before it. */
+void durai_pack_finish(durai_pack *b, size_t at);
+/* Hand the finished image to the caller, or free it. 0, or b's error. */
+int durai_pack_give(durai_pack *b, void **image, size_t *len, dura_error *err);
+
+/* Refuse a name that stands twice among n members called "name" of a list's objects. */
+int durai_pack_unique(const dura_json *doc, uint32_t list, const char *what, dura_error *err);
+
+/* In a checked linear image: its first name (the inputs', then the outputs'). */
+const char *durai_linear_names(const void *image, uint32_t *n_in, uint32_t *n_out);
+
+int durai_pack_policy_doc(const dura_json *doc, void **image, size_t *len, dura_error *err);
+int durai_pack_model_doc(const dura_json *doc, void **image, size_t *len, dura_error *err);
+
+#endif

@@ -1,0 +1,638 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One guarded run on a computer with files: policy and model packed, keys from the state
+ * folder, POSIX storage, a guard over them; docs/cli.md tells what lies where and why.
+ *
+ * Order at the start: files of the run folder, keys, NV with the factory record, logs,
+ * guard. A kill between any two leaves a folder that --resume takes up or starts again.
+ * Order at the end: summary, manifest record, final seals, trim, checkpoint files: the
+ * checkpoints are the mark of a closed run, so nothing is written after them.
+ */
+#define _XOPEN_SOURCE 700 /* realpath */
+#include <dura/host/keys.h>
+#include <dura/host/pack.h>
+#include <dura/host/record.h>
+#include <dura/host/session.h>
+#include <dura/host/storage.h>
+#include <dura/host/verify.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../guard/dura_guard_priv.h"
+#include "dura_host_files_priv.h"
+
+enum { NV_BLOCK = 4096, NV_BYTES = 4 * NV_BLOCK, PATH_ROOM = 4096, DEFAULT_SEGMENT = 65536 };
+
+struct dura_session {
+    char *out;
+    char state[1024];
+    uint32_t flags;
+    uint8_t *policy, *image;              /* packed policy, model bytes */
+    size_t policy_len, image_len;
+    const char **channels, **outputs;     /* names, into `policy` */
+    dura_policy_info info;
+    dura_keys keys;
+    dura_files logs[2];
+    dura_file nv;
+    dura_port port;
+    dura_fn fn;
+    dura_model model;
+    uint64_t *mem;
+    dura_guard *guard;
+    dura_time last;                       /* time of the last frame */
+    uint64_t frames, next_frame;
+    uint32_t epoch;                       /* resuming: key epoch the logs are in */
+    char origin[2 * DURA_ORIGIN_BYTES + 1];
+};
+
+static int too_long(const char *path, dura_error *err)
+{
+    return dura_error_set(err, DURA_ELIMIT, path, 0, NULL, "the path is too long");
+}
+
+static int oom(dura_error *err) { return dura_error_set(err, DURA_ENOSPC, NULL, 0, NULL, "out of memory"); }
+
+/* ---- policy and model ---------------------------------------------------------------- */
+
+static int names_of(dura_session *s, int what, uint16_t n, const char ***out)
+{
+    size_t found;
+    const char **names = calloc(n ? n : 1u, sizeof *names);
+    *out = names;
+    return names ? dura_pack_names(s->policy, s->policy_len, what, names, NULL, n, &found) : DURA_ENOSPC;
+}
+
+static int load_policy(dura_session *s, const char *path, uint8_t **text, size_t *n, dura_error *err)
+{
+    void *image;
+    int rc = durai_host_read(path, text, n, err);
+    if (rc != DURA_OK)
+        return rc;
+    rc = dura_pack_policy((const char *)*text, *n, path, &image, &s->policy_len, err);
+    if (rc != DURA_OK)
+        return rc;
+    s->policy = durai_host_copy(image, s->policy_len);
+    dura_pack_deinit(image);
+    if (!s->policy)
+        return oom(err);
+    s->info.struct_size = sizeof s->info;
+    rc = dura_policy_query(s->policy, s->policy_len, &s->info);
+    if (rc == DURA_OK)
+        rc = names_of(s, DURA_NAMES_CHANNELS, s->info.n_channels, &s->channels);
+    if (rc == DURA_OK)
+        rc = names_of(s, DURA_NAMES_OUTPUTS, s->info.n_outputs, &s->outputs);
+    if (rc == DURA_OK && (s->flags & DURA_SESSION_ENFORCE) && s->info.mode != DURA_ENFORCE)
+        return dura_error_set(err, DURA_EINVAL, path, 0, "device.mode", "is observe; set it to enforce and sign again");
+    return rc == DURA_OK ? rc : dura_error_set(err, rc, path, 0, NULL, "%s", dura_strerror(rc));
+}
+
+static int load_model(dura_session *s, const dura_session_options *o, const char *policy, dura_error *err)
+{
+    int rc;
+    if (o->model && o->call)
+        return dura_error_set(err, DURA_EINVAL, o->model, 0, NULL, "give a model file or a C function, not both");
+    if (o->model) {
+        rc = durai_host_load_model(o->model, &s->image, &s->image_len, err);
+        if (rc == DURA_OK)
+            rc = dura_pack_check_model(s->policy, s->policy_len, s->image, s->image_len, policy, o->model, err);
+        s->fn.struct_size = sizeof s->fn;
+        if (rc == DURA_OK)
+            rc = dura_linear_fn(&s->fn, s->image, s->image_len);
+        if (rc != DURA_OK)
+            return rc;
+    } else {
+        if (!o->call || !o->call_id || !*o->call_id)
+            return dura_error_set(err, DURA_EINVAL, NULL, 0, "model", "a run needs a model file, or a C function with a name");
+        s->fn = *o->call;
+        s->image_len = strlen(o->call_id);
+        s->image = durai_host_copy(o->call_id, s->image_len);
+        if (!s->image)
+            return oom(err);
+    }
+    s->model.struct_size = sizeof s->model;
+    s->model.backend = dura_backend_fn();
+    s->model.config = &s->fn;
+    s->model.image = s->image;
+    s->model.image_len = s->image_len;
+    return DURA_OK;
+}
+
+/* ---- the run folder ------------------------------------------------------------------- */
+
+static int is_empty(const char *path)
+{
+    DIR *d = opendir(path);
+    struct dirent *e;
+    int n = 0;
+    if (!d)
+        return -1;
+    while ((e = readdir(d)))
+        n += strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0;
+    closedir(d);
+    return n == 0;
+}
+
+/* The folder is new or empty; resuming: it is there and not closed. */
+static int claim_folder(const dura_session *s, dura_error *err)
+{
+    static const char *const marks[] = {"security.log/checkpoint", "decision.log/checkpoint"};
+    char path[PATH_ROOM];
+    int closed = 1, made = mkdir(s->out, 0755) == 0;
+    if (!made && errno != EEXIST)
+        return dura_error_set(err, DURA_EIO, s->out, 0, "--out", "cannot be made: %s", strerror(errno));
+    int empty = is_empty(s->out);
+    if (empty < 0)
+        return dura_error_set(err, DURA_EIO, s->out, 0, "--out", "is not a folder that can be read: %s", strerror(errno));
+    if (!(s->flags & DURA_SESSION_RESUME)) {
+        if (!empty)
+            return dura_error_set(err, DURA_ESTATE, s->out, 0, "--out",
+                                  "holds files already; give a new folder, or --resume to go on in it");
+        return DURA_OK;
+    }
+    for (int i = 0; i < 2; i++) {
+        if (!durai_host_join(path, sizeof path, s->out, marks[i]))
+            return too_long(s->out, err);
+        closed &= access(path, F_OK) == 0;
+    }
+    if (closed)
+        return dura_error_set(err, DURA_ESTATE, s->out, 0, "--resume", "the run is closed; start a new one");
+    int rc = dura_checkpoint_reset(s->out, err); /* a kill between the two left one */
+    return rc == DURA_ENOENT ? DURA_OK : rc;
+}
+
+/* The same policy and model as before, or resuming would tell two stories as one. */
+static int same_as_before(const dura_session *s, const char *name, const uint8_t *p, size_t n, dura_error *err)
+{
+    uint8_t *old;
+    size_t len;
+    int rc = durai_host_read_in(s->out, name, &old, &len, err);
+    if (rc == DURA_ENOENT)
+        return DURA_OK; /* killed before it was written */
+    if (rc != DURA_OK)
+        return rc;
+    int equal = len == n && memcmp(old, p, n) == 0;
+    free(old);
+    return equal ? DURA_OK
+                 : dura_error_set(err, DURA_ESTATE, s->out, 0, name,
+                                  "differs from what this run began with; resume with the same, or start a new run");
+}
+
+static int fill_folder(const dura_session *s, const uint8_t *json, size_t n, dura_error *err)
+{
+    int rc = DURA_OK;
+    if (s->flags & DURA_SESSION_RESUME) {
+        rc = same_as_before(s, "policy.bin", s->policy, s->policy_len, err);
+        if (rc == DURA_OK)
+            rc = same_as_before(s, "model.bin", s->image, s->image_len, err);
+    }
+    if (rc == DURA_OK)
+        rc = durai_host_write_in(s->out, "policy.json", json, n, err);
+    if (rc == DURA_OK)
+        rc = durai_host_write_in(s->out, "policy.bin", s->policy, s->policy_len, err);
+    if (rc == DURA_OK)
+        rc = durai_host_write_in(s->out, "model.bin", s->image, s->image_len, err);
+    return rc;
+}
+
+/* ---- what an earlier part of the run left ------------------------------------------------ */
+
+/* Origin out of the first segment's header; 0 when there is none yet. */
+static int read_origin(const dura_session *s, uint8_t origin[DURA_ORIGIN_BYTES])
+{
+    char path[PATH_ROOM];
+    uint8_t head[64];
+    if (!durai_host_join(path, sizeof path, s->out, "security.log/00000000.seg"))
+        return 0;
+    FILE *f = fopen(path, "rb");
+    if (!f)
+        return 0;
+    size_t n = fread(head, 1, sizeof head, f);
+    fclose(f);
+    if (n != sizeof head || durai_le32(head) != 0x31475344u)
+        return 0;
+    memcpy(origin, head + 48, DURA_ORIGIN_BYTES);
+    return 1;
+}
+
+/* Last frame number and key epoch, as recorded. */
+static int read_progress(dura_session *s, dura_error *err)
+{
+    dura_records *in;
+    dura_record rec;
+    uint64_t v;
+    int rc = dura_records_open(&in, s->out, DURA_LOG_DECISION, err);
+    if (rc != DURA_OK)
+        return rc;
+    memset(&rec, 0, sizeof rec);
+    rec.struct_size = sizeof rec;
+    while ((rc = dura_records_next(in, &rec, err)) == 1) {
+        if (rec.kind == DURA_REC_DECISION && dura_record_uint(&rec, 16, &v) == DURA_OK && v >= s->next_frame)
+            s->next_frame = v + 1;
+        if (rec.kind == DURA_REC_SEAL && dura_record_uint(&rec, 16, &v) == DURA_OK)
+            s->epoch = (uint32_t)v + 1u;
+        if (rec.time.mono_ns > s->last.mono_ns)
+            s->last = rec.time;
+    }
+    dura_records_close(in);
+    return rc;
+}
+
+/* ---- keys and NV --------------------------------------------------------------------------- */
+
+static int open_keys(dura_session *s, dura_error *err)
+{
+    uint8_t origin[DURA_ORIGIN_BYTES];
+    int resumed = (s->flags & DURA_SESSION_RESUME) && read_origin(s, origin);
+    int rc = resumed ? read_progress(s, err) : DURA_OK;
+    if (rc != DURA_OK)
+        return rc;
+    if (s->flags & DURA_SESSION_DEMO_KEY)
+        rc = dura_keys_demo(&s->keys, s->epoch);
+    else if (resumed)
+        rc = dura_keys_open(&s->keys, s->state, origin, err);
+    else
+        rc = dura_keys_create(&s->keys, s->state, 0, err);
+    if (rc != DURA_OK)
+        return rc;
+    if (resumed && memcmp(origin, s->keys.origin, sizeof origin) != 0)
+        return dura_error_set(err, DURA_ESTATE, s->out, 0, "--resume", "the run was not begun with the demo key");
+    if (!resumed)
+        s->flags &= ~(uint32_t)DURA_SESSION_RESUME; /* nothing was there: a first boot */
+    durai_hex(s->origin, s->keys.origin, sizeof s->keys.origin);
+    return DURA_OK;
+}
+
+/* NV lies beside the secrets. The demo has no secrets and one NV per run folder. */
+static int nv_path(dura_session *s, char *path, size_t room, dura_error *err)
+{
+    char real[PATH_ROOM], hex[17] = "";
+    uint8_t digest[32];
+    if (!(s->flags & DURA_SESSION_DEMO_KEY))
+        return durai_host_join(path, room, s->keys.path, "nv") ? DURA_OK : too_long(s->keys.path, err);
+    if (!realpath(s->out, real))
+        return dura_error_set(err, DURA_EIO, s->out, 0, "--out", "%s", strerror(errno));
+    dura_sha256_query(digest, real, strlen(real));
+    durai_hex(hex, digest, 8);
+    /* mkdir -p: each existing level is fine, the open below reports what is not */
+    for (char *p = s->state + 1; *p; p++) {
+        if (*p == '/') {
+            *p = 0;
+            (void)mkdir(s->state, 0700);
+            *p = '/';
+        }
+    }
+    (void)mkdir(s->state, 0700);
+    int n = snprintf(path, room, "%s/demo-%s.nv", s->state, hex);
+    if (n < 0 || (size_t)n >= room)
+        return too_long(s->state, err);
+    if (!(s->flags & DURA_SESSION_RESUME))
+        (void)unlink(path); /* a first boot starts with blank NV */
+    return DURA_OK;
+}
+
+/* The factory record as given, or one by the development key. */
+static int factory_record(const dura_session *s, const char *path, uint8_t *rec, size_t *len, dura_error *err)
+{
+    uint8_t *file;
+    size_t n;
+    if (!path) {
+        if (!s->info.development)
+            return dura_error_set(err, DURA_EDENIED, NULL, 0, "gate.factory_key",
+                                  "the policy names a factory key: give the record it signed with --factory");
+        return dura_factory_make(rec, len, s->policy, s->policy_len, s->image, s->image_len, 0, dura_dev_seed());
+    }
+    int rc = durai_host_read(path, &file, &n, err);
+    if (rc != DURA_OK)
+        return rc;
+    if (n == 0 || n > *len)
+        rc = dura_error_set(err, DURA_ECORRUPT, path, 0, NULL, "is not a factory record (made by `dura key factory`)");
+    else
+        memcpy(rec, file, n);
+    *len = n;
+    free(file);
+    return rc;
+}
+
+static int open_nv(dura_session *s, const char *factory, dura_error *err)
+{
+    char path[PATH_ROOM];
+    uint8_t rec[512] = {0};
+    size_t len = sizeof rec;
+    int rc = factory_record(s, factory, rec, &len, err);
+    if (rc == DURA_OK)
+        rc = nv_path(s, path, sizeof path, err);
+    if (rc == DURA_OK)
+        rc = dura_file_open(&s->nv, path, NV_BYTES, NV_BLOCK, DURA_FILES_CREATE, err);
+    if (rc != DURA_OK)
+        return rc;
+    const dura_region *r = &s->nv.region;
+    rc = r->erase(r->user, 0, NV_BLOCK);
+    if (rc == DURA_OK)
+        rc = r->prog(r->user, 0, rec, len);
+    if (rc == DURA_OK)
+        rc = r->sync(r->user);
+    return rc == DURA_OK ? rc : dura_file_error(&s->nv, err);
+}
+
+static int open_logs(dura_session *s, dura_error *err)
+{
+    static const char *const names[2] = {"security.log", "decision.log"};
+    char path[PATH_ROOM];
+    durai_policy_logs l;
+    int rc = durai_policy_get_logs(s->policy, &l);
+    for (int i = 0; rc == DURA_OK && i < 2; i++) {
+        if (!durai_host_join(path, sizeof path, s->out, names[i]))
+            return too_long(s->out, err);
+        rc = dura_files_open(&s->logs[i], path, l.segment_bytes ? l.segment_bytes : DEFAULT_SEGMENT,
+                             DURA_FILES_CREATE, err);
+    }
+    return rc;
+}
+
+/* ---- guard ----------------------------------------------------------------------------------- */
+
+/* Words for a code that came out of the guard: whichever store failed knows best. */
+static int explain(dura_session *s, int rc, dura_error *err)
+{
+    if (rc == DURA_OK)
+        return rc;
+    dura_error_set(err, rc, s->out, 0, NULL, "%s", dura_storage_strerror(rc));
+    for (int i = 0; i < 2; i++)
+        if (s->logs[i].code == rc)
+            (void)dura_files_error(&s->logs[i], err);
+    if (s->nv.code == rc)
+        (void)dura_file_error(&s->nv, err);
+    if (s->keys.code == rc && rc < -100)
+        (void)dura_keys_error(&s->keys, err);
+    return rc;
+}
+
+static int start_guard(dura_session *s, dura_error *err)
+{
+    dura_guard_status st = DURA_GUARD_STATUS_INIT;
+    s->port.struct_size = sizeof s->port;
+    s->port.crypto = dura_keys_crypto(&s->keys);
+    s->port.region[DURA_REGION_SECURITY] = &s->logs[0].region;
+    s->port.region[DURA_REGION_DECISION] = &s->logs[1].region;
+    s->port.region[DURA_REGION_NV] = &s->nv.region;
+    size_t need = dura_guard_bytes(s->policy, s->policy_len, &s->model, &s->port);
+    if (need == 0)
+        return dura_error_set(err, DURA_EINVAL, s->out, 0, "logs",
+                              "max_record or ring_bytes cannot take one decision of this policy; leave them out");
+    s->mem = malloc(need);
+    if (!s->mem)
+        return oom(err);
+    int rc = dura_guard_init(&s->guard, s->mem, need, s->policy, s->policy_len, &s->model, &s->port, &s->last);
+    if (rc == DURA_OK)
+        rc = dura_guard_query(s->guard, &st);
+    if (rc != DURA_OK)
+        return explain(s, rc, err);
+    if (st.gate != DURA_OK)
+        return dura_error_set(err, st.gate, NULL, 0, "factory record",
+                              "does not allow this model under this policy: %s; sign them with `dura key factory`",
+                              dura_strerror(st.gate));
+    return DURA_OK;
+}
+
+/* ---- open ------------------------------------------------------------------------------------- */
+
+static int check_options(const dura_session_options *o, dura_error *err)
+{
+    if (!o || o->struct_size < sizeof *o)
+        return dura_error_set(err, DURA_EINVAL, NULL, 0, NULL, "options of another version");
+    if (!o->policy)
+        return dura_error_set(err, DURA_EINVAL, NULL, 0, "policy", "is required");
+    if (!o->out || !*o->out)
+        return dura_error_set(err, DURA_EINVAL, NULL, 0, "out", "is required");
+    return DURA_OK;
+}
+
+static int open_all(dura_session *s, const dura_session_options *o, dura_error *err)
+{
+    uint8_t *json = NULL;
+    size_t n = 0;
+    int rc = load_policy(s, o->policy, &json, &n, err);
+    if (rc == DURA_OK)
+        rc = load_model(s, o, o->policy, err);
+    if (rc == DURA_OK)
+        rc = claim_folder(s, err);
+    if (rc == DURA_OK)
+        rc = fill_folder(s, json, n, err);
+    free(json);
+    if (rc == DURA_OK)
+        rc = open_keys(s, err);
+    if (rc == DURA_OK)
+        rc = open_nv(s, o->factory, err);
+    if (rc == DURA_OK)
+        rc = open_logs(s, err);
+    return rc == DURA_OK ? start_guard(s, err) : rc;
+}
+
+int dura_session_open(dura_session **out, const dura_session_options *o, dura_error *err)
+{
+    if (!out)
+        return DURA_EINVAL;
+    *out = NULL;
+    int rc = check_options(o, err);
+    if (rc != DURA_OK)
+        return rc;
+    dura_session *s = calloc(1, sizeof *s);
+    if (!s)
+        return oom(err);
+    s->flags = o->flags;
+    s->keys.folder = s->nv.fd = s->logs[0].folder = s->logs[1].folder = -1;
+    s->out = durai_host_copy(o->out, strlen(o->out));
+    if (!s->out)
+        rc = oom(err);
+    else if (o->state)
+        rc = snprintf(s->state, sizeof s->state, "%s", o->state) < (int)sizeof s->state ? DURA_OK : DURA_ELIMIT;
+    else
+        rc = dura_keys_state_dir(s->state, sizeof s->state);
+    if (rc != DURA_OK)
+        (void)dura_error_set(err, rc, NULL, 0, "--state", "no usable state folder: give one with --state");
+    else
+        rc = open_all(s, o, err);
+    if (rc != DURA_OK)
+        dura_session_abort(s);
+    else
+        *out = s;
+    return rc;
+}
+
+/* ---- step ---------------------------------------------------------------------------------------- */
+
+int dura_session_step(dura_session *s, const dura_frame *f, dura_decision *d, dura_error *err)
+{
+    if (!s)
+        return DURA_EINVAL;
+    int rc = dura_guard_step(s->guard, f, d);
+    if (rc != DURA_OK)
+        return dura_error_set(err, rc, NULL, 0, NULL, "the frame is unusable: %s", dura_strerror(rc));
+    s->frames++;
+    if (f->time.mono_ns > s->last.mono_ns)
+        s->last = f->time;
+    rc = dura_guard_idle(s->guard, &s->last, UINT32_MAX);
+    return rc < 0 ? explain(s, rc, err) : DURA_OK;
+}
+
+/* ---- close --------------------------------------------------------------------------------------- */
+
+static int write_summary(const dura_session *s, dura_error *err)
+{
+    char text[1024], digest[2][65];
+    uint8_t h[32];
+    dura_guard_status g = DURA_GUARD_STATUS_INIT;
+    dura_log_status l = DURA_LOG_STATUS_INIT;
+    if (dura_guard_query(s->guard, &g) != DURA_OK || dura_guard_log(s->guard, &l) != DURA_OK)
+        return DURA_EINVAL;
+    dura_sha256_query(h, s->policy, s->policy_len);
+    digest[0][durai_hex(digest[0], h, 32)] = 0;
+    dura_sha256_query(h, s->image, s->image_len);
+    digest[1][durai_hex(digest[1], h, 32)] = 0;
+    int n = snprintf(text, sizeof text,
+                     "{\n  \"dura\": \"%s\",\n  \"origin\": \"%s\",\n  \"policy_sha256\": \"%s\",\n"
+                     "  \"model_sha256\": \"%s\",\n  \"mode\": \"%s\",\n  \"boots\": %u,\n"
+                     "  \"frames_this_boot\": %" PRIu64 ",\n"
+                     "  \"actions_this_boot\": {\"ACT\": %" PRIu64 ", \"HOLD\": %" PRIu64 ", \"FALLBACK\": %" PRIu64
+                     ", \"STOP\": %" PRIu64 "},\n  \"unrecorded\": %" PRIu64 ",\n  \"dropped\": %" PRIu64 "\n}\n",
+                     dura_version(), s->origin, digest[0], digest[1], g.mode == DURA_ENFORCE ? "enforce" : "observe",
+                     (unsigned)g.boot, g.steps, g.actions[0], g.actions[1], g.actions[2], g.actions[3], g.unrecorded,
+                     l.dropped);
+    return durai_host_write_in(s->out, "summary.json", text, (size_t)n, err);
+}
+
+/* Names in the order deterministic CBOR wants: shorter first. */
+static int build_manifest(const dura_session *s, uint8_t *out, size_t cap, size_t *len, dura_error *err)
+{
+    static const char *const names[] = {"model.bin", "policy.bin", "policy.json", "summary.json"};
+    durai_cbor c;
+    durai_cbor_init(&c, out, cap);
+    durai_cbor_uint(&c, 16);
+    durai_cbor_map(&c, sizeof names / sizeof names[0]);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        uint8_t *p, h[32];
+        size_t n;
+        int rc = durai_host_read_in(s->out, names[i], &p, &n, err);
+        if (rc != DURA_OK)
+            return rc;
+        dura_sha256_query(h, p, n);
+        free(p);
+        durai_cbor_text(&c, names[i], strlen(names[i]));
+        durai_cbor_bytes(&c, h, sizeof h);
+    }
+    *len = c.len;
+    return c.err;
+}
+
+/* Size and root out of a checkpoint file, for the state folder. */
+static int read_head(const dura_session *s, const char *name, uint64_t *size, uint8_t root[32])
+{
+    uint8_t *text;
+    size_t n, got = 0;
+    char b64[64] = "";
+    if (durai_host_read_in(s->out, name, &text, &n, NULL) != DURA_OK)
+        return DURA_ENOENT;
+    int ok = sscanf((const char *)text, "%*[^\n]\n%" SCNu64 "\n%63[^\n]", size, b64) == 2 &&
+             sodium_base642bin(root, 32, b64, strlen(b64), NULL, &got, NULL, sodium_base64_VARIANT_ORIGINAL) == 0 &&
+             got == 32;
+    free(text);
+    return ok ? DURA_OK : DURA_ECORRUPT;
+}
+
+static int note_head(dura_session *s, uint32_t epoch, dura_error *err)
+{
+    dura_keys_head head;
+    if (s->flags & DURA_SESSION_DEMO_KEY)
+        return DURA_OK;
+    memset(&head, 0, sizeof head);
+    head.known = 1;
+    head.epoch = epoch;
+    if (read_head(s, "security.log/checkpoint", &head.size[0], head.root[0]) != DURA_OK ||
+        read_head(s, "decision.log/checkpoint", &head.size[1], head.root[1]) != DURA_OK)
+        return dura_error_set(err, DURA_ECORRUPT, s->out, 0, "checkpoint", "was not written as it should be");
+    int rc = dura_keys_note_head(&s->keys, &head);
+    return rc == DURA_OK ? rc : dura_keys_error(&s->keys, err);
+}
+
+static int close_all(dura_session *s, dura_error *err)
+{
+    uint8_t manifest[512];
+    size_t len = 0;
+    dura_log_status before = DURA_LOG_STATUS_INIT, after = DURA_LOG_STATUS_INIT;
+    int rc = write_summary(s, err);
+    if (rc == DURA_OK)
+        rc = build_manifest(s, manifest, sizeof manifest, &len, err);
+    if (rc != DURA_OK)
+        return rc;
+    rc = dura_guard_log(s->guard, &before);
+    if (rc == DURA_OK)
+        rc = dura_guard_deinit(s->guard, &s->last, manifest, len, 1);
+    if (rc == DURA_OK)
+        rc = dura_guard_log(s->guard, &after);
+    for (int i = 0; rc == DURA_OK && i < 2; i++)
+        rc = dura_files_trim(&s->logs[i], after.end[i]);
+    for (int i = 0; i < 2; i++) {
+        int closed = dura_files_close(&s->logs[i]);
+        rc = rc == DURA_OK ? closed : rc;
+    }
+    if (rc != DURA_OK)
+        return explain(s, rc, err);
+    rc = dura_checkpoint_save(s->out, err);
+    return rc == DURA_OK ? note_head(s, after.epoch - 1u, err) : rc;
+}
+
+int dura_session_close(dura_session *s, dura_error *err)
+{
+    if (!s)
+        return DURA_EINVAL;
+    int rc = close_all(s, err);
+    dura_session_abort(s);
+    return rc;
+}
+
+void dura_session_abort(dura_session *s)
+{
+    if (!s)
+        return;
+    for (int i = 0; i < 2; i++)
+        (void)dura_files_close(&s->logs[i]);
+    (void)dura_file_close(&s->nv);
+    dura_keys_close(&s->keys);
+    free(s->mem);
+    free(s->policy);
+    free(s->image);
+    free((void *)s->channels);
+    free((void *)s->outputs);
+    free(s->out);
+    free(s);
+}
+
+/* ---- figures --------------------------------------------------------------------------------------- */
+
+dura_guard *dura_session_guard(dura_session *s) { return s ? s->guard : NULL; }
+
+uint16_t dura_session_channels(const dura_session *s) { return s ? s->info.n_channels : 0; }
+
+uint16_t dura_session_outputs(const dura_session *s) { return s ? s->info.n_outputs : 0; }
+
+const char *dura_session_channel(const dura_session *s, uint16_t index)
+{
+    return s && index < s->info.n_channels ? s->channels[index] : NULL;
+}
+
+const char *dura_session_output(const dura_session *s, uint16_t index)
+{
+    return s && index < s->info.n_outputs ? s->outputs[index] : NULL;
+}
+
+uint64_t dura_session_next_frame(const dura_session *s) { return s ? s->next_frame : 0; }
+
+const char *dura_session_origin(const dura_session *s) { return s ? s->origin : ""; }

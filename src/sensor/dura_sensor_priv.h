@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The sensor's object, shared by its two sources: dura_sensor.c builds and shows it,
+ * dura_sensor_judge.c runs frames through it.
+ *
+ * Channels are kept four to a block, one array per field inside a block: every field of
+ * a channel is then a constant offset away from two pointers, which is what a small core
+ * has registers for, and a frame walks through memory once. Lanes past the last channel
+ * are never judged and never shown.
+ *
+ * A channel whose last frame was GOOD is *calm*: its last accepted and last allowed value
+ * are the same, both of the last frame, and nothing is written down of that but the value.
+ * So a frame of calm channels that stay GOOD costs two stores per channel; a channel that
+ * ceases to be calm first writes down what was implied (wake).
+ */
+#ifndef DURA_SENSOR_PRIV_H
+#define DURA_SENSOR_PRIV_H
+
+#include <dura/sensor.h>
+
+#include "../base/dura_base_priv.h"
+
+#define LANES 4u
+
+/* Out of line, so that its registers and stack are not those of the fast path. */
+#if defined(__GNUC__)
+#define SENSOR_SLOW __attribute__((noinline))
+#else
+#define SENSOR_SLOW
+#endif
+
+/* Bytes of each struct as first released; the frozen-v1 rule reads against these. */
+#define SENSOR_CHANNEL_V1 72u
+#define SENSOR_CONFIG_V1 16u
+#define SENSOR_REPORT_V1 16u
+#define SENSOR_STATE_V1 24u
+
+/* `what` of a lane: its checks in the low byte, its flags above. */
+#define FLAG_REQUIRED ((uint32_t)DURA_CHANNEL_REQUIRED << 8)
+#define FLAG_SUSPECT_OK ((uint32_t)DURA_CHANNEL_SUSPECT_OK << 8)
+
+/* `past` of a lane: the reasons its last accepted value was accepted with, and: */
+#define PAST_CALM ((uint32_t)1 << 15)     /* nothing but this bit is set, see above */
+#define PAST_REFUSED ((uint32_t)1 << 14)  /* the last frame brought no accepted value */
+
+/* Stamps are >= 0, so negative ones can say what is not there. */
+#define NS_NEVER ((int64_t)-1)      /* nothing was ever accepted, or no window began */
+#define NS_REBASED ((int64_t)-2)    /* something was, under a time base that is gone */
+
+/* `most` of a lane, beside bits of a float >= 0. */
+#define MOST_NO_NUMBER 0xBF800000u  /* the last frame had no number: nothing was measured */
+#define MOST_NO_RATE 0x80000000u    /* it had one, but no rate was taken */
+
+/* `win` of a lane with no window open: farther from everything than any tolerance. */
+#define WIN_NONE 0x7F800000u
+
+/* Which bits make which verdict; everything else is GOOD. */
+#define BITS_FAIL                                                                      \
+    ((uint32_t)(DURA_R_TIME_REVERSED | DURA_R_TIME_DUPLICATE | DURA_R_NONFINITE |      \
+                DURA_R_RANGE_FAIL | DURA_R_RATE_FAIL | DURA_R_FLAT_FAIL))
+#define BITS_SUSPECT                                                                   \
+    ((uint32_t)(DURA_R_TIME_GAP | DURA_R_RANGE_SUSPECT | DURA_R_RATE_SUSPECT |         \
+                DURA_R_FLAT_SUSPECT))
+
+/* Four channels: what was attached, then what was seen. A check that a channel does not
+ * have has limits that are never met: the fast path asks for no check's bit. */
+typedef struct sensor_block {
+    int32_t fail_lo[LANES];          /* range limits in integer order, see durai_sensor_rank */
+    int32_t suspect_lo[LANES];
+    int32_t suspect_hi[LANES];
+    int32_t fail_hi[LANES];
+    float rate_suspect[LANES];
+    float rate_fail[LANES];
+    uint32_t flat_away[LANES];       /* bits: a value farther than this left its window */
+
+    uint32_t acc[LANES];             /* bits of the last accepted value */
+    uint32_t other[LANES];           /* of the value judged with it in the last frame: the one
+                                        accepted before, or the one refused (0: no number) */
+    uint32_t good[LANES];            /* bits of the last value the model was allowed */
+    uint32_t win[LANES];             /* bits of the value the flat window began with */
+    uint32_t most[LANES];            /* bits of the step rate_fail allowed in frame `looked`,
+                                        or MOST_* */
+    uint32_t looked[LANES];          /* number of the last frame that took the slow path */
+    int64_t win_ns[LANES];           /* when the window began */
+    int64_t flat_suspect_ns[LANES];
+    int64_t flat_fail_ns[LANES];
+    int64_t max_age_ns[LANES];
+    int64_t hold_ns[LANES];
+    int64_t acc_ns[LANES];           /* when acc was accepted, */
+    int64_t good_ns[LANES];          /* and good; both implied while the channel is calm */
+    uint64_t bad[LANES];             /* one bit per frame, up to `looked`: 1 was not GOOD */
+    uint16_t what[LANES];            /* checks and flags; 0: not attached */
+    uint16_t past[LANES];            /* PAST_* */
+} sensor_block;
+
+struct dura_sensor {
+    uint16_t n;              /* channels */
+    uint16_t blocks;
+    uint16_t attached;       /* channels attached so far */
+    uint16_t rebase_after;
+    uint16_t reversed;       /* consecutive reversed stamps */
+    uint16_t reserved;
+    float dt;                /* seconds between the last two accepted stamps, last frame */
+    int64_t gap_ns;
+    int64_t last_ns;         /* last accepted stamp: the sensor's own idea of now */
+    int64_t reversed_ns;     /* last reversed stamp */
+    uint64_t frames;         /* judged since init or reset */
+    sensor_block block[];    /* then uint32_t reasons[], then uint8_t verdict[], by lane */
+};
+
+static inline uint32_t *durai_sensor_reasons(dura_sensor *s)
+{
+    return (uint32_t *)(void *)(s->block + s->blocks);
+}
+static inline uint8_t *durai_sensor_verdicts(dura_sensor *s)
+{
+    return (uint8_t *)(durai_sensor_reasons(s) + (size_t)s->blocks * LANES);
+}
+
+/* A float's bits as an integer that sorts like the value; -0.0 is just below 0.0, so a
+ * lower limit of zero is kept as -0.0 and an upper one as 0.0. Infinities and NaN lie
+ * outside FLT_MAX. Subnormals keep their value, even where the machine would flush them.
+ * The function is its own inverse. */
+static inline int32_t durai_sensor_rank(uint32_t u)
+{
+    return (int32_t)(u ^ ((0u - (u >> 31)) >> 1));
+}
+
+/* Smallest normal float. In differences and rates, what is no larger counts as zero:
+ * then it does not matter whether the machine flushes subnormals. */
+#define TINY_BITS 0x00800000u
+
+static inline uint32_t durai_sensor_settle(uint32_t u)
+{
+    return (u & 0x7FFFFFFFu) > TINY_BITS ? u : 0;
+}
+/* Bits of |a - b|; infinity when it overflows. */
+static inline uint32_t durai_sensor_apart(uint32_t a, uint32_t b)
+{
+    return durai_f32_bits(durai_f32(a) - durai_f32(b)) & 0x7FFFFFFFu;
+}
+/* The same for any finite a and b, with what counts as zero zero. */
+static inline uint32_t durai_sensor_distance(uint32_t a, uint32_t b)
+{
+    return durai_sensor_settle(durai_sensor_apart(durai_sensor_settle(a), durai_sensor_settle(b)));
+}
+
+/* Bits of the largest |dx| a limit per second allows within dt, both >= 0; infinity on
+ * overflow. */
+static inline uint32_t durai_sensor_reach(float limit, float dt)
+{
+    DURA_ASSERT((durai_f32_bits(limit) | durai_f32_bits(dt)) >> 31 == 0);
+    return durai_f32_bits(limit * dt);
+}
+
+/* Forget every channel's history. */
+void durai_sensor_forget(dura_sensor *s);
+
+#endif

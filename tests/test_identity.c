@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The same frames under the same demo seed give the same bytes everywhere: both logs with
+ * their Ed25519 seals, and every field of every decision. The digests below were printed
+ * by x86-64 gcc -O0; this test runs on x86-64 (gcc and clang, -O0 to -O3), i386, s390x
+ * (big-endian) and a Cortex-M4 under QEMU, and compares.
+ *
+ * A digest changes only with the log format, the sensor's or the guard's rules: then all
+ * targets are run again and CHANGELOG says so under ABI.
+ */
+#include "dt.h"
+#include "sim/dt_box.h"
+
+#include <dura/host/crypto.h>
+#include <sodium.h>
+
+#include "../src/guard/dura_guard_priv.h"
+
+#define FRAMES 400
+#define SEGMENTS 40u
+
+static const char want_security[] = "de2b5d5573af6c57e6841074b9ed1c3a1181d93411e0c47f7c7884b74c984f72";
+static const char want_decision[] = "22762b7b8b5c0f162cd143d1d64daf6a1f497e4518c764c5ac057128e5873fd5";
+static const char want_answers[] = "8663b9543b248c9726b12125a05b90801844c365c274ae8ede48b8ff4bb8bd8c";
+
+static uint64_t flash_mem[DT_BOX_FLASH(SEGMENTS) / 8];
+static uint64_t guard_mem[DT_BOX_GUARD / 8];
+static dt_box box;
+static dura_sodium keys;
+
+/* A small linear model as a vendor would write it. */
+static int32_t linear(void *user, const float *in, size_t n_in, float *out, size_t n_out)
+{
+    static const float w[8] = {0.31f, -0.17f, 0.9f, 0.05f, -0.41f, 0.27f, 0.13f, 0.6f};
+    (void)user;
+    for (size_t o = 0; o < n_out; o++) {
+        float y = 1.5f * (float)o;
+        for (size_t i = 0; i < n_in; i++)
+            y += w[(i + o) % 8] * in[i];
+        out[o] = y;
+    }
+    return 0;
+}
+
+static dura_fn model = DURA_FN_INIT;
+
+static void build(void)
+{
+    static const uint8_t seed[32] = "identity test, provisioning key";
+    uint8_t pub[32], secret[64], body[96], pae[160], sig[64], rec[256] = {0}, p[32], m[32], log_seed[32];
+    dt_spec s;
+    dt_spec_init(&s);
+    s.channels = 8;
+    s.outputs = 2;
+    s.checks = DURA_CHECK_TIME | DURA_CHECK_FINITE | DURA_CHECK_RANGE | DURA_CHECK_RATE | DURA_CHECK_FLAT;
+    s.lo = -20.0f;
+    s.hi = 60.0f;
+    s.rate_fail = 3000.0f;
+    s.flat_fail_ms = 150;
+    s.max_age_ms = 30;
+    s.hold_channel_ms = 40;
+    s.hold_ms = 50;
+    s.recover_frames = 3;
+    s.out_rate = 120.0f;
+    s.out_hi = 45.0f;
+    s.seal_records = 64;
+    s.commit_records = 7;
+    dt_box_init(&box, &s, flash_mem, SEGMENTS, guard_mem);
+    dt_eq(crypto_sign_seed_keypair(pub, secret, seed), 0, "keypair");
+    box.image_len = dt_policy_image(&s, pub, box.image);
+    model.n_inputs = 8;
+    model.n_outputs = 2;
+    model.call = linear;
+    box.model.backend = dura_backend_fn();
+    box.model.config = &model;
+    box.model.image = "org.dura.identity-test 1";
+    box.model.image_len = 24;
+    dura_sha256_query(p, box.image, box.image_len);
+    dura_sha256_query(m, box.model.image, (size_t)box.model.image_len);
+    size_t n = durai_factory_body(body, sizeof body, p, m, 1);
+    size_t np = durai_factory_pae(pae, sizeof pae, body, n);
+    dt_eq(crypto_sign_detached(sig, NULL, pae, np, secret), 0, "sign");
+    size_t nr = (durai_factory_wrap(rec, sizeof rec, body, n, sig) + 7u) & ~(size_t)7u;
+    dt_eq(box.region[2].erase(box.region[2].user, 0, 1024), 0, "erase");
+    dt_eq(box.region[2].prog(box.region[2].user, 0, rec, nr), 0, "prog");
+    dura_sha256_query(log_seed, "dura demo key: public, never for production", 43);
+    dt_eq(dura_sodium_init(&keys, log_seed, 0, log_seed, NULL, NULL), DURA_OK, "provider");
+    box.port.crypto = &keys.crypto;
+}
+
+static void hash_u64(dura_sha256 *h, uint64_t v)
+{
+    uint8_t b[8];
+    durai_put64(b, v);
+    dura_sha256_update(h, b, sizeof b);
+}
+
+static void hash_decision(dura_sha256 *h, const dura_decision *d)
+{
+    hash_u64(h, d->frame);
+    hash_u64(h, (uint64_t)d->action << 24 | (uint64_t)d->mode << 16 | (uint64_t)d->verdict << 8 | d->n_outputs);
+    hash_u64(h, (uint64_t)d->reasons << 32 | d->sensor_reasons);
+    hash_u64(h, d->worst_channel);
+    for (uint16_t i = 0; i < d->n_outputs; i++)
+        hash_u64(h, (uint64_t)durai_f32_bits(d->proposed[i]) << 32 | durai_f32_bits(d->output[i]));
+}
+
+static void run(dura_sha256 *answers)
+{
+    dt_sensor sensor;
+    static const dt_fault faults[] = {
+        {DT_STUCK, 0, 0, 40, 70, 0},      {DT_SPIKE, 1, 9, 80, 120, 70.0f}, {DT_NAN, 2, 0, 130, 134, 0},
+        {DT_DROPOUT, 3, 0, 140, 147, 0},  {DT_DRIFT, 4, 0, 160, 200, 1.5f}, {DT_TIME_REVERSED, 0, 0, 220, 222, 35e6f},
+        {DT_TIME_REPEATED, 0, 0, 240, 241, 0}, {DT_INF, 5, 0, 260, 262, -1.0f},
+    };
+    dt_sensor_init(&sensor, 8, 2026);
+    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++)
+        dt_eq(dt_sensor_fault(&sensor, &faults[i]), 0, "fault %zu", i);
+    for (uint64_t n = 0; n < FRAMES; n++) {
+        float v[8];
+        uint8_t missing[8];
+        dura_frame f = DURA_FRAME_INIT;
+        dura_decision d = DURA_DECISION_INIT;
+        f.time.mono_ns = dt_sensor_next(&sensor, v, missing);
+        f.time.wall_ns = 1767225600000000000 + f.time.mono_ns;
+        f.time.wall_err_us = 500;
+        f.time.quality = DURA_CLOCK_SYNCED;
+        f.frame = n;
+        f.n = 8;
+        f.source = 2;
+        f.values = v;
+        f.missing = missing;
+        dt_eq(dura_guard_step(box.guard, &f, &d), DURA_OK, "frame %u", (unsigned)n);
+        hash_decision(answers, &d);
+        if (n == 300)
+            dt_eq(dura_guard_override(box.guard, DURA_OVERRIDE_STOP, "operator", "test of the stop", &f.time), 0, "stop");
+        if (n == 310)
+            dt_eq(dura_guard_override(box.guard, DURA_OVERRIDE_RELEASE, "operator", "done", &f.time), 0, "release");
+        dt_ok(dura_guard_idle(box.guard, &f.time, 25) >= 0, "idle");
+    }
+}
+
+static void expect(const uint8_t digest[32], const char *want, const char *what)
+{
+    char hex[65];
+    hex[durai_hex(hex, digest, 32)] = 0;
+    dt_ok(strcmp(hex, want) == 0, "%s: %s", what, hex);
+}
+
+DT_TEST(identity, the_same_bytes_and_answers_on_every_target)
+{
+    uint8_t digest[32];
+    dura_sha256 answers;
+    dura_log_status st = DURA_LOG_STATUS_INIT;
+    dura_time end = {0};
+    build();
+    int rc = dt_box_boot(&box);
+    dt_eq(rc, DURA_OK, "boot: %s", dura_strerror(rc));
+    dura_sha256_init(&answers);
+    run(&answers);
+    end.mono_ns = 1000000000000;
+    dt_eq(dura_guard_deinit(box.guard, &end, NULL, 0, 0), DURA_OK, "deinit");
+    dt_eq(dura_guard_log(box.guard, &st), DURA_OK, "status");
+    dt_eq(st.dropped, 0, "nothing dropped");
+    dt_ok(st.epoch > 4, "epochs %u", (unsigned)st.epoch);
+    dura_sha256_final(&answers, digest);
+    expect(digest, want_answers, "answers");
+    dura_sha256_query(digest, box.flash[1].live, (size_t)st.end[1]);
+    expect(digest, want_decision, "decision log");
+    dura_sha256_query(digest, box.flash[0].live, (size_t)st.end[0]);
+    expect(digest, want_security, "security log");
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `dura verify DIR`: one word, the rule and the place, and what vouches for it. */
+#include "dura_args.h"
+#include "dura_progress.h"
+
+#include <dura/host/keys.h>
+#include <dura/host/verify.h>
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *folder, *key_text, *checkpoint, *state;
+static int strict, as_json;
+
+static const cli_option options[] = {
+    {"--key", NULL, "PUB", &key_text, NULL, "epoch-0 public key known from elsewhere: 64 hex digits or a file"},
+    {"--checkpoint", NULL, "FILE", &checkpoint, NULL, "a checkpoint kept elsewhere, as in decision.log/checkpoint"},
+    {"--state", NULL, "DIR", &state, NULL, "state folder that may know the device (default: your own)"},
+    {"--strict", NULL, NULL, NULL, &strict, "exit 1 for CUT too"},
+    {"--json", NULL, NULL, NULL, &as_json, "the report as one JSON object"},
+    {NULL, NULL, NULL, NULL, NULL, NULL},
+};
+static const cli_command self = {
+    "verify", "DIR [--key PUB] [--checkpoint FILE] [--state DIR] [--strict] [--json]",
+    "May this run folder be believed? The first word of the answer is\n"
+    "  INTACT      closed, consistent, vouched for from outside the folder     exit 0\n"
+    "  CUT         consistent as far as it goes, not closed (kill, power cut)  exit 0, 1 with --strict\n"
+    "  UNANCHORED  consistent, but nothing from outside vouches for it         exit 1\n"
+    "  TAMPERED    a rule is broken that no power cut can break                exit 1\n"
+    "and, when it is not good, the rule, the file, the byte and the record.\n",
+    options, &folder, 1, 1,
+};
+
+static void on_progress(void *user, uint64_t done, uint64_t total)
+{
+    progress *p = user;
+    p->calls = 0;                /* calls are rare here: none is skipped */
+    progress_show(p, done, total, done >> 10, "KiB");
+}
+
+/* 64 hex digits, or the file that holds them. A DURA_E* code. */
+static int read_key(uint8_t key[32], dura_error *err)
+{
+    if (strlen(key_text) == 64 && strspn(key_text, "0123456789abcdefABCDEF") == 64) {
+        for (int i = 0; i < 32; i++) {
+            char digits[3] = {key_text[2 * i], key_text[2 * i + 1], '\0'};
+            key[i] = (uint8_t)strtoul(digits, NULL, 16);
+        }
+        return DURA_OK;
+    }
+    return dura_keyfile_public(key_text, key, err);
+}
+
+static void print_place(const dura_verify_report *r)
+{
+    if (r->rule == DURA_VERIFY_RULE_NONE)
+        return;
+    printf("  rule     %s: %s\n", dura_verify_rule(r->rule), dura_verify_rule_text(r->rule));
+    if (r->file[0])
+        printf("  place    %s, byte %" PRIu64 ", record %" PRIu64 "\n", r->file, r->offset, r->gseq);
+    if (r->word == DURA_VERIFY_TAMPERED)
+        printf("  since    record %" PRIu64 ": what lies before is covered by a good seal\n", r->since);
+}
+
+static void print_keys(const dura_verify_report *r)
+{
+    char hex[65];
+    printf("  key      %s\n", cli_hex(hex, r->key, 32));
+    if (r->demo_key)
+        printf("  DEMO KEY everybody has this key: the seals prove nothing\n");
+    if (r->unsigned_logs)
+        printf("  UNSIGNED the device could not sign its seals\n");
+    if (r->vouched[0])
+        printf("  vouched  by %s\n", r->vouched);
+    if (!r->rollback_excluded)
+        printf("  note     an older copy of this folder would look the same: nothing from outside excludes it\n");
+}
+
+static void print_words(const dura_verify_report *r)
+{
+    char hex[33];
+    printf("%s\n  %s\n", dura_verify_word(r->word), r->text);
+    print_place(r);
+    printf("  records  %" PRIu64 " in the decision log, %" PRIu64 " in the security log, %" PRIu64 " bytes\n", r->records[1],
+           r->records[0], r->bytes);
+    printf("  seals    %u in %u epochs, covering every record below %" PRIu64 "\n", (unsigned)r->seals,
+           (unsigned)r->epochs, r->sealed);
+    printf("  starts   %u, of which recovered from a cut: %u\n", (unsigned)r->boots, (unsigned)r->recoveries);
+    if (r->dropped)
+        printf("  dropped  %" PRIu64 " records the device had no room for\n", r->dropped);
+    if (r->torn_bytes)
+        printf("  torn     %" PRIu64 " bytes behind the last whole record\n", r->torn_bytes);
+    printf("  origin   %s\n", cli_hex(hex, r->origin, 16));
+    print_keys(r);
+}
+
+static void json_text(const char *key, const char *text)
+{
+    printf(",\"%s\":", key);
+    cli_print_json_text(stdout, text);
+}
+
+static void print_json(const dura_verify_report *r)
+{
+    char hex[65];
+    printf("{\"word\":\"%s\",\"rule\":\"%s\"", dura_verify_word(r->word), dura_verify_rule(r->rule));
+    json_text("text", r->text);
+    json_text("file", r->file);
+    printf(",\"offset\":%" PRIu64 ",\"gseq\":%" PRIu64 ",\"since\":%" PRIu64 ",\"log\":%d", r->offset, r->gseq,
+           r->since, r->log);
+    printf(",\"closed\":%s,\"demo_key\":%s,\"unsigned\":%s,\"rollback_excluded\":%s", r->closed ? "true" : "false",
+           r->demo_key ? "true" : "false", r->unsigned_logs ? "true" : "false",
+           r->rollback_excluded ? "true" : "false");
+    json_text("vouched", r->vouched);
+    printf(",\"records\":{\"security\":%" PRIu64 ",\"decision\":%" PRIu64 "},\"sealed\":%" PRIu64
+           ",\"bytes\":%" PRIu64 ",\"torn_bytes\":%" PRIu64 ",\"dropped\":%" PRIu64,
+           r->records[0], r->records[1], r->sealed, r->bytes, r->torn_bytes, r->dropped);
+    printf(",\"seals\":%u,\"epochs\":%u,\"recoveries\":%u,\"boots\":%u,\"extra_files\":%u", (unsigned)r->seals,
+           (unsigned)r->epochs, (unsigned)r->recoveries, (unsigned)r->boots, (unsigned)r->extra_files);
+    printf(",\"origin\":\"%s\"", cli_hex(hex, r->origin, 16));
+    printf(",\"key\":\"%s\"}\n", cli_hex(hex, r->key, 32));
+}
+
+static int word_code(int word)
+{
+    if (word == DURA_VERIFY_INTACT || (word == DURA_VERIFY_CUT && !strict))
+        return CLI_OK;
+    return CLI_NO;
+}
+
+int cmd_verify(int argc, char **argv)
+{
+    int rc = cli_parse(&self, argc, argv);
+    if (rc >= 0)
+        return rc;
+    uint8_t key[32];
+    char own_state[DURA_KEYS_PATH_MAX];
+    progress bar;
+    dura_error err = {0};
+    dura_verify_options o = DURA_VERIFY_OPTIONS_INIT;
+    dura_verify_report report = {0};
+    report.struct_size = sizeof report;
+    rc = key_text ? read_key(key, &err) : DURA_OK;
+    if (rc != DURA_OK)
+        return cli_fail(&self, rc, &err);
+    o.key = key_text ? key : NULL;
+    o.checkpoint = checkpoint;
+    o.state_dir = state ? state : dura_keys_state_dir(own_state, sizeof own_state) == DURA_OK ? own_state : NULL;
+    o.progress = on_progress;
+    o.user = &bar;
+    progress_begin(&bar);
+    rc = dura_verify_folder(folder, &o, &report, &err);
+    progress_end(&bar);
+    if (rc != DURA_OK)
+        return cli_fail(&self, rc, &err);
+    if (as_json)
+        print_json(&report);
+    else
+        print_words(&report);
+    return cli_end(&self, word_code(report.word));
+}
