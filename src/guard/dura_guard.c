@@ -288,7 +288,6 @@ static int open_nv(dura_guard *g)
 static DURAI_NOINLINE int compare_pasts(dura_guard *g, int first_boot, const dura_time *now)
 {
     dura_log_status st = DURA_LOG_STATUS_INIT;
-    dura_fact f;
     int rc = dura_log_query(g->log, &st);
     if (rc != DURA_OK)
         return rc;
@@ -302,10 +301,10 @@ static DURAI_NOINLINE int compare_pasts(dura_guard *g, int first_boot, const dur
         if (rc < 0)
             return rc;
     }
-    durai_fact_init(&f, DURA_FACT_LOG_LOST, DURA_LOG_SECURITY, 8);
-    f.value[0] = fresh ? 1 : 2; /* 1: the logs are gone, 2: NV is */
-    f.value[1] = g->nv.boot;
-    return durai_guard_fact(g, RING_WORKER, &f, now, NULL, NULL);
+    dura_fact *f = durai_fact_start(g, DURA_FACT_LOG_LOST, DURA_LOG_SECURITY, 8);
+    f->value[0] = fresh ? 1 : 2; /* 1: the logs are gone, 2: NV is */
+    f->value[1] = g->nv.boot;
+    return durai_fact_append(g, now, NULL, NULL);
 }
 
 static size_t strlen_of(const char *s)
@@ -462,21 +461,17 @@ static int latch_durable(dura_guard *g, uint32_t latch)
 
 int dura_guard_override(dura_guard *g, int what, const char *actor, const char *reason, const dura_time *now)
 {
-    dura_fact f;
     if (!g || !now || !text_usable(actor) || !text_usable(reason) ||
         (what != DURA_OVERRIDE_STOP && what != DURA_OVERRIDE_RELEASE))
         return DURA_EINVAL;
     dura_time t = stamped(g, now);
-    durai_fact_init(&f, DURA_FACT_OVERRIDE, DURA_LOG_SECURITY, what == DURA_OVERRIDE_STOP ? 6 : 3);
-    f.asset = g->asset;
-    f.zone = g->zone;
-    f.value[0] = what;
+    durai_fact_start(g, DURA_FACT_OVERRIDE, DURA_LOG_SECURITY, what == DURA_OVERRIDE_STOP ? 6 : 3)->value[0] = what;
     /* STOP acts before it is recorded, RELEASE is recorded before it acts. */
     if (what == DURA_OVERRIDE_STOP)
         durai_store(&g->latch, LATCH_STOP);
     int rc = what == DURA_OVERRIDE_STOP ? latch_durable(g, LATCH_STOP) : DURA_OK;
     if (rc == DURA_OK)
-        rc = durai_guard_fact(g, RING_WORKER, &f, &t, actor, reason);
+        rc = durai_fact_append(g, &t, actor, reason);
     if (rc == DURA_OK)
         rc = dura_log_save(g->log, &t);
     if (what == DURA_OVERRIDE_STOP || rc < 0)

@@ -106,6 +106,7 @@ struct dura_guard {
     /* the worker's */
     durai_nv nv;
     uint32_t recorded_action;   /* of the decision encoded last */
+    durai_raw_fact fact;        /* being made or being encoded: not on the stack */
 };
 
 /* dura_guard_nv.c */
@@ -123,8 +124,8 @@ int durai_hash(const dura_crypto *c, const void *p, size_t n, uint8_t out[32]);
 uint32_t durai_raw_bytes(uint16_t channels, uint16_t inputs, uint16_t outputs);
 int durai_guard_encode(void *user, const dura_log_entry *e, const void *payload, size_t len,
                        uint8_t *out, size_t cap, uint16_t *n_pairs);
-int durai_guard_fact(dura_guard *g, uint32_t ring, const dura_fact *fact, const dura_time *t,
-                     const char *actor, const char *reason);
-void durai_fact_init(dura_fact *f, uint16_t kind, uint8_t log, uint8_t severity);
+/* A fact of the worker: start one in g->fact, fill it in, hand it to the worker's ring. */
+dura_fact *durai_fact_start(dura_guard *g, uint16_t kind, uint8_t log, uint8_t severity);
+int durai_fact_append(dura_guard *g, const dura_time *t, const char *actor, const char *reason);
 
 #endif

@@ -76,24 +76,21 @@ static int put_verdicts(durai_cbor *c, const durai_raw_decision *h, const parts 
 /* The action is another one than in the decision before: a fact of its own, which the
  * worker makes so that the step need not. It follows its decision through the worker's
  * ring; when that is full the log counts it. */
-static void action_changed(dura_guard *g, const durai_raw_decision *h, const dura_log_entry *e)
+static DURAI_NOINLINE void action_changed(dura_guard *g, const durai_raw_decision *h, const dura_log_entry *e)
 {
-    dura_fact f;
-    durai_fact_init(&f, DURA_FACT_ACTION, DURA_LOG_DECISION, h->action == DURA_ACT ? 0 : 4);
-    f.asset = g->asset;
-    f.zone = g->zone;
-    f.source = e->source;
-    f.reasons = h->reasons;
-    f.frame = h->frame;
-    f.value[0] = (int64_t)g->recorded_action;
-    f.value[1] = h->action;
+    dura_fact *f = durai_fact_start(g, DURA_FACT_ACTION, DURA_LOG_DECISION, h->action == DURA_ACT ? 0 : 4);
+    f->source = e->source;
+    f->reasons = h->reasons;
+    f->frame = h->frame;
+    f->value[0] = (int64_t)g->recorded_action;
+    f->value[1] = h->action;
     g->recorded_action = h->action;
-    int rc = durai_guard_fact(g, RING_WORKER, &f, &e->time, NULL, NULL);
+    int rc = durai_fact_append(g, &e->time, NULL, NULL);
     DURA_ASSERT(rc == DURA_OK || rc == DURA_EFULL);
     (void)rc;
 }
 
-static int encode_decision(dura_guard *g, const dura_log_entry *e, const uint8_t *payload, size_t len, durai_cbor *c)
+static DURAI_NOINLINE int encode_decision(dura_guard *g, const dura_log_entry *e, const uint8_t *payload, size_t len, durai_cbor *c)
 {
     durai_raw_decision h;
     parts p;
@@ -143,15 +140,15 @@ static int put_values(durai_cbor *c, const dura_fact *f)
     return 1;
 }
 
-static int encode_fact(const dura_guard *g, const dura_log_entry *e, const uint8_t *payload, size_t len,
-                       durai_cbor *c)
+static DURAI_NOINLINE int encode_fact(dura_guard *g, const dura_log_entry *e, const uint8_t *payload, size_t len,
+                                      durai_cbor *c)
 {
-    durai_raw_fact r;
-    const dura_fact *f = &r.fact;
+    durai_raw_fact *r = &g->fact;
+    const dura_fact *f = &r->fact;
     int n = 1;
-    memset(&r, 0, sizeof r);
-    DURA_ASSERT(len <= sizeof r);
-    memcpy(&r, payload, len);
+    DURA_ASSERT(len <= sizeof *r);
+    memset(r, 0, sizeof *r);
+    memcpy(r, payload, len);
     durai_cbor_kuint(c, 16, f->kind);
     n += put_uint(c, 17, f->severity);
     n += put_id(c, 18, f->channel);
@@ -163,9 +160,9 @@ static int encode_fact(const dura_guard *g, const dura_log_entry *e, const uint8
     n += put_uint(c, 24, f->reasons);
     n += put_uint(c, 25, f->frame);
     n += put_values(c, f);
-    if (r.actor_len) {
-        durai_cbor_ktext(c, 27, r.text, r.actor_len);
-        durai_cbor_ktext(c, 28, r.text + r.actor_len, r.reason_len);
+    if (r->actor_len) {
+        durai_cbor_ktext(c, 27, r->text, r->actor_len);
+        durai_cbor_ktext(c, 28, r->text + r->actor_len, r->reason_len);
         n += 2;
     }
     if (g->port->sink)
@@ -196,36 +193,37 @@ static size_t strlen_max(const char *s)
     return n;
 }
 
-void durai_fact_init(dura_fact *f, uint16_t kind, uint8_t log, uint8_t severity)
+dura_fact *durai_fact_start(dura_guard *g, uint16_t kind, uint8_t log, uint8_t severity)
 {
-    memset(f, 0, sizeof *f);
+    dura_fact *f = &g->fact.fact;
+    memset(&g->fact, 0, sizeof g->fact);
     f->kind = kind;
     f->log = log;
     f->severity = severity;
-    f->channel = f->asset = f->zone = f->source = DURA_NONE;
+    f->asset = g->asset;
+    f->zone = g->zone;
+    f->channel = f->source = DURA_NONE;
     f->control = f->risk = f->component = DURA_NONE;
+    return f;
 }
 
-int durai_guard_fact(dura_guard *g, uint32_t ring, const dura_fact *fact, const dura_time *t,
-                     const char *actor, const char *reason)
+int durai_fact_append(dura_guard *g, const dura_time *t, const char *actor, const char *reason)
 {
-    durai_raw_fact r;
+    durai_raw_fact *r = &g->fact;
     dura_log_entry e;
-    memset(&r, 0, sizeof r);
     memset(&e, 0, sizeof e);
-    r.fact = *fact;
     if (actor) {
-        r.actor_len = (uint8_t)strlen_max(actor);
-        r.reason_len = (uint8_t)strlen_max(reason);
-        memcpy(r.text, actor, r.actor_len);
-        memcpy(r.text + r.actor_len, reason, r.reason_len);
+        r->actor_len = (uint8_t)strlen_max(actor);
+        r->reason_len = (uint8_t)strlen_max(reason);
+        memcpy(r->text, actor, r->actor_len);
+        memcpy(r->text + r->actor_len, reason, r->reason_len);
     }
     e.struct_size = sizeof e;
-    e.log = fact->log;
+    e.log = r->fact.log;
     e.raw = 1;
     e.kind = DURA_REC_FACT;
-    e.source = fact->source;
+    e.source = r->fact.source;
     e.time = *t;
     e.time.boot = g->nv.boot;
-    return dura_log_append(g->log, ring, &e, &r, offsetof(durai_raw_fact, text) + r.actor_len + r.reason_len);
+    return dura_log_append(g->log, RING_WORKER, &e, r, offsetof(durai_raw_fact, text) + r->actor_len + r->reason_len);
 }

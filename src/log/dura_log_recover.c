@@ -149,10 +149,8 @@ static int blank(dura_log *log, uint32_t i, uint32_t k, uint32_t from, uint32_t 
             return log->last_error;
         if (at == from)
             value = s->buf[0];
-        for (uint32_t j = 0; j < n; j++) {
-            if (s->buf[j] != value)
-                return 0;
-        }
+        if (s->buf[0] != value || memcmp(s->buf, s->buf + 1, n - 1u) != 0)
+            return 0;                    /* each byte is like the one before it */
         at += n;
     }
     return value == 0x00 || value == 0xFF;

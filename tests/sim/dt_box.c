@@ -61,6 +61,7 @@ static void put_guard(uint8_t *p, const dt_spec *s)
 static void put_logs(uint8_t *p, const dt_spec *s)
 {
     durai_put32(p, s->ring_bytes);
+    durai_put32(p + 4, s->buffer_bytes);
     durai_put32(p + 8, DT_BOX_SEGMENT);
     durai_put32(p + 12, s->commit_records);
     durai_put32(p + 20, s->seal_records);

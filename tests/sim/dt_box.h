@@ -29,7 +29,7 @@ typedef struct dt_spec {
     uint32_t flat_fail_ms, max_age_ms, hold_channel_ms;
     float out_lo, out_hi, out_rate, out_safe;
     uint32_t hold_ms, recover_frames, deadline_us;
-    uint32_t ring_bytes, commit_records, seal_records, seal_ms;
+    uint32_t ring_bytes, buffer_bytes, commit_records, seal_records, seal_ms;
     uint16_t max_record;
     uint8_t tree_height;
 } dt_spec;
