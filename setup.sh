@@ -9,7 +9,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 
 run_packages="gcc libc6-dev cmake ninja-build pkg-config libsodium-dev libcjson-dev"
-test_packages="g++ libcriterion-dev python3 python3-pytest python3-numpy abigail-tools"
+test_packages="g++ libcriterion-dev python3 python3-pytest python3-numpy python3-cryptography abigail-tools"
 ci_packages="git clang-14 libclang-rt-14-dev llvm-14 valgrind cppcheck gcovr dpkg-dev libsqlite3-dev
 gcc-12-multilib gcc-s390x-linux-gnu libc6-dev-s390x-cross gcc-aarch64-linux-gnu libc6-dev-arm64-cross
 gcc-riscv64-linux-gnu gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-user

@@ -28,7 +28,7 @@ fi
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 cd "$root"
-sources=$(ls src/base/*.c src/port/*.c src/sensor/*.c src/backend/*.c src/log/*.c src/guard/*.c 2>/dev/null || :)
+sources=$(ls src/base/*.c src/sensor/*.c src/backend/*.c src/log/*.c src/guard/*.c 2>/dev/null || :)
 # shellcheck disable=SC2086  # a list of files
 ${CC:-gcc} -std=c99 -g -O0 -fPIC -fvisibility=hidden -Iinclude -ffile-prefix-map="$root"=. -shared \
     -Wl,-soname,libdura_core.so -o "$tmp/libdura_core.so" $sources

@@ -25,7 +25,7 @@ else
 fi
 # A line counts as run when any program of the build ran it.
 gcovr --root "$top" --object-directory "$folder" "$folder" --filter "$top/src/" \
-    --exclude-throw-branches --txt "$folder/coverage.txt" > "$folder/gcovr.log" 2>&1 || {
+    --exclude-throw-branches --gcov-ignore-parse-errors --txt "$folder/coverage.txt" > "$folder/gcovr.log" 2>&1 || {
     cat "$folder/gcovr.log"; exit 1; }
 cut -c1-110 "$folder/coverage.txt"
 rate=$(awk '$1 == "TOTAL" {sub("%", "", $4); print $4}' "$folder/coverage.txt")

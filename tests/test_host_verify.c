@@ -300,7 +300,7 @@ static void b64(char *out, const uint8_t *p, size_t n)
 static void w_seal(world *w, const plan *p, int i, int final)
 {
     wlog *l = &w->log[i], *o = &w->log[1 - i];
-    uint8_t root[32], other[32], next[32], sig[64], pub[32], blob[68], id[32];
+    uint8_t root[32], other[32], next[32], sig[64] = {0}, pub[32], blob[68], id[32];
     char text[700], r64[64], o64[64], n64[64], hex[33], name[64], s64[128];
     enc e = {{0}, 0, 0};
     mth(root, l->leaf, l->n);

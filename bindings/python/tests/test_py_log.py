@@ -59,6 +59,26 @@ def test_an_altered_record_is_found_and_placed(done):
     assert v.word == "TAMPERED" and not v.intact and v.file == "decision.log/00000000.seg" and v.offset <= 3000
 
 
+def test_one_altered_byte_of_any_file_of_a_closed_run_is_tampering(world):
+    with world.guard() as g:
+        for i in range(12):
+            g.step([i % 9, 500 if i == 5 else i % 5], i)
+    files = sorted(p for p in world.out.rglob("*") if p.is_file())
+    assert len(files) == 8      # two segments, two checkpoints, two policies, model, summary
+    for path in files:
+        good = path.read_bytes()
+        for at in range(len(good)):
+            with open(path, "r+b") as f:
+                f.seek(at)
+                f.write(bytes([good[at] ^ 1 << at % 8]))
+            v = dura.verify(world.out, state=world.state)
+            assert v.word == "TAMPERED" and v.rule != "none" and v.file, f"{path.name} byte {at}: {v.word} {v.text}"
+            with open(path, "r+b") as f:
+                f.seek(at)
+                f.write(good[at:at + 1])
+    assert dura.verify(world.out, state=world.state).word == "INTACT"
+
+
 def test_the_demo_key_never_vouches(world):
     with world.guard(demo_key=True) as g:
         g.step([1, 1], 1)
