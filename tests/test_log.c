@@ -334,7 +334,8 @@ DT_TEST(log_step, writes_time_source_and_payload_as_given)
 
 DT_TEST(log_step, drops_a_payload_that_would_spoil_the_log)
 {
-    static const struct { const char *name; uint8_t n, pairs, p[8]; } row[] = {
+    static const struct { const char *name; uint8_t n, pairs, p[16]; } row[] = {
+        {"behind the last key", 12, 2, {0x1B, 255, 255, 255, 255, 255, 255, 255, 255, 0x01, 0x10, 0x01}},
         {"key below 16", 2, 1, {0x0C, 0x01}},        {"key of another type", 3, 1, {0x41, 0x10, 0x01}},
         {"not the shortest key", 3, 1, {0x18, 0x10, 0x01}}, {"pairs too many", 2, 2, {0x10, 0x01}},
         {"pairs too few", 4, 1, {0x10, 0x01, 0x11, 0x01}}, {"descending", 4, 2, {0x11, 0x01, 0x10, 0x01}},

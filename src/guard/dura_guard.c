@@ -135,6 +135,7 @@ static DURAI_NOINLINE int make_plan(plan *p, const void *policy, size_t len, con
 /* Where the parts lie that are opened later. */
 typedef struct places {
     void *sensor, *log, *instance;
+    size_t log_bytes;
 } places;
 
 static dura_guard *place(carver *c, const plan *p, places *at)
@@ -150,6 +151,7 @@ static dura_guard *place(carver *c, const plan *p, places *at)
     uint8_t *bytes = carve(c, scratch);
     at->sensor = carve(c, p->sensor_bytes);
     at->log = carve(c, p->log_bytes);
+    at->log_bytes = p->log_bytes;
     at->instance = carve(c, p->instance_bytes);
     if (g) {
         memset(g, 0, sizeof *g);
@@ -206,17 +208,9 @@ static DURAI_NOINLINE int attach_channel(dura_sensor *s, const void *policy, uin
     return dura_sensor_attach(s, i, &ch);
 }
 
-static int build_sensor(dura_guard *g, const plan *p, void *mem, const void *policy)
+static DURAI_NOINLINE int build_outputs(dura_guard *g, const void *policy)
 {
-    int rc = dura_sensor_init(&g->sensor, mem, p->sensor_bytes, &p->sensor);
-    for (uint16_t i = 0; rc == DURA_OK && i < p->device.n_channels; i++)
-        rc = attach_channel(g->sensor, policy, i);
-    return rc;
-}
-
-static DURAI_NOINLINE int build_outputs(dura_guard *g, const plan *p, const void *policy)
-{
-    for (uint16_t i = 0; i < p->device.n_outputs; i++) {
+    for (uint16_t i = 0; i < g->n_outputs; i++) {
         durai_policy_output o;
         int rc = durai_policy_get_output(policy, i, &o);
         if (rc != DURA_OK)
@@ -224,7 +218,7 @@ static DURAI_NOINLINE int build_outputs(dura_guard *g, const plan *p, const void
         durai_envelope e = {o.lo, o.hi, o.rate, o.safe, o.on_violation == DURAI_OUTPUT_FALLBACK};
         g->envelope[i] = e;
     }
-    for (uint16_t i = 0; i < p->device.n_inputs; i++)
+    for (uint16_t i = 0; i < g->n_inputs; i++)
         g->input[i] = durai_policy_get_input(policy, i);
     return DURA_OK;
 }
@@ -246,22 +240,24 @@ static void settle(dura_guard *g, const plan *p, const dura_model *model, const 
     g->recorded_action = DURA_FALLBACK;
 }
 
-/* The gate's answer for this policy and this model, then the model itself. */
-static DURAI_NOINLINE int32_t open_gate(dura_guard *g, const plan *p, void *mem, const void *policy)
+/* The gate's answer for this policy and this model. */
+static int32_t ask_gate(dura_guard *g, const void *policy)
 {
     durai_policy_gate gate;
+    int rc = durai_policy_get_gate(policy, &gate);
+    return rc == DURA_OK ? durai_factory_check(g, gate.factory_key) : rc;
+}
+
+/* The model the gate allowed. */
+static int32_t open_model(dura_guard *g, void *mem)
+{
     dura_backend_io io = DURA_BACKEND_IO_INIT;
-    int32_t rc = durai_policy_get_gate(policy, &gate);
-    if (rc == DURA_OK)
-        rc = durai_factory_check(g->port, gate.factory_key, g->policy_digest, g->model_digest);
-    if (rc != DURA_OK)
-        return rc;
     const dura_backend *b = g->model->backend;
-    rc = b->open(mem, g->model->config, g->model->image, (size_t)g->model->image_len);
+    int32_t rc = b->open(mem, g->model->config, g->model->image, (size_t)g->model->image_len);
     if (rc != DURA_OK)
         return rc;
     rc = b->io(mem, &io);
-    if (rc == DURA_OK && (io.n_inputs != p->device.n_inputs || io.n_outputs != p->device.n_outputs))
+    if (rc == DURA_OK && (io.n_inputs != g->n_inputs || io.n_outputs != g->n_outputs))
         rc = DURA_EINVAL;
     if (rc == DURA_OK)
         g->instance = mem;
@@ -271,7 +267,7 @@ static DURAI_NOINLINE int32_t open_gate(dura_guard *g, const plan *p, void *mem,
 }
 
 /* Boot counter and latches from NV, the new boot durable before anything is recorded. */
-static int open_nv(dura_guard *g)
+static DURAI_NOINLINE int open_nv(dura_guard *g)
 {
     int rc = durai_nv_read(g->port, &g->nv);
     if (rc < 0)
@@ -317,18 +313,17 @@ static size_t strlen_of(const char *s)
 
 static DURAI_NOINLINE int record_boot(dura_guard *g, const dura_time *now)
 {
-    dura_log_entry e;
+    dura_log_entry *e = &g->work.boot.entry;
     durai_cbor c;
-    uint8_t pairs[112];
     const char *version = dura_version();
-    memset(&e, 0, sizeof e);
-    e.struct_size = sizeof e;
-    e.log = DURA_LOG_SECURITY;
-    e.kind = DURA_REC_BOOT;
-    e.source = DURA_NONE;
-    e.n_pairs = 7;
-    e.time = *now;
-    durai_cbor_init(&c, pairs, sizeof pairs);
+    memset(e, 0, sizeof *e);
+    e->struct_size = sizeof *e;
+    e->log = DURA_LOG_SECURITY;
+    e->kind = DURA_REC_BOOT;
+    e->source = DURA_NONE;
+    e->n_pairs = 7;
+    e->time = *now;
+    durai_cbor_init(&c, g->work.boot.pairs, sizeof g->work.boot.pairs);
     durai_cbor_kbytes(&c, 16, g->policy_digest, 32);
     durai_cbor_kbytes(&c, 17, g->model_digest, 32);
     durai_cbor_kint(&c, 18, g->gate);
@@ -338,38 +333,68 @@ static DURAI_NOINLINE int record_boot(dura_guard *g, const dura_time *now)
     durai_cbor_bool(&c, g->clean_start);
     durai_cbor_ktext(&c, 23, version, strlen_of(version));
     DURA_ASSERT(c.err == DURA_OK);
-    return dura_log_append(g->log, RING_WORKER, &e, pairs, c.len);
+    return dura_log_append(g->log, RING_WORKER, e, g->work.boot.pairs, c.len);
+}
+
+/* The time of a worker's call as records have it: with this boot. */
+static const dura_time *stamp(dura_guard *g, const dura_time *now)
+{
+    g->now = *now;
+    g->now.boot = g->nv.boot;
+    return &g->now;
+}
+
+/* Plan, place what the plan says, and forget the plan: it is large, and what comes after
+ * goes deep. The log's configuration waits in g->work. */
+static DURAI_NOINLINE int lay_out(dura_guard **out, places *at, void *mem, size_t len, const void *policy,
+                                  size_t policy_len, const dura_model *model, const dura_port *port)
+{
+    plan p;
+    carver c = {NULL, 0};
+    int rc = make_plan(&p, policy, policy_len, model, port);
+    if (rc != DURA_OK)
+        return rc;
+    (void)place(&c, &p, at);
+    if (len < c.used + SLACK)
+        return DURA_ENOSPC;
+    c.base = (uint8_t *)mem + (uintptr_t)mem % 16;
+    c.used = 0;
+    DURA_ASSERT((uintptr_t)c.base % 16 == 0);
+    dura_guard *g = place(&c, &p, at);
+    DURA_ASSERT(c.used + SLACK <= len);
+    settle(g, &p, model, port);
+    g->work.init.log = p.log;
+    *out = g;
+    return dura_sensor_init(&g->sensor, at->sensor, p.sensor_bytes, &p.sensor);
 }
 
 /* Everything that touches the port. */
-static int bring_up(dura_guard *g, const plan *p, const places *at, const void *policy, size_t policy_len,
-                    const dura_time *now)
+static int bring_up(dura_guard *g, const places *at, const void *policy, size_t policy_len, const dura_time *now)
 {
-    dura_time t = *now;
-    dura_log_config log = p->log;
     int rc = durai_hash(g->port->crypto, policy, policy_len, g->policy_digest);
     if (rc == DURA_OK)
         rc = durai_hash(g->port->crypto, g->model->image, (size_t)g->model->image_len, g->model_digest);
     if (rc != DURA_OK)
         return rc;
-    g->gate = open_gate(g, p, at->instance, policy);
+    g->gate = ask_gate(g, policy);
+    if (g->gate == DURA_OK)
+        g->gate = open_model(g, at->instance);
     rc = open_nv(g);
     if (rc < 0)
         return rc;
-    t.boot = g->nv.boot;
-    log.encode_user = g;
-    rc = dura_log_init(&g->log, at->log, p->log_bytes, &log, g->port, &t);
+    g->work.init.log.encode_user = g;
+    now = stamp(g, now);
+    rc = dura_log_init(&g->log, at->log, at->log_bytes, &g->work.init.log, g->port, now);
     if (rc == DURA_OK)
-        rc = compare_pasts(g, g->nv.boot == 1, &t);
-    return rc == DURA_OK ? record_boot(g, &t) : rc;
+        rc = compare_pasts(g, g->nv.boot == 1, now);
+    return rc == DURA_OK ? record_boot(g, now) : rc;
 }
 
 int dura_guard_init(dura_guard **out, void *mem, size_t len, const void *policy, size_t policy_len,
                     const dura_model *model, const dura_port *port, const dura_time *now)
 {
-    plan p;
     places at;
-    carver c = {NULL, 0};
+    dura_guard *g = NULL;
     if (!out)
         return DURA_EINVAL;
     *out = NULL;
@@ -379,53 +404,34 @@ int dura_guard_init(dura_guard **out, void *mem, size_t len, const void *policy,
         return DURA_EALIGN;
     if (!port_usable(port))
         return DURA_ENOTSUP;
-    int rc = make_plan(&p, policy, policy_len, model, port);
-    if (rc != DURA_OK)
-        return rc;
-    (void)place(&c, &p, &at);
-    if (len < c.used + SLACK)
-        return DURA_ENOSPC;
-    c.base = (uint8_t *)mem + (uintptr_t)mem % 16;
-    c.used = 0;
-    DURA_ASSERT((uintptr_t)c.base % 16 == 0);
-    dura_guard *g = place(&c, &p, &at);
-    DURA_ASSERT(c.used + SLACK <= len);
-    settle(g, &p, model, port);
-    rc = build_sensor(g, &p, at.sensor, policy);
+    int rc = lay_out(&g, &at, mem, len, policy, policy_len, model, port);
+    for (uint16_t i = 0; rc == DURA_OK && i < g->n_channels; i++)
+        rc = attach_channel(g->sensor, policy, i);
     if (rc == DURA_OK)
-        rc = build_outputs(g, &p, policy);
+        rc = build_outputs(g, policy);
     if (rc == DURA_OK)
-        rc = bring_up(g, &p, &at, policy, policy_len, now);
-    if (rc != DURA_OK && g->instance && model->backend->close)
-        model->backend->close(g->instance);
+        rc = bring_up(g, &at, policy, policy_len, now);
     if (rc == DURA_OK)
         *out = g;
+    else if (g && g->instance && model->backend->close)
+        model->backend->close(g->instance);
     return rc;
 }
 
 /* ---- the worker's calls ------------------------------------------------------------- */
 
-static dura_time stamped(const dura_guard *g, const dura_time *now)
-{
-    dura_time t = *now;
-    t.boot = g->nv.boot;
-    return t;
-}
-
 int dura_guard_idle(dura_guard *g, const dura_time *now, uint32_t budget)
 {
     if (!g || !now)
         return DURA_EINVAL;
-    dura_time t = stamped(g, now);
-    return dura_log_step(g->log, &t, budget);
+    return dura_log_step(g->log, stamp(g, now), budget);
 }
 
 int dura_guard_save(dura_guard *g, const dura_time *now)
 {
     if (!g || !now)
         return DURA_EINVAL;
-    dura_time t = stamped(g, now);
-    return dura_log_save(g->log, &t);
+    return dura_log_save(g->log, stamp(g, now));
 }
 
 int dura_guard_event(dura_guard *g, const dura_log_entry *e, const void *payload, size_t len)
@@ -464,16 +470,16 @@ int dura_guard_override(dura_guard *g, int what, const char *actor, const char *
     if (!g || !now || !text_usable(actor) || !text_usable(reason) ||
         (what != DURA_OVERRIDE_STOP && what != DURA_OVERRIDE_RELEASE))
         return DURA_EINVAL;
-    dura_time t = stamped(g, now);
+    now = stamp(g, now);
     durai_fact_start(g, DURA_FACT_OVERRIDE, DURA_LOG_SECURITY, what == DURA_OVERRIDE_STOP ? 6 : 3)->value[0] = what;
     /* STOP acts before it is recorded, RELEASE is recorded before it acts. */
     if (what == DURA_OVERRIDE_STOP)
         durai_store(&g->latch, LATCH_STOP);
     int rc = what == DURA_OVERRIDE_STOP ? latch_durable(g, LATCH_STOP) : DURA_OK;
     if (rc == DURA_OK)
-        rc = durai_fact_append(g, &t, actor, reason);
+        rc = durai_fact_append(g, now, actor, reason);
     if (rc == DURA_OK)
-        rc = dura_log_save(g->log, &t);
+        rc = dura_log_save(g->log, now);
     if (what == DURA_OVERRIDE_STOP || rc < 0)
         return rc;
     rc = latch_durable(g, 0);
@@ -486,8 +492,7 @@ int dura_guard_deinit(dura_guard *g, const dura_time *now, const void *pairs, si
 {
     if (!g || !now)
         return DURA_EINVAL;
-    dura_time t = stamped(g, now);
-    int rc = dura_log_deinit(g->log, &t, pairs, len, n_pairs);
+    int rc = dura_log_deinit(g->log, stamp(g, now), pairs, len, n_pairs);
     if (rc < 0)
         return rc;
     if (g->instance && g->model->backend->close)

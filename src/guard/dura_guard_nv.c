@@ -15,7 +15,6 @@
 
 enum {
     FACTORY_MAGIC = 0x31524644, /* "DFR1" */
-    FACTORY_BODY_MAX = 96,      /* what version 1 can say takes up to 83 */
     NV_MAGIC = 0x314B4344,      /* "DCK1" */
     NV_RECORD = 64,
     NV_TAGGED = 40              /* bytes before the tag */
@@ -44,17 +43,17 @@ size_t durai_factory_pae(uint8_t *out, size_t cap, const uint8_t *body, size_t l
     size_t n = sizeof pae_head - 1, d = durai_dec(digits, len);
     if (n + d + 1 + len > cap)
         return 0;
+    memmove(out + n + d + 1, body, len); /* it may lie there already */
     memcpy(out, pae_head, n);
     memcpy(out + n, digits, d);
     out[n + d] = ' ';
-    memcpy(out + n + d + 1, body, len);
     return n + d + 1 + len;
 }
 
 size_t durai_factory_wrap(uint8_t *out, size_t cap, const uint8_t *body, size_t len, const uint8_t sig[64])
 {
     size_t n = 8 + len + DURA_SIG_BYTES;
-    if (len > FACTORY_BODY_MAX || n + 4 > cap)
+    if (len > DURAI_FACTORY_BODY_MAX || n + 4 > cap) /* version 1 says up to 83 */
         return 0;
     durai_put32(out, FACTORY_MAGIC);
     durai_put16(out + 4, (uint16_t)len);
@@ -65,43 +64,85 @@ size_t durai_factory_wrap(uint8_t *out, size_t cap, const uint8_t *body, size_t 
     return n + 4;
 }
 
-/* The body says: this policy, this model, and nothing this build does not understand. */
-static int body_allows(const uint8_t *body, size_t len, const uint8_t policy[32], const uint8_t model[32])
+/* The value of `key` 1..3 of the body is what it must be. */
+static int body_value(const dura_guard *g, uint64_t key, const durai_item *v)
 {
-    const uint8_t *p, *m;
-    size_t np, nm;
-    uint64_t schema;
-    if (durai_cbor_check(body, len) != DURA_OK || durai_cbor_find_uint(body, len, 1, &schema) != DURA_OK)
+    if (key == 1)
+        return v->type != DURAI_CBOR_UINT ? DURA_ECORRUPT : v->v == 1 ? DURA_OK : DURA_EVERSION;
+    if (v->type != DURAI_CBOR_BYTES || v->v != 32)
         return DURA_ECORRUPT;
-    if (schema != 1)
-        return DURA_EVERSION;
-    if (durai_cbor_find_bytes(body, len, 2, &p, &np) != DURA_OK ||
-        durai_cbor_find_bytes(body, len, 3, &m, &nm) != DURA_OK || np != 32 || nm != 32)
-        return DURA_ECORRUPT;
-    return memcmp(p, policy, 32) == 0 && memcmp(m, model, 32) == 0 ? DURA_OK : DURA_EAUTH;
+    return memcmp(v->p, key == 2 ? g->policy_digest : g->model_digest, 32) == 0 ? DURA_OK : DURA_EAUTH;
 }
 
-int durai_factory_check(const dura_port *port, const uint8_t key[32], const uint8_t policy[32],
-                        const uint8_t model[32])
+/* The checked body says: this policy, this model, nothing this build does not understand.
+ * One pass over its ascending keys, because looking for each costs a stack of its own. */
+static int body_allows(const dura_guard *g, const uint8_t *body, size_t len)
 {
-    uint8_t rec[8 + FACTORY_BODY_MAX + DURA_SIG_BYTES + 4];
-    uint8_t msg[sizeof pae_head + 21 + FACTORY_BODY_MAX];
-    const dura_region *nv = port->region[DURA_REGION_NV];
-    int rc = nv->read(nv->user, 0, rec, sizeof rec);
+    durai_cbor_in in;
+    durai_item it;
+    uint64_t want = 1;
+    int rc, answer = DURA_OK;
+    durai_cbor_open(&in, body, len);
+    if (durai_cbor_next(&in, &it) != DURA_OK || it.type != DURAI_CBOR_MAP)
+        return DURA_ECORRUPT;
+    for (uint64_t left = it.v; left > 0 && want <= 3; left--) {
+        if (durai_cbor_next(&in, &it) != DURA_OK || it.type != DURAI_CBOR_UINT || it.v > want)
+            return DURA_ECORRUPT;
+        if (it.v < want) { /* 0, of which version 1 says nothing */
+            if (durai_cbor_skip(&in) != DURA_OK)
+                return DURA_ECORRUPT;
+            continue;
+        }
+        rc = durai_cbor_next(&in, &it) == DURA_OK ? body_value(g, want, &it) : DURA_ECORRUPT;
+        if (rc == DURA_EAUTH)
+            answer = rc; /* said when the body is whole */
+        else if (rc != DURA_OK)
+            return rc;
+        want++;
+    }
+    return want > 3 ? answer : DURA_ECORRUPT;
+}
+
+/* Read the factory record to where it is wanted. *len: bytes of its body. */
+static int read_factory(dura_guard *g, size_t *len)
+{
+    const dura_region *nv = g->port->region[DURA_REGION_NV];
+    uint8_t *rec = g->work.init.factory + DURAI_PAE_HEAD_MAX - 8;
+    int rc = nv->read(nv->user, 0, rec, DURAI_FACTORY_MAX);
     if (rc < 0)
         return rc;
     if (durai_le32(rec) != FACTORY_MAGIC)
         return DURA_EDENIED;
-    size_t len = durai_le16(rec + 4), n = 8 + len + DURA_SIG_BYTES;
-    if (len == 0 || len > FACTORY_BODY_MAX || durai_le16(rec + 6) != 0 ||
-        durai_le32(rec + n) != durai_crc32c(0, rec, n))
+    *len = durai_le16(rec + 4);
+    if (*len == 0 || *len > DURAI_FACTORY_BODY_MAX || durai_le16(rec + 6) != 0)
         return DURA_ECORRUPT;
-    if (!port->crypto->verify)
+    size_t n = 8 + *len + DURA_SIG_BYTES;
+    return durai_le32(rec + n) == durai_crc32c(0, rec, n) ? DURA_OK : DURA_ECORRUPT;
+}
+
+/* The provider's word on the signature. */
+static int verify_factory(dura_guard *g, const uint8_t key[32], size_t len)
+{
+    const dura_crypto *c = g->port->crypto;
+    uint8_t *body = g->work.init.factory + DURAI_PAE_HEAD_MAX, *text = body - DURAI_PAE_HEAD_MAX + (len < 10);
+    if (!c->verify)
         return DURA_ENOTSUP;
-    size_t pae = durai_factory_pae(msg, sizeof msg, rec + 8, len);
-    DURA_ASSERT(pae > 0);
-    rc = port->crypto->verify(port->crypto->user, key, msg, pae, rec + 8 + len);
-    return rc != DURA_OK ? rc : body_allows(rec + 8, len, policy, model);
+    DURA_ASSERT(DURAI_PAE_HEAD_MAX == sizeof pae_head - 1 + 3);
+    size_t n = durai_factory_pae(text, DURAI_PAE_HEAD_MAX + len, body, len);
+    DURA_ASSERT(text + n == body + len);
+    return c->verify(c->user, key, text, n, body + len);
+}
+
+int durai_factory_check(dura_guard *g, const uint8_t key[32])
+{
+    const uint8_t *body = g->work.init.factory + DURAI_PAE_HEAD_MAX;
+    size_t len;
+    int rc = read_factory(g, &len);
+    if (rc == DURA_OK)
+        rc = verify_factory(g, key, len);
+    if (rc == DURA_OK)
+        rc = durai_cbor_check(body, len); /* DURA_ECORRUPT */
+    return rc != DURA_OK ? rc : body_allows(g, body, len);
 }
 
 /* ---- checkpoints ------------------------------------------------------------------ */

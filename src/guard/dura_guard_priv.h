@@ -65,6 +65,29 @@ typedef struct durai_nv {
     uint64_t next;      /* where the next checkpoint goes in the region */
 } durai_nv;
 
+/* The factory record with its body where the signed text wants it, so that both are made
+ * in one place: the text's head of up to 47 bytes ends where the body begins, and the
+ * record's own head of 8 lies at the end of that. */
+enum { DURAI_PAE_HEAD_MAX = 47, DURAI_FACTORY_BODY_MAX = 96,
+       DURAI_FACTORY_MAX = 8 + DURAI_FACTORY_BODY_MAX + DURA_SIG_BYTES + 4,
+       DURAI_FACTORY_WORK = DURAI_PAE_HEAD_MAX - 8 + DURAI_FACTORY_MAX };
+
+/* What the worker has in hand: one at a time, and so not on the stack. */
+typedef union durai_work {
+    struct {
+        dura_log_config log;
+        uint8_t factory[DURAI_FACTORY_WORK];
+    } init;
+    struct {
+        dura_log_entry entry;
+        durai_raw_fact fact;    /* being made or being encoded */
+    } say;
+    struct {
+        dura_log_entry entry;
+        uint8_t pairs[112];
+    } boot;
+} durai_work;
+
 struct dura_guard {
     /* set by init */
     const dura_port *port;
@@ -106,7 +129,8 @@ struct dura_guard {
     /* the worker's */
     durai_nv nv;
     uint32_t recorded_action;   /* of the decision encoded last */
-    durai_raw_fact fact;        /* being made or being encoded: not on the stack */
+    dura_time now;              /* of the call being served, with this boot */
+    durai_work work;
 };
 
 /* dura_guard_nv.c */
@@ -114,8 +138,7 @@ size_t durai_factory_body(uint8_t *out, size_t cap, const uint8_t policy[32], co
                           uint64_t floor_);
 size_t durai_factory_pae(uint8_t *out, size_t cap, const uint8_t *body, size_t len);
 size_t durai_factory_wrap(uint8_t *out, size_t cap, const uint8_t *body, size_t len, const uint8_t sig[64]);
-int durai_factory_check(const dura_port *port, const uint8_t key[32], const uint8_t policy[32],
-                        const uint8_t model[32]);
+int durai_factory_check(dura_guard *g, const uint8_t key[32]);
 int durai_nv_read(const dura_port *port, durai_nv *nv);
 int durai_nv_write(const dura_port *port, durai_nv *nv);
 int durai_hash(const dura_crypto *c, const void *p, size_t n, uint8_t out[32]);
@@ -124,7 +147,7 @@ int durai_hash(const dura_crypto *c, const void *p, size_t n, uint8_t out[32]);
 uint32_t durai_raw_bytes(uint16_t channels, uint16_t inputs, uint16_t outputs);
 int durai_guard_encode(void *user, const dura_log_entry *e, const void *payload, size_t len,
                        uint8_t *out, size_t cap, uint16_t *n_pairs);
-/* A fact of the worker: start one in g->fact, fill it in, hand it to the worker's ring. */
+/* A fact of the worker: start one in g->work, fill it in, hand it to the worker's ring. */
 dura_fact *durai_fact_start(dura_guard *g, uint16_t kind, uint8_t log, uint8_t severity);
 int durai_fact_append(dura_guard *g, const dura_time *t, const char *actor, const char *reason);
 

@@ -76,7 +76,7 @@ static int put_verdicts(durai_cbor *c, const durai_raw_decision *h, const parts 
 /* The action is another one than in the decision before: a fact of its own, which the
  * worker makes so that the step need not. It follows its decision through the worker's
  * ring; when that is full the log counts it. */
-static DURAI_NOINLINE void action_changed(dura_guard *g, const durai_raw_decision *h, const dura_log_entry *e)
+static void action_changed(dura_guard *g, const durai_raw_decision *h, const dura_log_entry *e)
 {
     dura_fact *f = durai_fact_start(g, DURA_FACT_ACTION, DURA_LOG_DECISION, h->action == DURA_ACT ? 0 : 4);
     f->source = e->source;
@@ -90,37 +90,32 @@ static DURAI_NOINLINE void action_changed(dura_guard *g, const durai_raw_decisio
     (void)rc;
 }
 
-static DURAI_NOINLINE int encode_decision(dura_guard *g, const dura_log_entry *e, const uint8_t *payload, size_t len, durai_cbor *c)
+static DURAI_NOINLINE int encode_decision(const dura_guard *g, const durai_raw_decision *h, size_t len, durai_cbor *c)
 {
-    durai_raw_decision h;
     parts p;
     int n = 3;
-    DURA_ASSERT(len >= sizeof h);
-    memcpy(&h, payload, sizeof h);
-    locate(&h, payload, &p);
+    locate(h, (const uint8_t *)h, &p);
     DURA_ASSERT(p.total == len);
     (void)len;
-    if (h.action != g->recorded_action)
-        action_changed(g, &h, e);
-    durai_cbor_kuint(c, 16, h.frame);
-    durai_cbor_kuint(c, 17, h.mode);
-    durai_cbor_kuint(c, 18, h.action);
-    n += put_uint(c, 19, h.reasons);
-    n += put_uint(c, 20, h.sensor_reasons);
-    durai_cbor_kuint(c, 21, h.verdict);
-    n += put_floats(c, 22, p.values, h.n_values);
-    n += put_floats(c, 23, p.inputs, h.n_inputs);
-    n += put_floats(c, 24, p.raw, h.n_raw);
-    n += put_floats(c, 25, p.outputs, h.n_outputs);
-    n += put_floats(c, 26, p.driven, h.n_driven);
-    n += put_verdicts(c, &h, &p);
+    durai_cbor_kuint(c, 16, h->frame);
+    durai_cbor_kuint(c, 17, h->mode);
+    durai_cbor_kuint(c, 18, h->action);
+    n += put_uint(c, 19, h->reasons);
+    n += put_uint(c, 20, h->sensor_reasons);
+    durai_cbor_kuint(c, 21, h->verdict);
+    n += put_floats(c, 22, p.values, h->n_values);
+    n += put_floats(c, 23, p.inputs, h->n_inputs);
+    n += put_floats(c, 24, p.raw, h->n_raw);
+    n += put_floats(c, 25, p.outputs, h->n_outputs);
+    n += put_floats(c, 26, p.driven, h->n_driven);
+    n += put_verdicts(c, h, &p);
     durai_cbor_kbytes(c, 29, g->model_digest, 8);
-    if (h.n_missing) {
-        durai_cbor_kbytes(c, 30, p.missing, h.n_missing);
+    if (h->n_missing) {
+        durai_cbor_kbytes(c, 30, p.missing, h->n_missing);
         n++;
     }
-    if (h.backend_rc) {
-        durai_cbor_kint(c, 31, h.backend_rc);
+    if (h->backend_rc) {
+        durai_cbor_kint(c, 31, h->backend_rc);
         n++;
     }
     return n + 2; /* 21 and 29 */
@@ -140,10 +135,10 @@ static int put_values(durai_cbor *c, const dura_fact *f)
     return 1;
 }
 
-static DURAI_NOINLINE int encode_fact(dura_guard *g, const dura_log_entry *e, const uint8_t *payload, size_t len,
-                                      durai_cbor *c)
+static int encode_fact(dura_guard *g, const dura_log_entry *e, const uint8_t *payload, size_t len,
+                       durai_cbor *c)
 {
-    durai_raw_fact *r = &g->fact;
+    durai_raw_fact *r = &g->work.say.fact;
     const dura_fact *f = &r->fact;
     int n = 1;
     DURA_ASSERT(len <= sizeof *r);
@@ -174,12 +169,17 @@ int durai_guard_encode(void *user, const dura_log_entry *e, const void *payload,
                        uint8_t *out, size_t cap, uint16_t *n_pairs)
 {
     dura_guard *g = user;
+    const durai_raw_decision *h = payload; /* in place: the log's buffer for it is aligned */
     durai_cbor c;
     durai_cbor_init(&c, out, cap);
-    if (e->kind == DURA_REC_DECISION)
-        *n_pairs = (uint16_t)encode_decision(g, e, payload, len, &c);
-    else
+    if (e->kind != DURA_REC_DECISION) {
         *n_pairs = (uint16_t)encode_fact(g, e, payload, len, &c);
+    } else {
+        DURA_ASSERT(len >= sizeof *h && (uintptr_t)payload % 8 == 0);
+        if (h->action != g->recorded_action)
+            action_changed(g, h, e);
+        *n_pairs = (uint16_t)encode_decision(g, h, len, &c);
+    }
     return c.err == DURA_OK ? (int)c.len : c.err;
 }
 
@@ -195,8 +195,8 @@ static size_t strlen_max(const char *s)
 
 dura_fact *durai_fact_start(dura_guard *g, uint16_t kind, uint8_t log, uint8_t severity)
 {
-    dura_fact *f = &g->fact.fact;
-    memset(&g->fact, 0, sizeof g->fact);
+    dura_fact *f = &g->work.say.fact.fact;
+    memset(&g->work.say.fact, 0, sizeof g->work.say.fact);
     f->kind = kind;
     f->log = log;
     f->severity = severity;
@@ -209,21 +209,21 @@ dura_fact *durai_fact_start(dura_guard *g, uint16_t kind, uint8_t log, uint8_t s
 
 int durai_fact_append(dura_guard *g, const dura_time *t, const char *actor, const char *reason)
 {
-    durai_raw_fact *r = &g->fact;
-    dura_log_entry e;
-    memset(&e, 0, sizeof e);
+    durai_raw_fact *r = &g->work.say.fact;
+    dura_log_entry *e = &g->work.say.entry;
+    memset(e, 0, sizeof *e);
     if (actor) {
         r->actor_len = (uint8_t)strlen_max(actor);
         r->reason_len = (uint8_t)strlen_max(reason);
         memcpy(r->text, actor, r->actor_len);
         memcpy(r->text + r->actor_len, reason, r->reason_len);
     }
-    e.struct_size = sizeof e;
-    e.log = r->fact.log;
-    e.raw = 1;
-    e.kind = DURA_REC_FACT;
-    e.source = r->fact.source;
-    e.time = *t;
-    e.time.boot = g->nv.boot;
-    return dura_log_append(g->log, RING_WORKER, &e, r, offsetof(durai_raw_fact, text) + r->actor_len + r->reason_len);
+    e->struct_size = sizeof *e;
+    e->log = r->fact.log;
+    e->raw = 1;
+    e->kind = DURA_REC_FACT;
+    e->source = r->fact.source;
+    e->time = *t;
+    e->time.boot = g->nv.boot;
+    return dura_log_append(g->log, RING_WORKER, e, r, offsetof(durai_raw_fact, text) + r->actor_len + r->reason_len);
 }

@@ -92,7 +92,7 @@ static DURAI_NOINLINE int validate(dura_guard *g, step *s)
 /* Ask the model. 1 when it answered with finite numbers. */
 static int infer(dura_guard *g, step *s)
 {
-    DURA_ASSERT(g->gate == DURA_OK && g->instance); /* invariant 3: nobody else may infer */
+    DURA_ASSERT(g->gate == DURA_OK && g->instance); /* invariant 2: nobody else may infer */
     for (uint16_t i = 0; i < g->n_inputs; i++) {
         DURA_ASSERT(g->input[i] < g->n_channels);
         g->inputs[i] = g->usable[g->input[i]];

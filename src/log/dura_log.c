@@ -207,7 +207,7 @@ static int64_t load64(const uint32_t w[2])
 }
 
 /* Producer: one more record of this log is lost. */
-static void count_drop(durai_log_drops *d, uint32_t side, int64_t mono)
+static DURAI_NOINLINE void count_drop(durai_log_drops *d, uint32_t side, int64_t mono)
 {
     uint32_t lock = d->lock;
     DURA_ASSERT(side < 2 && (lock & 1u) == 0);
@@ -259,25 +259,25 @@ static void put_drop(dura_log *log, uint32_t ring, uint32_t i, const durai_log_l
 }
 
 /* Step: a drop record for what this ring lost of log i. */
-static int tell_drops(dura_log *log, uint32_t ring, uint32_t i)
+static DURAI_NOINLINE int tell_drops(dura_log *log, uint32_t ring, uint32_t i)
 {
-    durai_log_loss l, *mine = &log->refused[ring][i];
+    durai_log_loss *l = &log->scratch.loss, *mine = &log->refused[ring][i];
     uint32_t of_ring;
     int rc;
 
-    read_drops(&log->drops[ring], i, &l);
-    if (l.count == 0 && mine->count == 0)
+    read_drops(&log->drops[ring], i, l);
+    if (l->count == 0 && mine->count == 0)
         return DURAI_DONE;
     rc = durai_log_room(log, i, DURAI_OWN_MAX);
     if (rc != DURAI_DONE)
         return rc;
-    of_ring = l.count;
+    of_ring = l->count;
     if (mine->count != 0) {
-        l.first = of_ring == 0 || mine->first < l.first ? mine->first : l.first;
-        l.last = of_ring == 0 || mine->last > l.last ? mine->last : l.last;
-        l.count += mine->count;
+        l->first = of_ring == 0 || mine->first < l->first ? mine->first : l->first;
+        l->last = of_ring == 0 || mine->last > l->last ? mine->last : l->last;
+        l->count += mine->count;
     }
-    put_drop(log, ring, i, &l);
+    put_drop(log, ring, i, l);
     mine->count = 0;
     durai_store(&log->drops[ring].ack[i], log->drops[ring].ack[i] + of_ring);
     return DURAI_MORE;
@@ -287,9 +287,10 @@ static int tell_drops(dura_log *log, uint32_t ring, uint32_t i)
 
 /* The payload behind the common keys, encoded by the configuration when raw. Returns
  * the pairs, or negative: the record cannot be written. */
-static int take_payload(dura_log *log, const durai_ring *r, const dura_log_entry *e, uint32_t n,
-                        durai_cbor *c)
+static int take_payload(dura_log *log, const durai_ring *r, uint32_t n)
 {
+    const dura_log_entry *e = &log->scratch.record.entry;
+    durai_cbor *c = &log->scratch.record.cbor;
     uint16_t pairs = 0;
     int wrote;
 
@@ -328,46 +329,46 @@ static int fix_head(durai_cbor *c, uint32_t pairs)
     return DURA_OK;
 }
 
-/* The n bytes of payload at the record's end are `pairs` pairs in the one allowed
- * encoding. A single wrong record would make a verifier refuse the whole log. */
-static int payload_fits(const durai_cbor *c, uint32_t n, uint32_t pairs)
+/* The record made ends with `pairs` pairs in n bytes, in the one allowed encoding. Its
+ * length, or 0: a single wrong record would make a verifier refuse the whole log. */
+static DURAI_NOINLINE uint32_t checked(dura_log *log, uint32_t n, uint32_t pairs)
 {
-    durai_cbor_in in;
-    durai_item key;
+    const durai_cbor *c = &log->scratch.record.cbor;
+    durai_cbor_in *in = &log->scratch.record.in;
+    durai_item *key = &log->scratch.record.key;
     uint64_t least = 16;
     int nested = 0;
 
-    durai_cbor_open(&in, c->p + c->len - n, n);
+    durai_cbor_open(in, c->p + c->len - n, n);
     for (; pairs > 0; pairs--) {
-        if (durai_cbor_next(&in, &key) != 0 || key.type != DURAI_CBOR_UINT || key.v < least ||
-            in.p == in.end)
+        if (durai_cbor_next(in, key) != 0 || key->type != DURAI_CBOR_UINT || key->v < least ||
+            key->v == UINT64_MAX || in->p == in->end) /* behind the last key anything would pass */
             return 0;
-        least = key.v + 1u;
-        nested |= (*in.p & 0xC0u) == 0x80u;              /* an array or a map */
-        if (durai_cbor_skip(&in) != 0)
+        least = key->v + 1u;
+        nested |= (*in->p & 0xC0u) == 0x80u;             /* an array or a map */
+        if (durai_cbor_skip(in) != 0)
             return 0;
     }
-    return in.p == in.end && (!nested || durai_cbor_check(c->p, c->len) == 0);
+    if (in->p != in->end || (nested && durai_cbor_check(c->p, c->len) != 0))
+        return 0;
+    return (uint32_t)c->len;
 }
 
-/* Build the record of a ring's entry in the buffer. Returns its length, or 0: it
- * cannot be written. */
-static uint32_t build(dura_log *log, const durai_ring *r, const dura_log_entry *e, uint32_t n)
+/* Build the record of a ring's entry in the buffer. *n: bytes of its payload, then of
+ * its pairs. Returns how many pairs, or negative: it cannot be written. */
+static DURAI_NOINLINE int build(dura_log *log, const durai_ring *r, uint32_t *n)
 {
+    const dura_log_entry *e = &log->scratch.record.entry;
+    durai_cbor *c = &log->scratch.record.cbor;
     size_t common;
-    durai_cbor c;
     int pairs;
 
-    durai_log_begin(log, e->log - 1u, &c, e, e->kind, 0);
-    DURA_ASSERT(c.err == 0);
-    common = c.len;
-    pairs = take_payload(log, r, e, n, &c);
-    if (pairs < 0)
-        return 0;
-    n = (uint32_t)(c.len - common);
-    if (fix_head(&c, (uint32_t)pairs) != 0 || !payload_fits(&c, n, (uint32_t)pairs))
-        return 0;
-    return (uint32_t)c.len;
+    durai_log_begin(log, e->log - 1u, c, e, e->kind, 0);
+    DURA_ASSERT(c->err == 0);
+    common = c->len;
+    pairs = take_payload(log, r, *n);
+    *n = (uint32_t)(c->len - common);
+    return pairs >= 0 && fix_head(c, (uint32_t)pairs) != 0 ? DURA_ENOSPC : pairs;
 }
 
 /* Step: the next record of one ring. Room for any record comes first, so that what is
@@ -377,13 +378,14 @@ static int drain_ring(dura_log *log, uint32_t ring)
     durai_ring *r = &log->ring[ring];
     uint32_t n = durai_ring_next(r), side, len, size;
     durai_log_side *s;
-    dura_log_entry e;
+    dura_log_entry *e = &log->scratch.record.entry;
+    int pairs;
 
     if (n == 0)
         return DURAI_DONE;
-    DURA_ASSERT(n >= sizeof e);
-    durai_ring_peek(r, 0, &e, (uint32_t)sizeof e);
-    side = e.log - 1u;
+    DURA_ASSERT(n >= sizeof *e);
+    durai_ring_peek(r, 0, e, (uint32_t)sizeof *e);
+    side = e->log - 1u;
     DURA_ASSERT(side < 2);
     s = &log->side[side];
     if (s->seq + 1u >= (uint64_t)1 << log->cfg.tree_height)
@@ -392,12 +394,14 @@ static int drain_ring(dura_log *log, uint32_t ring)
         return durai_log_flush(log, side);
     if (!durai_log_afford(log, log->cost.hash_block))
         return DURAI_WAIT;
-    len = build(log, r, &e, n - (uint32_t)sizeof e);
+    n -= (uint32_t)sizeof *e;
+    pairs = build(log, r, &n);
+    len = pairs < 0 ? 0 : checked(log, n, (uint32_t)pairs);
     size = durai_log_up(DURAI_FRAME_HEAD + len, s->align);
     if (len != 0 && s->end + s->staged + size > log->cfg.segment_bytes)
         return durai_log_open(log, side);
     if (len == 0) {
-        refuse(log, ring, side, e.time.mono_ns);
+        refuse(log, ring, side, e->time.mono_ns);
     } else {
         durai_log_put(log, side, len);
     }
@@ -407,7 +411,7 @@ static int drain_ring(dura_log *log, uint32_t ring)
 }
 
 /* Step: the next record of the rings in turn, drops before what came after them. */
-static int drain(dura_log *log)
+static DURAI_NOINLINE int drain(dura_log *log)
 {
     uint32_t ring = log->turn;
 
@@ -472,32 +476,51 @@ static int work(dura_log *log)
     return drain(log);
 }
 
-/* Work until nothing is left, the budget is spent, or a hook fails. */
-static int run(dura_log *log, int (*step)(dura_log *))
+/* What follows repeats a step until nothing is left, the budget is spent, or a hook
+ * fails. A loop for each, and no pointer to the step: it is plain what calls what. */
+static int ended(dura_log *log, int rc)
 {
-    int rc = DURAI_MORE;
-    while (rc == DURAI_MORE)
-        rc = step(log);
-    if (rc < 0)
-        log->last_error = rc;
-    else
-        log->last_error = 0;
-    return rc < 0 ? rc : DURA_OK;
+    log->last_error = rc < 0 ? rc : 0;
+    return log->last_error;
 }
 
-static int run_unbounded(dura_log *log, int (*step)(dura_log *))
+static void unbounded(dura_log *log)
 {
     log->budget = UINT32_MAX;
     log->spent = 0;
-    return run(log, step);
 }
 
-/* Step, unbounded: as work(), and everything numbered durable. */
+static int finish(dura_log *log)
+{
+    int rc;
+    unbounded(log);
+    do
+        rc = unfinished(log);
+    while (rc == DURAI_MORE);
+    return ended(log, rc);
+}
+
+static int commit(dura_log *log)
+{
+    int rc;
+    unbounded(log);
+    do
+        rc = durai_log_commit(log);
+    while (rc == DURAI_MORE);
+    return ended(log, rc);
+}
+
+/* All there is to do, and everything numbered durable. */
 static int work_and_commit(dura_log *log)
 {
-    int rc = work(log);
-    log->spent = 0;
-    return rc != DURAI_DONE ? rc : durai_log_commit(log);
+    int rc;
+    do {
+        unbounded(log);
+        rc = work(log);
+        if (rc == DURAI_DONE)
+            rc = durai_log_commit(log);
+    } while (rc == DURAI_MORE);
+    return ended(log, rc);
 }
 
 static int seal_now(dura_log *log)
@@ -505,26 +528,26 @@ static int seal_now(dura_log *log)
     if (log->unsealed == 0)
         return DURA_OK;
     log->seal = DURAI_SEAL_SECURITY;
-    return run_unbounded(log, unfinished);
+    return finish(log);
 }
 
 /* ---- init ------------------------------------------------------------------------------- */
 
 /* Segments and genesis records of both logs, one log's durable before the next one's. */
-static int write_genesis(dura_log *log)
+static DURAI_NOINLINE int write_genesis(dura_log *log)
 {
-    uint8_t pub[DURA_PUBKEY_BYTES];
+    uint8_t *pub = log->root[0];        /* free until the first seal */
     int rc = durai_log_origin(log, pub);
 
     for (uint32_t i = 0; i < 2 && rc == DURA_OK; i++) {
         (void)durai_log_open(log, i);
-        rc = run_unbounded(log, unfinished);
+        rc = finish(log);
     }
     for (uint32_t i = 0; i < 2 && rc == DURA_OK; i++) {
         rc = durai_log_genesis(log, i, pub);
         DURA_ASSERT(rc == DURA_OK);     /* a new segment has room for its first record */
         if (rc == DURA_OK)
-            rc = run_unbounded(log, durai_log_commit);
+            rc = commit(log);
     }
     return rc;
 }
@@ -542,27 +565,21 @@ static int open_logs(dura_log *log, const dura_time *now)
     log->commit_since = log->seal_since = log->now.mono_ns;
     if (found == DURAI_NONE)
         return write_genesis(log);
-    rc = run_unbounded(log, durai_log_commit);
+    rc = commit(log);
     if (rc == DURA_OK)
-        rc = run_unbounded(log, unfinished);
+        rc = finish(log);
     if (rc == DURA_OK)
-        rc = run_unbounded(log, durai_log_commit);
+        rc = commit(log);
     return rc == DURA_EFULL ? DURA_OK : rc;
 }
 
-int dura_log_init(dura_log **out, void *mem, size_t len, const dura_log_config *cfg,
-                  const dura_port *port, const dura_time *now)
+/* Check everything, then lay the object out: on error mem is as it was. */
+static DURAI_NOINLINE int lay_out(void *mem, size_t len, const dura_log_config *cfg,
+                                  const dura_port *port)
 {
     dura_log_config c;
-    dura_log *log = (dura_log *)mem;
-    int rc;
+    int rc = port_fits(port);
 
-    if (out == NULL)
-        return DURA_EINVAL;
-    *out = NULL;
-    if (mem == NULL || now == NULL || now->mono_ns < 0)
-        return DURA_EINVAL;
-    rc = port_fits(port);
     if (rc == DURA_OK)
         rc = config_in(&c, cfg, port);
     if (rc < 0)
@@ -571,9 +588,25 @@ int dura_log_init(dura_log **out, void *mem, size_t len, const dura_log_config *
         return DURA_EALIGN;
     if (len < object_bytes(&c))
         return DURA_ENOSPC;
-    carve(log, &c, port);
-    take_costs(log);
-    rc = open_logs(log, now);
+    carve((dura_log *)mem, &c, port);
+    take_costs((dura_log *)mem);
+    return DURA_OK;
+}
+
+int dura_log_init(dura_log **out, void *mem, size_t len, const dura_log_config *cfg,
+                  const dura_port *port, const dura_time *now)
+{
+    dura_log *log = (dura_log *)mem;
+    int rc;
+
+    if (out == NULL)
+        return DURA_EINVAL;
+    *out = NULL;
+    if (mem == NULL || now == NULL || now->mono_ns < 0)
+        return DURA_EINVAL;
+    rc = lay_out(mem, len, cfg, port);
+    if (rc == DURA_OK)
+        rc = open_logs(log, now);
     if (rc < 0)
         return rc;
     *out = log;
@@ -582,7 +615,7 @@ int dura_log_init(dura_log **out, void *mem, size_t len, const dura_log_config *
 
 /* ---- append -------------------------------------------------------------------------------- */
 
-static int entry_fits(const dura_log *log, const dura_log_entry *e, const void *payload, size_t len)
+static DURAI_NOINLINE int entry_fits(const dura_log *log, const dura_log_entry *e, const void *payload, size_t len)
 {
     uint32_t room = log->cfg.max_record - (e->raw ? 0 : DURAI_COMMON_MAX);
 
@@ -634,7 +667,10 @@ int dura_log_step(dura_log *log, const dura_time *now, uint32_t budget)
         return 0;
     log->budget = budget;
     log->spent = 0;
-    rc = run(log, work);
+    do
+        rc = work(log);
+    while (rc == DURAI_MORE);
+    rc = ended(log, rc);
     return rc < 0 ? rc : log->spent < INT32_MAX ? (int)log->spent : INT32_MAX;
 }
 
@@ -649,14 +685,14 @@ int dura_log_save(dura_log *log, const dura_time *now)
     if (log->closed != DURAI_OPEN)
         return DURA_ESTATE;
     take_time(log, now);
-    rc = run_unbounded(log, work_and_commit);
+    rc = work_and_commit(log);
     return rc == DURA_OK ? seal_now(log) : rc;
 }
 
 /* The close record: the last one before the final seals. */
-static int put_close(dura_log *log, const void *pairs, uint32_t len, uint32_t n_pairs)
+static DURAI_NOINLINE int put_close(dura_log *log, const void *pairs, uint32_t len, uint32_t n_pairs)
 {
-    durai_cbor c;
+    durai_cbor *c = &log->scratch.record.cbor;
     int rc;
 
     log->budget = UINT32_MAX;
@@ -668,12 +704,12 @@ static int put_close(dura_log *log, const void *pairs, uint32_t len, uint32_t n_
     } while (rc == DURAI_MORE);
     if (rc < 0)
         return rc;
-    durai_log_begin(log, 0, &c, NULL, DURA_REC_CLOSE, 0);
+    durai_log_begin(log, 0, c, NULL, DURA_REC_CLOSE, 0);
     if (len > 0)
-        durai_cbor_raw(&c, pairs, len);
-    if (c.err != 0 || fix_head(&c, n_pairs) != 0 || !payload_fits(&c, len, n_pairs))
+        durai_cbor_raw(c, pairs, len);
+    if (c->err != 0 || fix_head(c, n_pairs) != 0 || checked(log, len, n_pairs) == 0)
         return DURA_EINVAL;
-    durai_log_put(log, 0, (uint32_t)c.len);
+    durai_log_put(log, 0, (uint32_t)c->len);
     return DURA_OK;
 }
 
@@ -692,7 +728,7 @@ int dura_log_deinit(dura_log *log, const dura_time *now, const void *pairs, size
     if (log->closed == DURAI_OPEN)
         durai_store(&log->closed, DURAI_DRAINING);  /* nothing is accepted and then lost */
     if (log->closed == DURAI_DRAINING) {
-        rc = run_unbounded(log, work_and_commit);
+        rc = work_and_commit(log);
         if (rc == DURA_OK)
             rc = put_close(log, pairs, (uint32_t)len, n_pairs);
         if (rc < 0)
@@ -700,7 +736,7 @@ int dura_log_deinit(dura_log *log, const dura_time *now, const void *pairs, size
         durai_store(&log->closed, DURAI_CLOSING);
         log->seal = DURAI_SEAL_SECURITY;
     }
-    rc = run_unbounded(log, unfinished);   /* again after an error: only what is missing */
+    rc = finish(log);   /* again after an error: only what is missing */
     if (rc == DURA_OK)
         durai_store(&log->closed, DURAI_CLOSED);
     return rc;

@@ -105,6 +105,45 @@ enum { DURAI_SEAL_NONE = 0, DURAI_SEAL_SECURITY, DURAI_SEAL_DECISION, DURAI_SEAL
 enum { DURAI_ROOT_OWN = 0, DURAI_ROOT_OTHER, DURAI_ROOT_READY };
 enum { DURAI_OPEN = 0, DURAI_DRAINING, DURAI_CLOSING, DURAI_CLOSED };
 
+/* Scratch of one step, here so that no deep call stands on it. Two of these are never
+ * needed at a time: whoever calls durai_log_flush() or durai_log_node() returns, or reads
+ * nothing of its own scratch afterwards. */
+typedef union durai_log_scratch {
+    uint8_t text[DURAI_TEXT_MAX];      /* the text a seal signs */
+    struct {
+        uint8_t fixed[DURAI_SEG_FIXED];
+        uint8_t part[32];              /* what is read behind it, piece by piece */
+    } header;
+    uint8_t frame[DURAI_FRAME_HEAD];   /* recovery: the one looked at */
+    struct {
+        uint8_t pair[64];
+        uint8_t out[1][32];
+    } node;
+    struct {                           /* what hash_many is asked */
+        const void *in[DURAI_LANES];
+        size_t len[DURAI_LANES];
+    } lanes;
+    struct {                           /* the record being made, or being looked at */
+        dura_log_entry entry;
+        durai_cbor cbor;
+        durai_cbor_in in;
+        durai_item key, value;
+    } record;
+    durai_log_loss loss;               /* of the drop record being made */
+} durai_log_scratch;
+
+/* The same for what a phase keeps: hashing, sealing, recovery. */
+typedef union durai_log_phase {
+    uint8_t leaf[DURAI_LANES][32];     /* hashed, not all in the tree yet */
+    struct {
+        uint8_t next[DURA_PUBKEY_BYTES], sig[DURA_SIG_BYTES];
+    } seal;                            /* nothing staged waits for its hash then */
+    struct {
+        durai_log_cursor cursor[2];
+        durai_log_header head[2], other;
+    } walk;                            /* `other` also when a segment is begun */
+} durai_log_phase;
+
 struct dura_log {
     dura_log_config cfg;     /* with defaults filled in */
     const dura_port *port;
@@ -139,16 +178,15 @@ struct dura_log {
     uint8_t seg_side;
     uint32_t seg_pos;        /* bytes of the segment erased, of the header programmed */
     uint32_t seg_generation;
-    uint8_t n_leaf;          /* leaves in `leaf`, not all in the tree yet */
+    uint8_t n_leaf;          /* leaves in `phase`, not all in the tree yet */
     uint8_t leaf_at;
     uint8_t leaf_level;
     uint8_t leaf_side;
     uint32_t hash_pos;       /* bytes of the record in `hash`, + 1; 0: none */
     uint8_t origin[16];
     uint8_t root[2][32];
-    uint8_t leaf[DURAI_LANES][32];
-    uint8_t text[DURAI_TEXT_MAX];   /* signed text, header bytes: scratch of one step */
-    durai_log_cursor cursor[2];
+    durai_log_phase phase;
+    durai_log_scratch scratch;
     dura_hash_state hash;
 };
 

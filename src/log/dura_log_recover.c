@@ -31,7 +31,7 @@ static int read_at(dura_log *log, uint32_t i, uint64_t at, void *p, uint32_t n)
 /* CRC over p peaks and the value stored behind them. 0 or DURAI_NONE. */
 static int header_crc(dura_log *log, uint32_t i, uint64_t at, uint32_t p, uint32_t crc)
 {
-    uint8_t b[32];
+    uint8_t *b = log->scratch.header.part;
 
     at += DURAI_SEG_FIXED;
     for (; p > 0; p--) {
@@ -50,7 +50,7 @@ static int header_crc(dura_log *log, uint32_t i, uint64_t at, uint32_t p, uint32
 /* Zeros from the CRC's end to where the first frame lies: a header may be torn there. */
 static int header_padding(dura_log *log, uint32_t i, uint64_t at, uint32_t n)
 {
-    uint8_t b[32];
+    uint8_t *b = log->scratch.header.part;
 
     while (n > 0) {
         uint32_t part = n < 32u ? n : 32u;
@@ -94,10 +94,10 @@ static uint32_t ones(uint64_t v)
 int durai_log_read_header(dura_log *log, uint32_t i, uint32_t k, durai_log_header *h, int peaks)
 {
     const durai_log_side *s = &log->side[i];
-    const uint8_t *b = log->text;
+    uint8_t *b = log->scratch.header.fixed;
     uint64_t at = place(log, k, 0);
     uint32_t p, version;
-    int rc = read_at(log, i, at, log->text, DURAI_SEG_FIXED);
+    int rc = read_at(log, i, at, b, DURAI_SEG_FIXED);
 
     if (rc < 0)
         return rc;
@@ -208,27 +208,28 @@ static int take_key(durai_log_cursor *c, uint64_t key, const durai_item *it, uin
     return DURA_OK;
 }
 
-static int parse(durai_log_cursor *c, uint32_t i, const uint8_t *p, uint32_t n)
+static int parse(dura_log *log, uint32_t i, const uint8_t *p, uint32_t n)
 {
-    durai_cbor_in in;
-    durai_item map, key, value;
+    durai_log_cursor *c = &log->phase.walk.cursor[i];
+    durai_cbor_in *in = &log->scratch.record.in;
+    durai_item *key = &log->scratch.record.key, *value = &log->scratch.record.value;
     uint32_t seen = 0;
 
     c->kind = 0;
     c->final = c->cause = 0;
     c->epoch = 0;
-    durai_cbor_open(&in, p, n);
-    if (durai_cbor_next(&in, &map) != 0 || map.type != DURAI_CBOR_MAP)
+    durai_cbor_open(in, p, n);
+    if (durai_cbor_next(in, key) != 0 || key->type != DURAI_CBOR_MAP)
         return DURA_ECORRUPT;
-    for (uint64_t left = map.v; left > 0; left--) {
-        if (durai_cbor_next(&in, &key) != 0 || key.type != DURAI_CBOR_UINT ||
-            durai_cbor_next(&in, &value) != 0 || take_key(c, key.v, &value, i) != 0)
+    for (uint64_t left = key->v; left > 0; left--) {
+        if (durai_cbor_next(in, key) != 0 || key->type != DURAI_CBOR_UINT ||
+            durai_cbor_next(in, value) != 0 || take_key(c, key->v, value, i) != 0)
             return DURA_ECORRUPT;
-        if (key.v < 12u)
-            seen |= 1u << key.v;
-        if (key.v >= 11u && c->kind != DURA_REC_SEAL && c->kind != DURA_REC_RECOVER)
+        if (key->v < 12u)
+            seen |= 1u << key->v;
+        if (key->v >= 11u && c->kind != DURA_REC_SEAL && c->kind != DURA_REC_RECOVER)
             break;                       /* the caller's pairs: not recovery's business */
-        if (c->kind == DURA_REC_RECOVER && key.v >= 16u)
+        if (c->kind == DURA_REC_RECOVER && key->v >= 16u)
             break;
     }
     return (seen & 0x87Eu) == 0x87Eu ? DURA_OK : DURA_ECORRUPT;  /* keys 1..6 and 11 */
@@ -239,7 +240,7 @@ static int look_record(dura_log *log, uint32_t i, uint32_t at, uint32_t len, uin
 {
     const dura_crypto *k = log->crypto;
     durai_log_side *s = &log->side[i];
-    durai_log_cursor *c = &log->cursor[i];
+    durai_log_cursor *c = &log->phase.walk.cursor[i];
     const uint8_t zero = 0;
     uint32_t total = c->size - DURAI_FRAME_HEAD, done = 0;
     int rc = k->hash_init(k->user, &log->hash);
@@ -259,7 +260,7 @@ static int look_record(dura_log *log, uint32_t i, uint32_t at, uint32_t len, uin
             if (s->buf[j] != 0)
                 c->size = 0;             /* torn inside the padding */
         }
-        if (done == 0 && parse(c, i, s->buf, of_record) != 0)
+        if (done == 0 && parse(log, i, s->buf, of_record) != 0)
             c->size = 0;
         done += n;
     }
@@ -270,20 +271,20 @@ static int look_record(dura_log *log, uint32_t i, uint32_t at, uint32_t len, uin
     return durai_log_hook(log, rc);
 }
 
-/* Look at what lies at the side's end: log->cursor[i], size 0 when that is no whole
+/* Look at what lies at the side's end: log->phase.walk.cursor[i], size 0 when that is no whole
  * frame that can come next in this log. */
-static int look(dura_log *log, uint32_t i)
+static DURAI_NOINLINE int look(dura_log *log, uint32_t i)
 {
     durai_log_side *s = &log->side[i];
-    durai_log_cursor *c = &log->cursor[i];
-    uint8_t f[DURAI_FRAME_HEAD], generation[4];
-    uint32_t len, crc[2];
+    durai_log_cursor *c = &log->phase.walk.cursor[i];
+    uint8_t *f = log->scratch.frame, generation[4];
+    uint32_t len, gseq, crc[2];
     int rc;
 
     c->size = 0;
     if (s->end + DURAI_FRAME_HEAD >= s->limit)
         return DURA_OK;
-    if (read_at(log, i, place(log, s->index, s->end), f, sizeof f) < 0)
+    if (read_at(log, i, place(log, s->index, s->end), f, DURAI_FRAME_HEAD) < 0)
         return log->last_error;
     len = durai_le16(f + 4);
     if (durai_le32(f) != DURAI_FRAME_MAGIC || len == 0 || f[6] != i + 1u || f[7] != 0 ||
@@ -293,8 +294,9 @@ static int look(dura_log *log, uint32_t i)
     durai_put32(generation, s->generation);
     crc[0] = durai_crc32c(durai_crc32c(0, generation, 4), f, 12);
     crc[1] = durai_le32(f + 12);
+    gseq = durai_le32(f + 8);           /* f is gone when the record was read */
     rc = look_record(log, i, s->end + DURAI_FRAME_HEAD, len, crc);
-    if (c->size != 0 && (c->seq != s->seq || (uint32_t)c->gseq != durai_le32(f + 8)))
+    if (c->size != 0 && (c->seq != s->seq || (uint32_t)c->gseq != gseq))
         c->size = 0;
     return rc;
 }
@@ -303,7 +305,7 @@ static int look(dura_log *log, uint32_t i)
 static int keep(dura_log *log, uint32_t i)
 {
     durai_log_side *s = &log->side[i];
-    durai_log_cursor *c = &log->cursor[i];
+    durai_log_cursor *c = &log->phase.walk.cursor[i];
     int rc = durai_tree_add(&s->tree, c->leaf, durai_log_node, log);
 
     if (rc < 0)
@@ -330,16 +332,15 @@ static int keep(dura_log *log, uint32_t i)
 
 /* Count segments up to the highest valid header. Above it, DURAI_LOG_HOLE blank header
  * places in a row end the search: segments are used in order. */
-static int find_last(dura_log *log, uint32_t i, uint32_t *n)
+static DURAI_NOINLINE int find_last(dura_log *log, uint32_t i, uint32_t *n)
 {
     durai_log_side *s = &log->side[i];
     uint64_t all = s->region->size / log->cfg.segment_bytes;
     uint32_t hole = 0;
-    durai_log_header h;
 
     *n = 0;
     for (uint32_t k = 0; k < all && k < UINT32_MAX && hole < DURAI_LOG_HOLE; k++) {
-        int rc = durai_log_read_header(log, i, k, &h, 0);
+        int rc = durai_log_read_header(log, i, k, &log->phase.walk.other, 0);
         if (rc == DURA_OK) {
             *n = k + 1u;
             hole = 0;
@@ -388,10 +389,10 @@ static uint32_t behind_first(const dura_log *log, uint32_t i, uint32_t bytes)
  * were given up stay so: their numbers may have been used again in the other log. */
 static int step_back(dura_log *log, uint32_t i, uint32_t k, const durai_log_header *h)
 {
-    durai_log_header before;
+    durai_log_header *before = &log->phase.walk.other;
     int rc;
 
-    if (k == 0 || log->cursor[i].size != 0)
+    if (k == 0 || log->phase.walk.cursor[i].size != 0)
         return DURA_OK;
     rc = blank(log, i, k, behind_first(log, i, h->bytes), log->cfg.segment_bytes);
     if (rc <= 0)
@@ -399,11 +400,11 @@ static int step_back(dura_log *log, uint32_t i, uint32_t k, const durai_log_head
     rc = blank(log, i, k - 1u, (uint32_t)h->prev_end, log->cfg.segment_bytes);
     if (rc != 0 || h->prev_end == log->cfg.segment_bytes)
         return rc < 0 ? rc : DURA_OK;
-    rc = durai_log_read_header(log, i, k - 1u, &before, 0);
-    if (rc == DURAI_NONE || (rc == DURA_OK && h->prev_end < before.bytes))
+    rc = durai_log_read_header(log, i, k - 1u, before, 0);
+    if (rc == DURAI_NONE || (rc == DURA_OK && h->prev_end < before->bytes))
         return DURA_OK;
     if (rc == DURA_OK)
-        rc = enter(log, i, k - 1u, &before);
+        rc = enter(log, i, k - 1u, before);
     log->side[i].limit = (uint32_t)h->prev_end;
     return rc == DURA_OK ? look(log, i) : rc;
 }
@@ -422,24 +423,24 @@ static int young(dura_log *log, uint32_t i, uint32_t n)
 /* ---- the walk ----------------------------------------------------------------------- */
 
 /* Keep the longest run: all below `floor`, which was durable, then dense. */
-static int walk(dura_log *log, uint64_t floor)
+static DURAI_NOINLINE int walk(dura_log *log, uint64_t floor)
 {
     int rc = DURA_OK;
 
     for (uint32_t i = 0; i < 2 && rc == DURA_OK; i++) {
         uint64_t last = 0;
-        while (rc == DURA_OK && log->cursor[i].size != 0 && log->cursor[i].gseq < floor &&
-               log->cursor[i].gseq >= last) {
-            last = log->cursor[i].gseq + 1u;
+        while (rc == DURA_OK && log->phase.walk.cursor[i].size != 0 && log->phase.walk.cursor[i].gseq < floor &&
+               log->phase.walk.cursor[i].gseq >= last) {
+            last = log->phase.walk.cursor[i].gseq + 1u;
             rc = keep(log, i);
         }
     }
     log->gseq = floor;
     while (rc == DURA_OK) {
-        uint32_t i = log->cursor[0].size != 0 && log->cursor[0].gseq == log->gseq ? 0 : 1u;
-        if (log->cursor[i].size == 0 || log->cursor[i].gseq != log->gseq)
+        uint32_t i = log->phase.walk.cursor[0].size != 0 && log->phase.walk.cursor[0].gseq == log->gseq ? 0 : 1u;
+        if (log->phase.walk.cursor[i].size == 0 || log->phase.walk.cursor[i].gseq != log->gseq)
             break;
-        if (log->cursor[i].boot < log->boot)
+        if (log->phase.walk.cursor[i].boot < log->boot)
             break;      /* given up before: its number's turn came again in a later boot */
         rc = keep(log, i);
         log->gseq++;
@@ -455,10 +456,10 @@ static int sealed_beyond(dura_log *log, uint32_t i)
     uint64_t seq = s->seq;
     int rc = DURA_OK;
 
-    while (rc == DURA_OK && log->cursor[i].size != 0) {
-        if (log->cursor[i].kind == DURA_REC_SEAL)
+    while (rc == DURA_OK && log->phase.walk.cursor[i].size != 0) {
+        if (log->phase.walk.cursor[i].kind == DURA_REC_SEAL)
             log->damage = 1;
-        s->end += log->cursor[i].size;
+        s->end += log->phase.walk.cursor[i].size;
         s->seq++;
         rc = look(log, i);
     }
@@ -470,11 +471,12 @@ static int sealed_beyond(dura_log *log, uint32_t i)
 /* Find the latest segment of a log that begins with a RECOVER of damage. */
 static int find_damage(dura_log *log, uint32_t i, durai_log_header *h)
 {
-    durai_log_side now = log->side[i];
+    durai_log_side *s = &log->side[i];
+    uint64_t seq = s->seq;
+    uint32_t index = s->index, generation = s->generation, end = s->end, limit = s->limit;
     int rc = DURAI_NONE;
 
-    for (uint32_t k = now.index + 1u; k-- > 0 && rc == DURAI_NONE;) {
-        durai_log_side *s = &log->side[i];
+    for (uint32_t k = index + 1u; k-- > 0 && rc == DURAI_NONE;) {
         rc = durai_log_read_header(log, i, k, h, 0);
         if (rc != DURA_OK)
             continue;
@@ -484,10 +486,14 @@ static int find_damage(dura_log *log, uint32_t i, durai_log_header *h)
         s->limit = log->cfg.segment_bytes;
         s->seq = h->seq;
         rc = look(log, i);
-        if (rc == DURA_OK && (log->cursor[i].size == 0 || log->cursor[i].cause != 2))
+        if (rc == DURA_OK && (log->phase.walk.cursor[i].size == 0 || log->phase.walk.cursor[i].cause != 2))
             rc = DURAI_NONE;
     }
-    log->side[i] = now;
+    s->index = index;
+    s->generation = generation;
+    s->end = end;
+    s->limit = limit;
+    s->seq = seq;
     return rc;
 }
 
@@ -495,7 +501,7 @@ static int find_damage(dura_log *log, uint32_t i, durai_log_header *h)
  * tell of already are no news: the headers of both their segments say how many. */
 static int missing(dura_log *log, uint64_t floor)
 {
-    durai_log_header h[2];
+    durai_log_header *h = log->phase.walk.head;
     uint64_t known = 0, have = log->side[0].seq + log->side[1].seq, below = log->gseq - floor;
     int rc = DURA_OK;
 
@@ -539,7 +545,7 @@ static int epochs(dura_log *log)
 /* ---- all together --------------------------------------------------------------------- */
 
 /* After the walk: who needs a new segment, where it goes, what the bytes given up were. */
-static int settle(dura_log *log, uint32_t i)
+static DURAI_NOINLINE int settle(dura_log *log, uint32_t i)
 {
     durai_log_side *s = &log->side[i];
     int rc = blank(log, i, s->index, s->end, log->cfg.segment_bytes);
@@ -564,7 +570,7 @@ static int settle(dura_log *log, uint32_t i)
     return rc < 0 ? rc : DURA_OK;
 }
 
-static int give_up(dura_log *log, uint32_t i)
+static DURAI_NOINLINE int give_up(dura_log *log, uint32_t i)
 {
     durai_log_side *s = &log->side[i];
 
@@ -580,9 +586,9 @@ static int give_up(dura_log *log, uint32_t i)
 }
 
 /* Both headers of the last segments, and stand behind them. */
-static int enter_both(dura_log *log, const uint32_t n[2], uint64_t *floor)
+static DURAI_NOINLINE int enter_both(dura_log *log, const uint32_t n[2], uint64_t *floor)
 {
-    durai_log_header h[2];
+    durai_log_header *h = log->phase.walk.head;
     int rc = DURA_OK;
 
     *floor = 0;
@@ -609,7 +615,7 @@ static int fresh(dura_log *log, const uint32_t n[2])
         uint64_t floor;
         rc = enter_both(log, n, &floor);
         if (rc == DURA_OK)
-            rc = log->cursor[0].size == 0 || log->cursor[1].size == 0;
+            rc = log->phase.walk.cursor[0].size == 0 || log->phase.walk.cursor[1].size == 0;
     }
     return rc;
 }

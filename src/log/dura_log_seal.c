@@ -84,9 +84,9 @@ static int is_final(const dura_log *log)
 }
 
 /* The text of docs/formats/log.md section 3 into the scratch; returns its length. */
-static size_t seal_text(dura_log *log, uint32_t i, const uint8_t next[32])
+static size_t seal_text(dura_log *log, uint32_t i)
 {
-    char *start = (char *)log->text, *p = put_text(start, "dura:");
+    char *start = (char *)log->scratch.text, *p = put_text(start, "dura:");
 
     p += durai_hex(p, log->origin, sizeof log->origin);
     p = put_text(p, i == 0 ? "/security\n" : "/decision\n");
@@ -95,16 +95,16 @@ static size_t seal_text(dura_log *log, uint32_t i, const uint8_t next[32])
     p = put_number(p, "epoch ", log->epoch);
     p = put_number(p, "\nother ", log->side[1u - i].seq);
     p = put_hash(p, " ", log->root[1]);
-    p = put_hash(p, "next ", next);
+    p = put_hash(p, "next ", log->phase.seal.next);
     p = put_number(p, "gseq ", log->gseq);
     p = put_text(p, is_final(log) ? "\nfinal\n" : "\n");
-    DURA_ASSERT((size_t)(p - start) <= sizeof log->text);
+    DURA_ASSERT((size_t)(p - start) <= sizeof log->scratch.text);
     return (size_t)(p - start);
 }
 
 /* ---- the record ------------------------------------------------------------------- */
 
-static void put_seal(dura_log *log, uint32_t i, const uint8_t next[32], const uint8_t *sig)
+static void put_seal(dura_log *log, uint32_t i)
 {
     uint32_t final = (uint32_t)is_final(log);
     durai_cbor c;
@@ -114,8 +114,8 @@ static void put_seal(dura_log *log, uint32_t i, const uint8_t next[32], const ui
     durai_cbor_kbytes(&c, 17, log->root[0], 32);
     durai_cbor_kuint(&c, 18, log->side[1u - i].seq);
     durai_cbor_kbytes(&c, 19, log->root[1], 32);
-    durai_cbor_kbytes(&c, 20, next, 32);
-    durai_cbor_kbytes(&c, 21, sig, log->signs ? DURA_SIG_BYTES : 0);
+    durai_cbor_kbytes(&c, 20, log->phase.seal.next, 32);
+    durai_cbor_kbytes(&c, 21, log->phase.seal.sig, log->signs ? DURA_SIG_BYTES : 0);
     if (final) {
         durai_cbor_uint(&c, 22);
         durai_cbor_bool(&c, 1);
@@ -125,28 +125,38 @@ static void put_seal(dura_log *log, uint32_t i, const uint8_t next[32], const ui
     log->side[i].epoch = log->epoch + 1u;
 }
 
+/* Next key and signature of side i's seal; zeros when nobody can sign. */
+static int sign(dura_log *log, uint32_t i)
+{
+    const dura_crypto *k = log->crypto;
+    uint32_t slot = log->cfg.key_slot;
+    int rc;
+
+    DURA_ASSERT(!durai_log_hashing(log));   /* the leaves' place is free */
+    memset(&log->phase.seal, 0, sizeof log->phase.seal);
+    if (!log->signs)
+        return DURAI_DONE;
+    if (!durai_log_afford(log, log->cost.sign))
+        return DURAI_WAIT;
+    rc = k->key_public(k->user, slot, log->epoch + 1u, log->phase.seal.next);
+    if (rc == 0)
+        rc = k->sign(k->user, slot, log->epoch, log->scratch.text, seal_text(log, i),
+                     log->phase.seal.sig);
+    return durai_log_hook(log, rc);
+}
+
 /* Step: sign and stage the seal of side i. */
 static int seal_side(dura_log *log, uint32_t i)
 {
-    const dura_crypto *k = log->crypto;
-    uint8_t next[DURA_PUBKEY_BYTES] = {0}, sig[DURA_SIG_BYTES] = {0};
     int rc = durai_log_room(log, i, DURAI_SEAL_MAX);
 
     if (rc == DURAI_DONE)
         rc = roots(log, i);
+    if (rc == DURAI_DONE)
+        rc = sign(log, i);
     if (rc != DURAI_DONE)
         return rc;
-    if (log->signs) {
-        if (!durai_log_afford(log, log->cost.sign))
-            return DURAI_WAIT;
-        rc = k->key_public(k->user, log->cfg.key_slot, log->epoch + 1u, next);
-        if (rc == 0)
-            rc = k->sign(k->user, log->cfg.key_slot, log->epoch, log->text,
-                         seal_text(log, i, next), sig);
-        if (durai_log_hook(log, rc) < 0)
-            return log->last_error;
-    }
-    put_seal(log, i, next, sig);
+    put_seal(log, i);
     log->root_stage = DURAI_ROOT_OWN;
     log->seal++;
     return DURAI_MORE;
@@ -188,7 +198,7 @@ int durai_log_seal(dura_log *log)
 int durai_log_origin(dura_log *log, uint8_t pub[DURA_PUBKEY_BYTES])
 {
     const dura_crypto *k = log->crypto;
-    uint8_t digest[DURA_HASH_BYTES];
+    uint8_t *digest = log->scratch.node.out[0];
     int rc = 0;
 
     memset(pub, 0, DURA_PUBKEY_BYTES);

@@ -136,19 +136,19 @@ int durai_log_node(void *ctx, const uint8_t left[32], const uint8_t right[32], u
 {
     dura_log *log = (dura_log *)ctx;
     const dura_crypto *c = log->crypto;
-    uint8_t two[64], node[1][32];
-    const void *in = two;
-    size_t n = sizeof two;
+    uint8_t *pair = log->scratch.node.pair;
+    const void *in = pair;
+    size_t n = sizeof log->scratch.node.pair;
     int rc;
 
-    memcpy(two, left, 32);
-    memcpy(two + 32, right, 32);
+    memcpy(pair, left, 32);
+    memcpy(pair + 32, right, 32);
     if (c->hash_many != NULL)
-        rc = c->hash_many(c->user, 1, &in, &n, 1, node);
+        rc = c->hash_many(c->user, 1, &in, &n, 1, log->scratch.node.out);
     else
-        rc = hash_short(c, &log->hash, 1, two, n, node[0]);
+        rc = hash_short(c, &log->hash, 1, pair, n, log->scratch.node.out[0]);
     if (rc == 0)                        /* out may be an input that a retry needs */
-        memcpy(out, node[0], 32);
+        memcpy(out, log->scratch.node.out[0], 32);
     return durai_log_hook(log, rc);
 }
 
@@ -183,7 +183,7 @@ static int leaf_piece(dura_log *log, const uint8_t *record, uint32_t len, uint32
     if (rc == 0)
         rc = c->hash_update(c->user, &log->hash, record + done, n);
     if (rc == 0 && done + n == len)
-        rc = c->hash_final(c->user, &log->hash, log->leaf[0]);
+        rc = c->hash_final(c->user, &log->hash, log->phase.leaf[0]);
     if (rc == 0 && done + n == len)
         log->n_leaf = 1;
     log->hash_pos = rc == 0 && done + n < len ? done + n + 1u : 0;  /* failed: from the start */
@@ -191,7 +191,7 @@ static int leaf_piece(dura_log *log, const uint8_t *record, uint32_t len, uint32
 }
 
 /* Step: the next leaf through the streaming hash, as much of it as the budget allows. */
-static int leaf_stream(dura_log *log, const durai_log_side *s)
+static DURAI_NOINLINE int leaf_stream(dura_log *log, const durai_log_side *s)
 {
     const uint8_t *f = s->buf + s->hashed;
     uint32_t len = frame_len(f), done = log->hash_pos > 0 ? log->hash_pos - 1u : 0;
@@ -212,8 +212,8 @@ static int leaf_stream(dura_log *log, const durai_log_side *s)
 static int leaf_batch(dura_log *log, const durai_log_side *s)
 {
     const dura_crypto *c = log->crypto;
-    const void *in[DURAI_LANES];
-    size_t len[DURAI_LANES];
+    const void **in = log->scratch.lanes.in;
+    size_t *len = log->scratch.lanes.len;
     uint32_t at = s->hashed, n = 0, cost = 0, left = budget_left(log);
     int rc;
 
@@ -228,7 +228,7 @@ static int leaf_batch(dura_log *log, const durai_log_side *s)
     }
     if (n == 0 || !durai_log_afford(log, cost))
         return DURAI_DONE;
-    rc = durai_log_hook(log, c->hash_many(c->user, 0, in, len, n, log->leaf));
+    rc = durai_log_hook(log, c->hash_many(c->user, 0, in, len, n, log->phase.leaf));
     if (rc < 0)
         return rc;
     log->n_leaf = (uint8_t)n;
@@ -239,7 +239,7 @@ static int leaf_batch(dura_log *log, const durai_log_side *s)
 static int carry(dura_log *log, durai_log_side *s)
 {
     durai_tree *t = &s->tree;
-    uint8_t *node = log->leaf[log->leaf_at];
+    uint8_t *node = log->phase.leaf[log->leaf_at];
 
     DURA_ASSERT(log->leaf_at < log->n_leaf && log->n_leaf <= DURAI_LANES);
     for (; (t->size >> log->leaf_level) & 1u; log->leaf_level++) {
@@ -284,7 +284,7 @@ int durai_log_hash(dura_log *log, uint32_t i)
  * prog units, into *done. */
 static int as_wanted(dura_log *log, const durai_log_side *s, uint64_t at, uint32_t *done)
 {
-    uint8_t b[32];
+    uint8_t *b = log->scratch.header.part;
     uint32_t pos = 0;
 
     while (pos < s->staged) {
@@ -303,7 +303,7 @@ static int as_wanted(dura_log *log, const durai_log_side *s, uint64_t at, uint32
 }
 
 /* Program what the buffer holds. */
-static int prog_staged(dura_log *log, durai_log_side *s)
+static DURAI_NOINLINE int prog_staged(dura_log *log, durai_log_side *s)
 {
     uint64_t at = (uint64_t)s->index * log->cfg.segment_bytes + s->end;
     uint32_t done = 0;
@@ -399,7 +399,7 @@ static const uint8_t *peak_at(const durai_tree *t, uint32_t n)
 /* The header's bytes up to the peaks, into the scratch; returns the CRC over all. */
 static uint32_t header_fixed(dura_log *log, const durai_log_side *s, uint32_t n_peaks)
 {
-    uint8_t *h = log->text;
+    uint8_t *h = log->scratch.header.fixed;
     uint32_t crc;
 
     durai_put32(h, DURAI_SEG_MAGIC);
@@ -432,7 +432,7 @@ static void header_piece(dura_log *log, durai_log_side *s, uint32_t from, uint32
     for (uint32_t at = from; at < from + n; at++) {
         uint8_t v = 0;
         if (at < DURAI_SEG_FIXED)
-            v = log->text[at];
+            v = log->scratch.header.fixed[at];
         else if (at < peaks_end)
             v = peak_at(&s->tree, (at - DURAI_SEG_FIXED) / 32u)[(at - DURAI_SEG_FIXED) % 32u];
         else if (at < peaks_end + 4u)
@@ -447,7 +447,7 @@ static uint32_t header_bytes(const durai_log_side *s)
 }
 
 /* Step: program the next piece of the header. */
-static int header_prog(dura_log *log, durai_log_side *s)
+static DURAI_NOINLINE int header_prog(dura_log *log, durai_log_side *s)
 {
     uint32_t n = header_bytes(s) - log->seg_pos;
     uint64_t at = (uint64_t)s->next * log->cfg.segment_bytes + log->seg_pos;
@@ -471,17 +471,17 @@ static int header_prog(dura_log *log, durai_log_side *s)
 /* Step: both logs durable, then make sure there is a next segment and what it held. */
 static int segment_commit(dura_log *log, durai_log_side *s)
 {
-    durai_log_header old;
+    durai_log_header *old = &log->phase.walk.other;
     int rc = durai_log_commit(log);
 
     if (rc != DURAI_DONE)
         return rc;
     if (s->next >= s->region->size / log->cfg.segment_bytes)
         return DURA_EFULL;
-    rc = durai_log_read_header(log, log->seg_side, s->next, &old, 0);
+    rc = durai_log_read_header(log, log->seg_side, s->next, old, 0);
     if (rc < 0 && rc != DURA_EINVAL && rc != DURA_EVERSION)
         return rc;
-    log->seg_generation = rc == DURA_OK ? old.generation + 1u : 1u;
+    log->seg_generation = rc == DURA_OK ? old->generation + 1u : 1u;
     log->seg_pos = 0;
     log->seg = DURAI_SEG_ERASE;
     return DURAI_MORE;

@@ -64,9 +64,10 @@ typedef struct dura_records dura_records;
 DURA_API DURA_CHECK int dura_records_open(dura_records **out, const char *folder, int log, dura_error *err);
 
 /** The next record.
- *  returns  1: *rec is filled. 0: the end, or nothing readable follows (a cut log's torn
- *           tail). DURA_ECORRUPT: damage with more records behind it, or a frame whose
- *           record is not allowed; *err has file and offset. DURA_EIO, DURA_ENOSPC.
+ *  returns  1: *rec is filled. 0: the end, or bytes that are no frame in a log's last
+ *           segment, where reading alone cannot tell a torn tail from damage: verify can.
+ *           DURA_ECORRUPT: damage with a segment behind it, or a frame whose record is
+ *           not allowed; *err has file and offset. DURA_EIO, DURA_ENOSPC.
  *                                                        [serial] O(record), I/O */
 DURA_API DURA_CHECK int dura_records_next(dura_records *r, dura_record *rec, dura_error *err);
 
