@@ -825,6 +825,28 @@ DT_TEST(guard_port, the_sink_hears_every_fact_once)
     dt_eq(fact_in(1, DURA_FACT_ACTION).value0, DURA_ACT, "from ACT to FALLBACK");
 }
 
+DT_TEST(guard_port, the_sink_hears_a_fact_once_where_a_segment_ends)
+{
+    /* records of several sizes, so that segments end at facts too */
+    static uint32_t heard[16];
+    for (uint16_t channels = 1; channels <= 8; channels++) {
+        dt_spec s = spec();
+        s.channels = channels;
+        memset(heard, 0, sizeof heard);
+        fresh(&s);
+        box.port.sink = hear;
+        box.port.sink_user = heard;
+        dt_eq(dt_box_boot(&box), DURA_OK, "boot");
+        for (uint64_t n = 1; n <= 150; n++)
+            step(n, n % 2 ? 20.0f : 900.0f);
+        dura_log_status st = DURA_LOG_STATUS_INIT;
+        dt_eq(dura_guard_log(box.guard, &st), DURA_OK, "status");
+        dt_ok(st.end[1] > 5u * DT_BOX_SEGMENT, "several segments ended: %u bytes", (unsigned)st.end[1]);
+        dt_eq(heard[DURA_FACT_ACTION], 150, "each change once, %u channels", (unsigned)channels);
+        dt_eq(fact_in(1, DURA_FACT_ACTION).seen, 150, "each recorded, %u channels", (unsigned)channels);
+    }
+}
+
 DT_TEST(guard_deinit, ends_the_guard)
 {
     dt_spec s = spec();

@@ -59,6 +59,7 @@ typedef struct dura_log_entry {
 } dura_log_entry;
 
 /* Turns a raw payload into CBOR pairs with keys 16.. ascending, in the worker's context.
+ * Called again for the same entry when a segment ends in between.
  * returns bytes written (*n_pairs set), or negative: the record is then a drop. */
 typedef int (*dura_log_encode)(void *user, const dura_log_entry *e, const void *payload,
                                size_t len, uint8_t *out, size_t cap, uint16_t *n_pairs);

@@ -51,6 +51,7 @@ typedef struct durai_raw_decision {
 /* Facts of the worker carry who and why. */
 typedef struct durai_raw_fact {
     dura_fact fact;
+    uint32_t serial;            /* tells a fact encoded again (a segment ended) from a new one */
     uint8_t actor_len, reason_len;
     char text[2 * DURA_ACTOR_MAX];
 } durai_raw_fact;
@@ -129,6 +130,8 @@ struct dura_guard {
     /* the worker's */
     durai_nv nv;
     uint32_t recorded_action;   /* of the decision encoded last */
+    uint32_t fact_serial;       /* of the fact made last */
+    uint32_t heard_serial;      /* of the fact the sink was told last */
     dura_time now;              /* of the call being served, with this boot */
     durai_work work;
 };

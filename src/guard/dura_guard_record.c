@@ -160,8 +160,10 @@ static int encode_fact(dura_guard *g, const dura_log_entry *e, const uint8_t *pa
         durai_cbor_ktext(c, 28, r->text + r->actor_len, r->reason_len);
         n += 2;
     }
-    if (g->port->sink)
+    if (g->port->sink && (r->serial != g->heard_serial)) {
+        g->heard_serial = r->serial;
         g->port->sink(g->port->sink_user, f, &e->time);
+    }
     return n;
 }
 
@@ -212,6 +214,8 @@ int durai_fact_append(dura_guard *g, const dura_time *t, const char *actor, cons
     durai_raw_fact *r = &g->work.say.fact;
     dura_log_entry *e = &g->work.say.entry;
     memset(e, 0, sizeof *e);
+    g->fact_serial++;
+    r->serial = g->fact_serial;
     if (actor) {
         r->actor_len = (uint8_t)strlen_max(actor);
         r->reason_len = (uint8_t)strlen_max(reason);
