@@ -13,7 +13,7 @@
 #include <stdlib.h>
 
 #if defined(__x86_64__) && defined(__GNUC__)
-/* Eight bytes per instruction: the table in base is made for small flash, not for speed. */
+/* Eight bytes per instruction; the tables of base know no processor. */
 __attribute__((target("sse4.2"))) static uint32_t crc_sse42(uint32_t crc, const uint8_t *p, size_t n)
 {
     uint64_t c = ~crc;
