@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Instructions of dura_guard_step on the Cortex-M4 target (8 channels, 5 checks, 1 output,
- * -Os, assertions on: without them a normal frame takes about 250 fewer), as `cmake
- * --workflow --preset arm` prints them. Lower them when they fall; a rise above 2 % fails
+ * -Os, assertions on), as `ctest --test-dir build/arm -R budget -V` prints them. Lower them when they fall; a rise above 2 % fails
  * tests/test_budget.c. */
 #ifndef DT_BUDGET_H
 #define DT_BUDGET_H
