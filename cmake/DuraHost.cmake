@@ -22,7 +22,14 @@ add_library(dura::dura ALIAS dura)
 
 file(GLOB DURA_TOOL_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tools/*.c)
 if(DURA_TOOL_SOURCES)
-  add_executable(dura_cli ${DURA_TOOL_SOURCES})
+  # The page of `dura report`, as bytes.
+  set(page ${CMAKE_CURRENT_BINARY_DIR}/dura_report_page.c)
+  file(GLOB page_parts CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tools/report/page.*)
+  add_custom_command(OUTPUT ${page} DEPENDS ${page_parts} ${PROJECT_SOURCE_DIR}/cmake/EmbedPage.cmake
+    COMMAND ${CMAKE_COMMAND} -DFOLDER=${PROJECT_SOURCE_DIR}/tools/report -DOUT=${page}
+            -P ${PROJECT_SOURCE_DIR}/cmake/EmbedPage.cmake VERBATIM)
+  add_executable(dura_cli ${DURA_TOOL_SOURCES} ${page})
+  target_include_directories(dura_cli PRIVATE ${PROJECT_SOURCE_DIR}/tools)
   dura_flags(dura_cli)
   target_compile_definitions(dura_cli PRIVATE _POSIX_C_SOURCE=200809L)
   target_link_libraries(dura_cli PRIVATE dura)

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 static const char policy[] =
-    "{\"device\": {\"name\": \"example\", \"mode\": \"enforce\"},\n"
+    "{\"device\": {\"name\": \"example\", \"mode\": \"observe\"},\n"
     " \"channels\": [{\"name\": \"level_m\", \"fail_lo\": 0, \"fail_hi\": 6}],\n"
     " \"outputs\": [{\"name\": \"valve_percent\", \"lo\": 0, \"hi\": 80, \"safe\": 20}],\n"
     " \"guard\": {\"hold_ms\": 500}}\n";
@@ -57,7 +57,7 @@ int main(void)
         frame.n = 1, frame.frame = n, frame.values = &level[n], frame.time.mono_ns = (int64_t)n * 100000000;
         if (dura_session_step(s, &frame, &d, &err) != DURA_OK)
             return fail(&err);
-        printf("level %.1f m: %-4s drive %.0f %%\n", (double)level[n], name(d.action), (double)d.output[0]);
+        printf("level %.1f m: %-4s would drive %.0f %%\n", (double)level[n], name(d.action), (double)d.proposed[0]);
     }
     dura_replay_report again = {.struct_size = sizeof again};
     if (dura_session_close(s, &err) != DURA_OK || dura_replay(run, NULL, &fn, o.call_id, &again, &err) != DURA_OK)
@@ -68,10 +68,10 @@ int main(void)
 }
 
 /* Output:
- * level 1.0 m: ACT  drive 20 %
- * level 1.5 m: ACT  drive 30 %
- * level 9.9 m: HOLD drive 30 %
- * level 2.0 m: ACT  drive 40 %
- * level 5.0 m: ACT  drive 80 %
+ * level 1.0 m: ACT  would drive 20 %
+ * level 1.5 m: ACT  would drive 30 %
+ * level 9.9 m: HOLD would drive 30 %
+ * level 2.0 m: ACT  would drive 40 %
+ * level 5.0 m: ACT  would drive 80 %
  * replayed: 5 of 5 equal
  */

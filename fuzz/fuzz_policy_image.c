@@ -25,7 +25,7 @@ static void read_policy(const uint8_t *p)
     durai_policy_channel c;
     durai_policy_output o;
     want(durai_policy_get_device(p, &d) == DURA_OK && strlen(d.name) >= 1 && strlen(d.name) <= 63);
-    want(d.n_channels >= 1 && d.n_outputs >= 1 && d.n_inputs >= 1);
+    want(d.n_channels >= 1 && d.n_outputs >= 1 && (d.n_inputs >= 1) != (d.n_features >= 1));
     for (uint32_t i = 0; i < d.n_channels; i++) {
         want(durai_policy_get_channel(p, i, &c) == DURA_OK && c.checks >= 1 && c.checks <= 31);
         want(c.fail_lo <= c.suspect_lo && c.suspect_lo <= c.suspect_hi && c.suspect_hi <= c.fail_hi);
@@ -43,7 +43,7 @@ static void read_names(const uint8_t *p, size_t n, int what)
     size_t count = 0;
     int rc = dura_pack_names(p, n, what, names, units, 1024, &count);
     for (size_t i = 0; rc == DURA_OK && i < count; i++)
-        want(strlen(names[i]) >= 1 && strlen(names[i]) <= 63 && strlen(units[i]) <= 63);
+        want(strlen(names[i]) >= (what != DURA_NAMES_OUTPUTS) && strlen(names[i]) <= 63 && strlen(units[i]) <= 63);
 }
 
 static void run_linear(const uint8_t *p, size_t n)
@@ -63,7 +63,7 @@ static void examine(uint8_t *p, size_t n)
         want(rc == DURA_EINVAL || rc == DURA_EVERSION || rc == DURA_ECORRUPT);
     if (dura_linear_check(p, n) == DURA_OK)
         run_linear(p, n);
-    for (int what = DURA_NAMES_CHANNELS; what <= DURA_NAMES_INPUTS; what++)
+    for (int what = DURA_NAMES_CHANNELS; what <= DURA_NAMES_FEATURES; what++)
         read_names(p, n, what);
     if (dura_pack_check(p, n, NULL) == DURA_OK) {
         p[n / 2] ^= 1;

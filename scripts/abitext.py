@@ -76,6 +76,10 @@ def members(body):
         if call:
             out.append((call.group(1), "call " + re.sub(r"\(\s*\*\s*\w+\s*\)", "", decl, count=1), ""))
             continue
+        array = re.match(r"(.*?)\(\s*\*\s*(\w+)\s*\)\s*\[[^\]]*\]$", decl)      # pointer to an array
+        if array:
+            out.append((array.group(2), array.group(1) + "*", ""))
+            continue
         first, *rest = decl.split(",")
         head = re.match(r"(.*?)\s*(\**)\s*(\w+)\s*((?:\[[^\]]*\]\s*)*)$", first)
         if not head:

@@ -13,7 +13,7 @@ import sys
 
 import ctext
 
-HEADERS = ("base", "port", "sensor", "backend", "log", "guard")
+HEADERS = ("base", "port", "sensor", "feature", "backend", "drift", "log", "correlate", "gate", "guard")
 NAME = r"[A-Za-z_]\w*"
 SPDX = "/* SPDX-License-Identifier: Apache-2.0 */"
 
@@ -74,6 +74,8 @@ def private_names(text):
     names |= set(re.findall(rf"\b(?:struct|union|enum)\s+({NAME})\s*\{{", flat))
     names |= set(re.findall(rf"\btypedef\b[^;]*?\b({NAME})\s*;", flat))
     for body in re.findall(r"\benum\b[^{};]*\{([^}]*)\}", code):
+        while "(" in body:       # the arguments of a value's expression are no names of ours
+            body = re.sub(r"\([^()]*\)", "", body)
         names |= {m for m in re.findall(rf"(?:^|,)\s*({NAME})", body)}
     return {n for n in names if not n.startswith(("dura_", "durai_", "DURA_", "DURAI_"))}
 

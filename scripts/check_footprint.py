@@ -34,10 +34,16 @@ HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 KIB = 1024
 # Calls through a pointer that end in the core: the member's name, and which functions whose
 # address is taken it may be. Every other one must be a hook of port.h or a dura_fn.
-INSIDE = {"encode": r"durai_guard_encode$", "h": r".*durai_log_node$", "step": r"src/log/dura_log\.c:",
+INSIDE = {"encode": r"durai_guard_encode$", "noted": r"durai_guard_noted$", "h": r".*durai_log_node$",
           "mem_req": r".*:fn_mem_req$", "open": r".*:fn_open$", "io": r".*:fn_io$", "run": r".*:fn_run$",
           "reset": r".*:fn_reset$", "close": r".*:fn_close$"}
 HOOKS = {"call"}
+# Tables that a part of the core lends to another: how the expression names the table, and
+# what its members are called behind it.
+TABLES = {"feature": "dura_feature_", "feature_calls": "dura_feature_", "drift_calls": "dura_drift_",
+          "correlate_calls": "dura_correlate_", "gate": "dura_gate_", "gate_calls": "dura_gate_",
+          "hooks": "src/guard/dura_guard_swap.c:hook_"}
+RENAMED = {"dura_correlate_classify": "dura_event_class"}
 MUST = {"flash small total": 20 * KIB, "flash full total": 40 * KIB, "data core .data+.bss": 0,
         "stack worst": 512, "ram small": 6 * KIB}
 HEAD = """# SPDX-License-Identifier: Apache-2.0
@@ -149,7 +155,12 @@ class Graph:
         """Functions of the core the call at file:line:column may end in."""
         path, line, column = place.split(":")
         text = ctext.read(top, os.path.relpath(path, top) if path.startswith("/") else path).split("\n")
-        for name in re.findall(r"(\w+)\(", text[int(line) - 1][int(column) - 1:]):
+        row = text[int(line) - 1]
+        for owner, name in re.findall(r"(\w+)(?:->|\.)(\w+)\(", row):
+            if owner in TABLES:
+                target = TABLES[owner] + name
+                return {RENAMED.get(target, target)}
+        for name in re.findall(r"(\w+)\(", row[int(column) - 1:]):
             if name in self.hooks:
                 return set()
             if name in INSIDE:

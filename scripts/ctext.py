@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 
-CORE = ("base", "port", "sensor", "backend", "log", "guard")
+CORE = ("base", "port", "sensor", "feature", "backend", "drift", "log", "correlate", "gate", "guard")
 
 
 def root():
@@ -62,7 +62,7 @@ def functions(text):
     """(name, first line, last line, is static) of every function defined in the text."""
     code = no_directives(blank(text))
     code = re.sub(r'extern\s+"[^"]*"\s*\{', lambda m: re.sub(r"[^\n]", " ", m.group(0)), code)
-    found, depth, start, head = [], 0, 0, 0
+    found, depth, start, head, opened = [], 0, None, 0, 0
     for i, c in enumerate(code):
         if c == "{":
             if depth == 0:

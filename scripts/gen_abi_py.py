@@ -19,7 +19,13 @@ FILE = "bindings/python/dura/_abi.py"
 STRUCTS = """dura_time dura_layout_row dura_fn dura_frame dura_decision dura_guard_status
     dura_log_status dura_sensor_channel dura_sensor_config dura_sensor_report dura_sensor_state
     dura_error dura_session_options dura_replay_report dura_record dura_record_names
-    dura_verify_options dura_verify_report dura_policy_info""".split()
+    dura_verify_options dura_verify_report dura_policy_info
+    dura_backend_io dura_backend dura_fact dura_feature_spec dura_feature_config
+    dura_drift_reference dura_drift_config dura_drift_state
+    dura_event dura_evidence dura_incident dura_gate_status dura_events_row
+    dura_why_options dura_story_options
+    dura_learn_options dura_learn_channel dura_learn_report
+    dura_people_options dura_people_report dura_gate_key dura_gate_config dura_release dura_golden dura_crypto dura_sodium""".split()
 FUNCTIONS = """dura_abi dura_version dura_strerror dura_layout
     dura_sensor_bytes dura_sensor_init dura_sensor_attach dura_sensor_update dura_sensor_update_n
     dura_sensor_verdicts dura_sensor_reasons dura_sensor_query dura_sensor_reset
@@ -30,7 +36,24 @@ FUNCTIONS = """dura_abi dura_version dura_strerror dura_layout
     dura_records_open dura_records_next dura_records_close dura_record_name dura_record_json
     dura_verify_folder dura_verify_word dura_verify_rule dura_verify_rule_text
     dura_keys_state_dir dura_keyfile_public
-    dura_pack_policy dura_pack_check dura_pack_names dura_policy_query dura_pack_deinit""".split()
+    dura_pack_policy dura_pack_model dura_pack_check dura_pack_names dura_policy_query dura_pack_deinit
+    dura_backend_packed
+    dura_feature_depth dura_feature_bytes dura_feature_init dura_feature_attach dura_feature_update_n
+    dura_drift_learn dura_drift_bytes dura_drift_init dura_drift_attach dura_drift_update dura_drift_query
+    dura_drift_reset dura_drift_save dura_drift_load
+    dura_guard_incident dura_guard_drift dura_guard_release dura_guard_withdraw
+    dura_session_offer dura_session_event dura_event_encode
+    dura_incident_json dura_incidents_json
+    dura_why_json dura_why_deinit dura_story_json dura_story_deinit
+    dura_learn_csv dura_learned_policy dura_learned_model dura_learned_query dura_learned_channel
+    dura_learned_note dura_learned_deinit
+    dura_people_label dura_people_incident dura_people_override
+    dura_sodium_init dura_keyfile_load dura_dev_seed dura_factory_make
+    dura_golden_from dura_golden_random dura_golden_deinit dura_brain_make dura_brain_check
+    dura_release_encode dura_release_decode dura_release_verify dura_release_policy dura_release_check
+    dura_envelope_make dura_envelope_sign dura_envelope_open dura_envelope_signature
+    dura_why_name dura_why_text dura_component_number""".split()
+CONSTANTS = {}                    # enumerators by name, for the lengths of arrays
 SCALARS = {"int8_t": "c_int8", "uint8_t": "c_uint8", "int16_t": "c_int16", "uint16_t": "c_uint16",
            "int32_t": "c_int32", "uint32_t": "c_uint32", "int64_t": "c_int64", "uint64_t": "c_uint64",
            "float": "c_float", "double": "c_double", "size_t": "c_size_t", "int": "c_int", "char": "c_char"}
@@ -47,7 +70,7 @@ def type_of(text, result=False):
     """The ctypes name for a C type; None for void."""
     words = re.sub(r"\b(const|volatile|struct)\b", " ", text).replace("*", " * ").split()
     stars, base = words.count("*"), words[0]
-    if text.startswith("call ") or base == "dura_fn_call":
+    if text.startswith("call ") or base in ("dura_fn_call", "dura_persist"):
         return "ctypes.c_void_p"
     if not stars:
         return None if base == "void" else "ctypes." + SCALARS[base] if base in SCALARS else base
@@ -65,7 +88,7 @@ def field_type(kind, dims):
     if name.startswith("POINTER"):
         name = "ctypes.c_void_p"
     for n in reversed(re.findall(r"\[([^\]]*)\]", dims)):
-        name = f"({name} * {int(eval(n, {}))})"      # a product of numbers: macros are expanded
+        name = f"({name} * {int(eval(n, dict(CONSTANTS)))})"      # numbers and enumerators: macros are expanded
     return name
 
 
@@ -114,6 +137,7 @@ return 0; }\n"""
         subprocess.run(abitext.CC + ["-I", os.path.join(top, "include"), source, "-o", program], check=True)
         lines = subprocess.run([program], stdout=subprocess.PIPE, check=True).stdout.decode().splitlines()
     constants = "".join(line + "\n" for line in lines if line.startswith("DURA_"))
+    CONSTANTS.update((n, int(v)) for n, v in (line.split(" = ") for line in lines if line.startswith("DURA_")))
     errors = "".join(f'    ("{n}", {v}, "{t}"),\n' for n, v, t in
                      (line.split(" ", 3)[1:] for line in lines if line.startswith("ERROR ")))
     return constants + "\n# name, code, sentence\nERRORS = (\n" + errors + ")\n"

@@ -61,12 +61,14 @@ def stored_value(kind, value, words):
     return value + 0.0 if kind == "f32" else value
 
 
-def record(section, given, derived):
+def record(section, given, derived, places=None):
     out = bytearray(fields.SECTIONS[section][2])
     for name, kind, offset, form, _required, default, _lo, _hi, _unit, words, _doc in fields.FIELDS[section]:
         if offset is None:
             continue
         value = derived.get(name, given.get(name, default))
+        if kind in ("channel", "of"):
+            value = places.index(value) if value else 0xFFFF
         struct.pack_into("<" + form, out, offset, stored_value(kind, value, words))
     return bytes(out)
 
@@ -92,12 +94,21 @@ def derive(channel):
 def pack_policy(p):
     channels, outputs = p["channels"], p["outputs"]
     names = [c["name"] for c in channels]
-    inputs = p.get("model", {}).get("inputs", names)
+    features, drift = p.get("features", []), p.get("drift")
+    inputs = [] if features else p.get("model", {}).get("inputs", names)
+    places = names + [o["name"] for o in outputs] + [f["name"] for f in features]
     content = {s: [record(s, p.get(s, {}), {})] for s in ("device", "sensor", "guard", "logs", "gate")}
     content["channels"] = [record("channels", c, derive(c)) for c in channels]
     content["outputs"] = [record("outputs", o, {}) for o in outputs]
     content["inputs"] = [struct.pack("<H", names.index(name)) for name in inputs]
-    texts = [text for one in channels + outputs for text in (one["name"], one.get("unit", ""))]
+    content["features"] = [record("features", f, {}, names) for f in features]
+    references = (drift or {}).get("references", [])
+    content["references"] = [record("references", r, {}, places)
+                             for r in sorted(references, key=lambda r: places.index(r["of"]))]
+    for name in ("drift", "correlate", "updates"):
+        content[name] = [record(name, p[name], {})] if name in p else []
+    content["release_keys"] = [record("release_keys", k, {}) for k in p.get("release_keys", [])]
+    texts = [text for one in channels + outputs + features for text in (one["name"], one.get("unit", ""))]
     content["names"] = [text.encode() + b"\0" for text in texts]
     n = len(fields.SECTIONS)
     at = len(pad8(bytes(fields.HEADER_BYTES + n * fields.ENTRY_BYTES)))
@@ -144,9 +155,25 @@ FULL = {
 WIDE = {"device": {"name": "w" * 63}, "channels": [{"name": f"c{i:03d}", "fail_lo": i / 7} for i in range(300)],
         "model": {"inputs": [f"c{i:03d}" for i in range(299, -1, -3)]},
         "outputs": [dict(OUTPUT, name=f"y{i}", hi=i) for i in range(16)]}
+WATCHED = {
+    **MINIMAL, "channels": [{"name": "p1", "unit": "bar"}, {"name": "p2", "unit": "bar"}, {"name": "mode"}],
+    "features": [{"name": "p1", "channel": "p1", "offset": 4.5, "scale": 0.5},
+                 {"name": "p1_lag2", "channel": "p1", "op": "lag", "n": 2},
+                 {"name": "p_ratio", "unit": "1", "channel": "p1", "channel2": "p2", "op": "ratio"},
+                 {"name": "p2_std12", "channel": "p2", "op": "std", "n": 12},
+                 {"name": "mode_is_3", "channel": "mode", "op": "onehot", "match": 3}],
+    "drift": {"arl0": 864000, "references": [
+        {"of": "p_ratio", "n": 5000, "mean": 1, "deviation": 0.001, "phi1": 0.5, "phi2": -0.25, "resolution": 0.0001},
+        {"of": "p2", "n": 400, "mean": 5.25, "deviation": 0.5, "why": 3, "clip": 4},
+        {"of": "y", "mean": 0.5, "phi3": 0.125, "phi4": 1e-3}]},
+    "correlate": {"window_ms": 120000, "margin": 12},
+    "updates": {"slot_bytes": 8192, "max_disagreement": 0.25, "window_begin": 1320, "window_minutes": 240,
+                "min_clock": "synced", "threshold": 2, "roles": 6},
+    "release_keys": [{"key": "11" * 32, "role": "vendor"}, {"key": "22" * 32, "role": "operator"}],
+}
 LINEAR = {"dura_model": 1, "kind": "linear", "inputs": ["valve", "pressure"], "outputs": [
     {"name": "pump", "bias": 0.1, "weights": [3, -0.25]}, {"name": "lamp", "bias": -1e-3, "weights": [0, 1e10]}]}
-POLICIES = {"minimal": MINIMAL, "full": FULL, "wide": WIDE}
+POLICIES = {"minimal": MINIMAL, "full": FULL, "wide": WIDE, "watched": WATCHED}
 MODELS = {"linear": LINEAR}
 
 
@@ -180,16 +207,18 @@ def policy_json_seeds():
             "unknown": {"extra": 1}, "no_checks": {"channels": [{"name": "x", "time": False, "finite": False}]},
             "disorder": {"channels": [{"name": "x", "fail_lo": 2, "fail_hi": 1}]},
             "same_name": {"outputs": [OUTPUT, OUTPUT]}, "inputs": {"model": {"inputs": ["z"]}},
-            "range": {"device": {"name": "d", "zone": 65536}}}.items():
+            "range": {"device": {"name": "d", "zone": 65536}}, "no_channel": {"features": [{"name": "a", "channel": "z"}]},
+            "no_references": {"drift": {}}, "keys_only": {"release_keys": [{"key": "33" * 32, "role": "vendor"}]},
+            "two_inputs": {"features": [{"name": "a", "channel": "x"}], "model": {"inputs": ["x"]}}}.items():
         out[f"fuzz/corpus/policy_json/{name}"] = text({**MINIMAL, **change})
     return out
 
 
 def image_seeds():
     minimal, full, linear = pack_policy(MINIMAL), pack_policy(FULL), pack_model(LINEAR)
-    rows = {"minimal": minimal, "full": full, "linear": linear, "short": minimal[:40]}
+    rows = {"minimal": minimal, "full": full, "watched": pack_policy(WATCHED), "linear": linear, "short": minimal[:40]}
     for at, name in ((4, "version"), (6, "sections"), (8, "length"), (16, "type"), (18, "count"), (20, "offset"),
-                     (24, "bytes"), (42, "channels"), (48, "channel_bytes"), (116, "names_offset")):
+                     (24, "bytes"), (42, "channels"), (48, "channel_bytes"), (116, "features_offset"), (188, "names_offset")):
         rows[f"bad_{name}"] = repair(minimal[:at] + b"\xff\xff" + minimal[at + 2:])
     rows["bad_weights"] = repair(linear[:16] + bytes.fromhex("0000c07f") + linear[20:])
     rows["bad_inputs"] = repair(linear[:12] + b"\xff\x03" + linear[14:])

@@ -88,7 +88,8 @@ DT_TEST(pack_policy, gives_the_bytes_of_the_second_packer)
 {
     static const struct { const char *json, *image; int kind; } rows[] = {
         {"minimal.json", "minimal.bin", DURA_PACK_POLICY}, {"full.json", "full.bin", DURA_PACK_POLICY},
-        {"wide.json", "wide.bin", DURA_PACK_POLICY}, {"linear.json", "linear.bin", DURA_PACK_LINEAR}};
+        {"wide.json", "wide.bin", DURA_PACK_POLICY}, {"watched.json", "watched.bin", DURA_PACK_POLICY},
+        {"linear.json", "linear.bin", DURA_PACK_LINEAR}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         bytes want = file_of(rows[i].image), got = packed_file(rows[i].json);
         int kind = 0;
@@ -275,6 +276,40 @@ DT_TEST(pack_policy, names_the_member_that_is_unknown)
     REFUSE(rows);
 }
 
+#define FEATURE(x) PART("\"features\":[{\"name\":\"f\",\"channel\":\"x\"" x "}]")
+
+DT_TEST(pack_policy, refuses_features_references_and_keys_that_do_not_fit)
+{
+    static const bad_row rows[] = {
+        {PART("\"features\":[{\"name\":\"f\",\"channel\":\"z\"}]"), 2, "features[0].channel", "no channel \"z\""},
+        {FEATURE(",\"op\":\"lag\""), 2, "features[0]", "give n"},
+        {FEATURE(",\"op\":\"std\",\"n\":1"), 2, "features[0].n", "at least 2"},
+        {FEATURE(",\"n\":3"), 2, "features[0].n", "present frame"},
+        {FEATURE(",\"op\":\"mean\",\"n\":1025"), 2, "features[0].n", "0..1024"},
+        {FEATURE(",\"op\":\"median\""), 2, "features[0].op", "\"mean\""},
+        {FEATURE(",\"op\":\"ratio\""), 2, "features[0]", "channel2"},
+        {FEATURE(",\"channel2\":\"x\""), 2, "features[0].channel2", "ratio"},
+        {FEATURE(",\"match\":1"), 2, "features[0].match", "onehot"},
+        {FEATURE(",\"scale\":0"), 2, "features[0].scale", "lose"},
+        {PART("\"features\":[{\"name\":\"f\",\"channel\":\"x\"},{\"name\":\"f\",\"channel\":\"x\"}]"), 2,
+         "features[1].name", "f"},
+        {PART("\"model\":{\"inputs\":[\"x\"]},\"features\":[{\"name\":\"f\",\"channel\":\"x\"}]"), 2, "model.inputs",
+         "remove one"},
+        {PART("\"drift\":{}"), 2, "drift", "references"},
+        {PART("\"drift\":{\"arl0\":99,\"references\":[{\"of\":\"x\",\"mean\":0}]}"), 2, "drift.arl0", "100..1e9, not 99"},
+        {PART("\"drift\":{\"references\":[{\"of\":\"q\",\"mean\":0}]}"), 2, "drift.references[0].of", "output or feature \"q\""},
+        {PART("\"drift\":{\"references\":[{\"of\":\"x\"}]}"), 2, "drift.references[0]", "\"mean\""},
+        {PART("\"drift\":{\"references\":[{\"of\":\"y\",\"mean\":0},{\"of\":\"y\",\"mean\":1}]}"), 2, "drift", "same thing"},
+        {PART("\"correlate\":{\"margin\":0}"), 2, "correlate.margin", "1..1000"},
+        {PART("\"correlate\":7"), 2, "correlate", "object"},
+        {PART("\"updates\":{\"threshold\":2}"), 2, "updates", "there is 1 key"},
+        {PART("\"updates\":{\"roles\":32}"), 2, "updates.roles", "0..30"},
+        {PART("\"release_keys\":[{\"key\":\"1111111111111111111111111111111111111111111111111111111111111111\","
+              "\"role\":\"vendor\"}]"), 2, "release_keys", "\"updates\""},
+        {PART("\"updates\":{},\"release_keys\":[{\"key\":\"11\",\"role\":\"vendor\"}]"), 2, "release_keys[0].key", "64 hex"}};
+    REFUSE(rows);
+}
+
 DT_TEST(pack_policy, refuses_values_outside_their_range)
 {
     static const bad_row rows[] = {
@@ -425,7 +460,7 @@ DT_TEST(pack_json, tells_a_model_from_a_policy_by_its_mark)
 
 DT_TEST(pack_check, refuses_every_flipped_bit)
 {
-    static const char *const rows[] = {"minimal.bin", "full.bin", "linear.bin"};
+    static const char *const rows[] = {"minimal.bin", "full.bin", "linear.bin", "watched.bin"};
     for (size_t r = 0; r < sizeof rows / sizeof rows[0]; r++) {
         bytes b = file_of(rows[r]);
         for (size_t i = 0; i < b.n * 8; i++) {
@@ -440,7 +475,7 @@ DT_TEST(pack_check, refuses_every_flipped_bit)
 
 DT_TEST(pack_check, refuses_every_other_length)
 {
-    static const char *const rows[] = {"minimal.bin", "full.bin", "linear.bin"};
+    static const char *const rows[] = {"minimal.bin", "full.bin", "linear.bin", "watched.bin"};
     for (size_t r = 0; r < sizeof rows / sizeof rows[0]; r++) {
         bytes b = file_of(rows[r]);
         for (size_t n = 0; n < b.n; n++)
@@ -490,21 +525,21 @@ DT_TEST(pack_check, refuses_framing_that_lies_under_a_valid_checksum)
 {
     bytes b = file_of("minimal.bin");
     const poke rows[] = {
-        {"magic", 0, 4, 0x324B5044, DURA_ECORRUPT}, {"version", 4, 2, 2, DURA_EVERSION},
-        {"version 0", 4, 2, 0, DURA_EVERSION}, {"fewer sections", 6, 2, 8, DURA_EVERSION},
-        {"more sections", 6, 2, 10, DURA_EVERSION}, {"all sections", 6, 2, 0xFFFF, DURA_EVERSION},
+        {"magic", 0, 4, 0x324B5044, DURA_ECORRUPT}, {"version", 4, 2, 3, DURA_EVERSION}, {"version 1", 4, 2, 1, DURA_EVERSION},
+        {"version 0", 4, 2, 0, DURA_EVERSION}, {"fewer sections", 6, 2, 14, DURA_EVERSION},
+        {"more sections", 6, 2, 16, DURA_EVERSION}, {"all sections", 6, 2, 0xFFFF, DURA_EVERSION},
         {"length", 8, 4, 0, DURA_ECORRUPT}, {"long length", 8, 4, 0xFFFFFFF8, DURA_ECORRUPT},
-        {"reserved", 12, 4, 1, DURA_ECORRUPT}, {"unknown section", ENTRY(9, 0), 2, 10, DURA_EVERSION},
+        {"reserved", 12, 4, 1, DURA_ECORRUPT}, {"unknown section", ENTRY(15, 0), 2, 16, DURA_EVERSION},
         {"section twice", ENTRY(2, 0), 2, 1, DURA_ECORRUPT}, {"section 0", ENTRY(1, 0), 2, 0, DURA_ECORRUPT},
         {"offset 0", ENTRY(1, 4), 4, 0, DURA_ECORRUPT}, {"offset far", ENTRY(1, 4), 4, 0xFFFFFFF8, DURA_ECORRUPT},
-        {"offset of another", ENTRY(2, 4), 4, 128, DURA_ECORRUPT}, {"unaligned", ENTRY(3, 4), 4, 209, DURA_ECORRUPT},
+        {"offset of another", ENTRY(2, 4), 4, 200, DURA_ECORRUPT}, {"unaligned", ENTRY(3, 4), 4, 209, DURA_ECORRUPT},
         {"bytes far", ENTRY(3, 8), 4, 0xFFFFFFFF, DURA_ECORRUPT}, {"bytes wrap", ENTRY(3, 8), 4, 0xFFFFFF40, DURA_ECORRUPT},
         {"no channels", ENTRY(3, 2), 2, 0, DURA_EINVAL}, {"1025 channels", ENTRY(3, 2), 2, 1025, DURA_EINVAL},
         {"more channels than bytes", ENTRY(3, 2), 2, 2, DURA_EVERSION}, {"two devices", ENTRY(1, 2), 2, 2, DURA_EINVAL},
-        {"larger record", ENTRY(2, 8), 4, 16, DURA_EVERSION}, {"no inputs", ENTRY(4, 2), 2, 0, DURA_EINVAL},
-        {"17 outputs", ENTRY(5, 2), 2, 17, DURA_EINVAL}, {"names count", ENTRY(9, 2), 2, 5, DURA_ECORRUPT},
-        {"names empty", ENTRY(9, 8), 4, 0, DURA_ECORRUPT}, {"names short", ENTRY(9, 8), 4, 5, DURA_ECORRUPT},
-        {"names into the trailer", ENTRY(9, 8), 4, 9, DURA_ECORRUPT}, {"gap", 127, 1, 1, DURA_ECORRUPT},
+        {"larger record", ENTRY(2, 8), 4, 16, DURA_EVERSION}, {"no inputs but bytes", ENTRY(4, 2), 2, 0, DURA_EVERSION},
+        {"17 outputs", ENTRY(5, 2), 2, 17, DURA_EINVAL}, {"names count", ENTRY(15, 2), 2, 5, DURA_ECORRUPT},
+        {"names empty", ENTRY(15, 8), 4, 0, DURA_ECORRUPT}, {"names short", ENTRY(15, 8), 4, 5, DURA_ECORRUPT},
+        {"names into the trailer", ENTRY(15, 8), 4, 9, DURA_ECORRUPT}, {"gap", 199, 1, 1, DURA_ECORRUPT},
         {"gap behind the inputs", section_at("minimal.bin", 4) + 7, 1, 1, DURA_ECORRUPT},
         {"trailer", b.n - 8, 4, 1, DURA_ECORRUPT}};
     poke_all("minimal.bin", rows, sizeof rows / sizeof rows[0]);
@@ -515,7 +550,7 @@ DT_TEST(pack_check, refuses_fields_outside_their_range_under_a_valid_checksum)
 {
     const size_t d = section_at("full.bin", 1), s = section_at("full.bin", 2), c = section_at("full.bin", 3),
                  in = section_at("full.bin", 4), o = section_at("full.bin", 5), g = section_at("full.bin", 6),
-                 l = section_at("full.bin", 7), k = section_at("full.bin", 8), n = section_at("full.bin", 9);
+                 l = section_at("full.bin", 7), k = section_at("full.bin", 8), n = section_at("full.bin", 15);
     const uint32_t nan = 0x7FC00000, inf = 0x7F800000, minus = 0xBF800000;
     const poke rows[] = {
         {"device name empty", d, 1, 0, DURA_EINVAL}, {"device name control", d + 1, 1, 7, DURA_EINVAL},
@@ -590,9 +625,9 @@ static void read_policy(const bytes b)
 DT_TEST(pack_check, survives_an_enemy_who_repairs_the_checksum)
 {
     static const uint32_t values[] = {0, 1, 2, 7, 8, 63, 64, 255, 256, 0x7FFF, 0xFFFF, 0x10000, 0x7FFFFFFF, 0xFFFFFFF8, 0xFFFFFFFF};
-    static const char *const files[] = {"minimal.bin", "full.bin", "linear.bin"};
+    static const char *const files[] = {"minimal.bin", "full.bin", "watched.bin", "linear.bin"};
     unsigned accepted = 0, refused = 0;
-    for (size_t f = 0; f < 3; f++) {
+    for (size_t f = 0; f < 4; f++) {
         bytes whole = file_of(files[f]), b = {malloc(whole.n), whole.n};
         for (size_t at = 0; at + 4 <= b.n - 4; at += 2)
             for (size_t v = 0; v < 2 * sizeof values / sizeof values[0]; v++) {
@@ -607,13 +642,75 @@ DT_TEST(pack_check, survives_an_enemy_who_repairs_the_checksum)
                     continue;
                 }
                 accepted++;
-                if (f < 2)
+                if (f < 3)
                     read_policy(b);
             }
         free(b.p);
         free(whole.p);
     }
     dt_ok(accepted > 1000 && refused > 10000, "%u accepted, %u refused", accepted, refused);
+}
+
+DT_TEST(pack_policy, keeps_what_features_references_and_updates_say)
+{
+    bytes b = packed_file("watched.json");
+    durai_policy_device d;
+    durai_policy_feature f;
+    durai_policy_drift drift;
+    durai_policy_reference r;
+    durai_policy_correlate c;
+    durai_policy_updates u;
+    durai_policy_release_key k;
+    const char *name[8], *unit[8];
+    size_t n;
+    dt_eq(durai_policy_get_device(b.p, &d), DURA_OK, "");
+    dt_ok(d.n_channels == 3 && d.n_inputs == 0 && d.n_features == 5 && d.n_outputs == 1, "");
+    dt_eq(durai_policy_get_feature(b.p, 0, &f), DURA_OK, "");
+    dt_ok(f.op == DURAI_FEATURE_VALUE && f.channel == 0 && f.offset == 4.5f && f.scale == 0.5f, "");
+    dt_eq(durai_policy_get_feature(b.p, 2, &f), DURA_OK, "");
+    dt_ok(f.op == DURAI_FEATURE_RATIO && f.channel == 0 && f.channel2 == 1 && f.scale == 1.0f && f.n == 0, "");
+    dt_eq(durai_policy_get_feature(b.p, 4, &f), DURA_OK, "");
+    dt_ok(f.op == DURAI_FEATURE_ONEHOT && f.channel == 2 && f.match == 3.0f && f.channel2 == DURA_NONE, "");
+    dt_eq(durai_policy_get_drift(b.p, &drift), DURA_OK, "");
+    dt_ok(drift.arl0 == 864000.0f, "");
+    static const uint16_t of[] = {1, 3, 6}; /* p2, the output, p_ratio: sorted, whatever order was written */
+    for (uint32_t i = 0; i < 3; i++) {
+        dt_eq(durai_policy_get_reference(b.p, i, &r), DURA_OK, "");
+        dt_eq(r.of, of[i], "reference %u", (unsigned)i);
+    }
+    dt_ok(r.n == 5000 && r.mean == 1.0f && r.phi2 == -0.25f && r.phi3 == 0.0f, "");
+    dt_eq(durai_policy_get_correlate(b.p, &c), DURA_OK, "");
+    dt_ok(c.window_ms == 120000 && c.quiet_ms == 60000 && c.margin == 12 && c.score == 10, "");
+    dt_eq(durai_policy_get_updates(b.p, &u), DURA_OK, "");
+    dt_ok(u.slot_bytes == 8192 && u.probation_frames == 100 && u.max_disagreement == 0.25f, "");
+    dt_ok(u.window_begin == 1320 && u.window_minutes == 240 && u.min_clock == DURA_CLOCK_SYNCED, "");
+    dt_ok(u.threshold == 2 && u.roles == 6, "");
+    dt_eq(durai_policy_get_release_key(b.p, 1, &k), DURA_OK, "");
+    dt_ok(k.role == 2 && k.key[0] == 0x22, "");
+    dt_eq(dura_pack_names(b.p, b.n, DURA_NAMES_INPUTS, name, unit, 8, &n), DURA_OK, "");
+    dt_ok(n == 5 && strcmp(name[1], "p1_lag2") == 0 && strcmp(unit[2], "1") == 0, "");
+    dt_eq(dura_pack_names(b.p, b.n, DURA_NAMES_OUTPUTS, name, unit, 8, &n), DURA_OK, "");
+    dt_ok(n == 1 && strcmp(name[0], "y") == 0, "");
+    dura_pack_deinit(b.p);
+}
+
+DT_TEST(pack_check, wants_features_references_and_keys_to_fit)
+{
+    const size_t f = section_at("watched.bin", 9), d = section_at("watched.bin", 10), r = section_at("watched.bin", 11),
+                 u = section_at("watched.bin", 13), k = section_at("watched.bin", 14);
+    const poke rows[] = {
+        {"feature of no channel", f + 12, 2, 3, DURA_EINVAL}, {"ratio by no channel", f + 2 * 24 + 14, 2, 9, DURA_EINVAL},
+        {"ratio by none", f + 2 * 24 + 14, 2, 0xFFFF, DURA_EINVAL}, {"value with a second", f + 14, 2, 0, DURA_EINVAL},
+        {"op 0", f + 18, 1, 0, DURA_EINVAL}, {"op 10", f + 18, 1, 10, DURA_EINVAL}, {"n 1025", f + 24 + 16, 2, 1025, DURA_EINVAL},
+        {"feature reserved", f + 23, 1, 1, DURA_EINVAL}, {"scale NaN", f + 4, 4, 0x7FC00000, DURA_EINVAL},
+        {"arl0 99", d, 4, 0x42C60000, DURA_EINVAL}, {"arl0 2e9", d, 4, 0x4EEE6B28, DURA_EINVAL}, {"arl0 100", d, 4, 0x42C80000, DURA_OK},
+        {"no drift record", ENTRY(10, 2), 2, 0, DURA_EVERSION}, {"two drift records", ENTRY(10, 2), 2, 2, DURA_EINVAL},
+        {"reference of nothing", r + 2 * 40, 2, 9, DURA_EINVAL}, {"out of order", r + 40, 2, 0, DURA_EINVAL},
+        {"twice", r + 40, 2, 1, DURA_EINVAL}, {"why 64", r + 2, 2, 64, DURA_EINVAL}, {"deviation < 0", r + 12, 4, 0xBF800000, DURA_EINVAL},
+        {"threshold above the keys", u + 17, 1, 3, DURA_EINVAL}, {"threshold 0", u + 17, 1, 0, DURA_EINVAL},
+        {"roles odd", u + 18, 1, 31, DURA_EINVAL}, {"window 1441", u + 14, 2, 1441, DURA_EINVAL}, {"role 5", k + 32, 1, 5, DURA_EINVAL},
+        {"min_clock 5", u + 16, 1, 5, DURA_EINVAL}};
+    poke_all("watched.bin", rows, sizeof rows / sizeof rows[0]);
 }
 
 DT_TEST(policy_get, refuses_what_there_is_not)
@@ -628,7 +725,7 @@ DT_TEST(policy_get, refuses_what_there_is_not)
     dt_eq(durai_policy_get_output(b.p, 1, &o), DURA_EINVAL, "");
     dt_eq(durai_policy_get_device(b.p, NULL), DURA_EINVAL, "");
     dt_ok(durai_policy_section(b.p, 0, &count, &len) == NULL, "");
-    dt_ok(durai_policy_section(b.p, 10, NULL, NULL) == NULL, "");
+    dt_ok(durai_policy_section(b.p, 16, NULL, NULL) == NULL, "");
     dt_ok(durai_policy_section(b.p, DURAI_POLICY_NAMES, &count, &len) != NULL, "");
     dt_ok(count == 4 && len == 6, "%u names, %u bytes", count, len);
     free(b.p);
@@ -694,7 +791,7 @@ DT_TEST(pack_names, says_how_many_when_there_is_no_room)
         dt_eq(dura_pack_names(b.p, b.n, rows[i].what, name, NULL, rows[i].n - 1, &n), DURA_ENOSPC, "row %zu", i);
         dt_eq(n, rows[i].n, "row %zu", i);
     }
-    dt_eq(dura_pack_names(b.p, b.n, 4, name, NULL, 4, &n), DURA_EINVAL, "");
+    dt_eq(dura_pack_names(b.p, b.n, 5, name, NULL, 4, &n), DURA_EINVAL, "");
     dt_eq(dura_pack_names(m.p, m.n, DURA_NAMES_CHANNELS, name, NULL, 4, &n), DURA_EINVAL, "a model has no channels");
     dt_eq(dura_pack_names(b.p, b.n, DURA_NAMES_CHANNELS, name, NULL, 4, NULL), DURA_EINVAL, "");
     dt_eq(dura_pack_names(b.p, b.n - 8, DURA_NAMES_CHANNELS, name, NULL, 4, &n), DURA_ECORRUPT, "");
@@ -802,7 +899,7 @@ DT_TEST(linear_check, refuses_images_that_lie_under_a_valid_checksum)
 {
     bytes b = file_of("linear.bin");
     const poke rows[] = {
-        {"magic", 0, 4, 0x314E494C, DURA_ECORRUPT}, {"version", 4, 2, 2, DURA_EVERSION},
+        {"magic", 0, 4, 0x314E494C, DURA_ECORRUPT}, {"version", 4, 2, 3, DURA_EVERSION},
         {"no outputs", 6, 2, 0, DURA_ECORRUPT}, {"17 outputs", 6, 2, 17, DURA_ECORRUPT},
         {"3 outputs", 6, 2, 3, DURA_ECORRUPT}, {"1 output", 6, 2, 1, DURA_ECORRUPT},
         {"length", 8, 4, 72, DURA_ECORRUPT}, {"no inputs", 12, 2, 0, DURA_ECORRUPT},
@@ -902,9 +999,9 @@ DT_TEST(pack_c_table, holds_the_bytes_of_the_image_in_order)
     dura_error e;
     dt_eq(dura_pack_c_table(b.p, b.n, "policy", 4321, &text, &len, &e), DURA_OK, "");
     dt_eq(strlen(text), len, "");
-    dt_ok(strstr(text, "#define POLICY_IMAGE_BYTES 600\n") != NULL, "");
+    dt_ok(strstr(text, "#define POLICY_IMAGE_BYTES 672\n") != NULL, "");
     dt_ok(strstr(text, "#define POLICY_GUARD_BYTES 4328\n") != NULL, "rounded up to 8");
-    dt_ok(strstr(text, "static const uint64_t policy_image[75] = {\n") != NULL, "");
+    dt_ok(strstr(text, "static const uint64_t policy_image[84] = {\n") != NULL, "");
     for (p = strstr(text, "= {"); (p = strstr(p, "DURA_W8(")) != NULL; at += 8) {
         p += 8;
         for (size_t i = 0; i < 8; i++, p += 4)

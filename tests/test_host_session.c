@@ -43,7 +43,7 @@ static void put(const char *name, const char *text)
 }
 
 static const char policy[] =
-    "{\"device\": {\"name\": \"t\", \"mode\": \"enforce\"},\n"
+    "{\"device\": {\"name\": \"t\", \"mode\": \"observe\"},\n"
     " \"channels\": [{\"name\": \"a\", \"fail_lo\": 0, \"fail_hi\": 100}, {\"name\": \"b\", \"fail_lo\": 0, \"fail_hi\": 100}],\n"
     " \"outputs\": [{\"name\": \"y\", \"lo\": 0, \"hi\": 50, \"safe\": 5}],\n"
     " \"logs\": {\"seal_records\": 16, \"commit_records\": 4}%s}";
@@ -144,7 +144,7 @@ DT_TEST(session_close, leaves_a_run_that_verifies_and_replays)
     setup();
     char out[512];
     snprintf(out, sizeof out, "%s", in("run"));
-    dura_session_options o = options(out, DURA_SESSION_ENFORCE);
+    dura_session_options o = options(out, 0);
     dura_session *s = opened(&o);
     dt_eq(dura_session_channels(s), 2, "");
     dt_eq(dura_session_outputs(s), 1, "");
@@ -292,6 +292,47 @@ DT_TEST(session_demo, resumes_without_any_stored_secret)
     dt_ok(rc == DURA_OK, "%s: %s", err.file, err.text);
     dura_verify_report v = verified(out, NULL);
     dt_ok(v.word == DURA_VERIFY_UNANCHORED, "%s: %s", dura_verify_rule(v.rule), v.text);
+    sweep();
+}
+
+/* A factory record by the development key over what is in policy.json and model.json. */
+static void development_record(void)
+{
+    char text[1024];
+    uint8_t rec[512];
+    void *image[2];
+    size_t len[2], n = sizeof rec;
+    dura_error err = {0};
+    snprintf(text, sizeof text, policy, "");
+    char *mode = strstr(text, "observe");
+    dt_ok(mode != NULL, "");
+    memcpy(mode, "enforce", 7);
+    put("policy.json", text);
+    dt_eq(dura_pack_policy(text, strlen(text), NULL, &image[0], &len[0], &err), DURA_OK, "%s", err.text);
+    dt_eq(dura_pack_model(model, strlen(model), NULL, &image[1], &len[1], &err), DURA_OK, "%s", err.text);
+    dt_eq(dura_factory_make(rec, &n, image[0], len[0], image[1], len[1], 0, dura_dev_seed()), DURA_OK, "");
+    FILE *f = fopen(in("dev.rec"), "wb");
+    dt_ok(f && fwrite(rec, 1, n, f) == n && fclose(f) == 0, "");
+    dura_pack_deinit(image[0]);
+    dura_pack_deinit(image[1]);
+}
+
+DT_TEST(session_open, enforces_only_what_somebody_signed_for_it)
+{
+    char rec[512];
+    setup();
+    dura_session_options o = options("", DURA_SESSION_ENFORCE);
+    o.out = in("a");
+    refused(&o, DURA_EINVAL, "device.mode", "observe is not what was asked for");
+    development_record();
+    o.out = in("b");
+    refused(&o, DURA_EDENIED, "device.mode", "enforce without a record of its own");
+    snprintf(rec, sizeof rec, "%s", in("dev.rec"));
+    o.factory = rec;
+    o.out = in("c");
+    dura_session *s = opened(&o);
+    frames(s, 0, 5);
+    dura_session_abort(s);
     sweep();
 }
 

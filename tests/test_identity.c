@@ -19,9 +19,16 @@
 #define FRAMES 400
 #define SEGMENTS 40u
 
-static const char want_security[] = "de2b5d5573af6c57e6841074b9ed1c3a1181d93411e0c47f7c7884b74c984f72";
-static const char want_decision[] = "22762b7b8b5c0f162cd143d1d64daf6a1f497e4518c764c5ac057128e5873fd5";
-static const char want_answers[] = "8663b9543b248c9726b12125a05b90801844c365c274ae8ede48b8ff4bb8bd8c";
+/* The plain guard, and one that asks for features, drift, correlation and updates. */
+static const struct wanted {
+    const char *row;
+    const char *answers, *decision, *security;
+    int all;
+} wanted[] = {
+    {"plain", "8663b9543b248c9726b12125a05b90801844c365c274ae8ede48b8ff4bb8bd8c",
+     "a9f44566c648f065d37da33f549727248b6a5bb9901aa3128255e5f77a2357ab", "50a160bc4d0996aeb0be70ab7c0b9593e02f9bc7972fe3f626109ef6c634cc77", 0},
+    {"everything", "e8d30e7a08882cfd651f6a0de30f694b2336cff6de4afb4373aa3d3aea9d1e1a", "7ed9a0949d0fa7a28d41ed5ad48f768c3134f0efd13490cd604bd84d203f68de", "06a763477f624a5805a9a7e6d8597a77d63390c518348d7656fe258d3691284a", 1},
+};
 
 static uint64_t flash_mem[DT_BOX_FLASH(SEGMENTS) / 8];
 static uint64_t guard_mem[DT_BOX_GUARD / 8];
@@ -44,7 +51,7 @@ static int32_t linear(void *user, const float *in, size_t n_in, float *out, size
 
 static dura_fn model = DURA_FN_INIT;
 
-static void build(void)
+static void build(int all)
 {
     static const uint8_t seed[32] = "identity test, provisioning key";
     uint8_t pub[32], secret[64], body[96], pae[160], sig[64], rec[256] = {0}, p[32], m[32], log_seed[32];
@@ -65,10 +72,18 @@ static void build(void)
     s.out_hi = 45.0f;
     s.seal_records = 64;
     s.commit_records = 7;
+    if (all) {
+        s.features = 1;
+        s.correlate = 1;
+        s.quiet_ms = 300;
+        s.arl0 = 2000;
+        s.ref = 12.0f;
+        s.slot_bytes = DT_BOX_SLOT;
+    }
     dt_box_init(&box, &s, flash_mem, SEGMENTS, guard_mem);
     dt_eq(crypto_sign_seed_keypair(pub, secret, seed), 0, "keypair");
     box.image_len = dt_policy_image(&s, pub, box.image);
-    model.n_inputs = 8;
+    model.n_inputs = (uint16_t)(all ? 16 : 8);
     model.n_outputs = 2;
     model.call = linear;
     box.model.backend = dura_backend_fn();
@@ -105,6 +120,28 @@ static void hash_decision(dura_sha256 *h, const dura_decision *d)
         hash_u64(h, (uint64_t)durai_f32_bits(d->proposed[i]) << 32 | durai_f32_bits(d->output[i]));
 }
 
+/* Somebody logs in and writes a parameter, now and then. */
+static void say_event(uint64_t n, const dura_time *t)
+{
+    uint8_t pairs[96];
+    durai_cbor c;
+    dura_log_entry e;
+    durai_cbor_init(&c, pairs, sizeof pairs);
+    durai_cbor_ktext(&c, 16, n % 180 == 30 ? "access" : "config", 6);
+    durai_cbor_ktext(&c, 17, n % 180 == 30 ? "login_failed" : "param_write", n % 180 == 30 ? 12 : 11);
+    durai_cbor_kuint(&c, 20, 7);
+    durai_cbor_ktext(&c, 21, "kim", 3);
+    durai_cbor_kuint(&c, 26, n % 2);
+    memset(&e, 0, sizeof e);
+    e.struct_size = sizeof e;
+    e.log = DURA_LOG_SECURITY;
+    e.kind = DURA_REC_EVENT;
+    e.source = DURA_NONE;
+    e.n_pairs = 5;
+    e.time = *t;
+    dt_eq(dura_guard_event(box.guard, &e, pairs, c.len), DURA_OK, "event %u", (unsigned)n);
+}
+
 static void run(dura_sha256 *answers)
 {
     dt_sensor sensor;
@@ -132,6 +169,8 @@ static void run(dura_sha256 *answers)
         f.missing = missing;
         dt_eq(dura_guard_step(box.guard, &f, &d), DURA_OK, "frame %u", (unsigned)n);
         hash_decision(answers, &d);
+        if (n % 90 == 30)
+            say_event(n, &f.time);
         if (n == 300)
             dt_eq(dura_guard_override(box.guard, DURA_OVERRIDE_STOP, "operator", "test of the stop", &f.time), 0, "stop");
         if (n == 310)
@@ -144,29 +183,37 @@ static void expect(const uint8_t digest[32], const char *want, const char *what)
 {
     char hex[65];
     hex[durai_hex(hex, digest, 32)] = 0;
-    dt_ok(strcmp(hex, want) == 0, "%s: %s", what, hex);
+    dt_ok(strcmp(hex, want) == 0, "%s: %s wanted %s", what, hex, want);
 }
 
 DT_TEST(identity, the_same_bytes_and_answers_on_every_target)
 {
-    uint8_t digest[32];
-    dura_sha256 answers;
-    dura_log_status st = DURA_LOG_STATUS_INIT;
-    dura_time end = {0};
-    build();
-    int rc = dt_box_boot(&box);
-    dt_eq(rc, DURA_OK, "boot: %s", dura_strerror(rc));
-    dura_sha256_init(&answers);
-    run(&answers);
-    end.mono_ns = 1000000000000;
-    dt_eq(dura_guard_deinit(box.guard, &end, NULL, 0, 0), DURA_OK, "deinit");
-    dt_eq(dura_guard_log(box.guard, &st), DURA_OK, "status");
-    dt_eq(st.dropped, 0, "nothing dropped");
-    dt_ok(st.epoch > 4, "epochs %u", (unsigned)st.epoch);
-    dura_sha256_final(&answers, digest);
-    expect(digest, want_answers, "answers");
-    dura_sha256_query(digest, box.flash[1].live, (size_t)st.end[1]);
-    expect(digest, want_decision, "decision log");
-    dura_sha256_query(digest, box.flash[0].live, (size_t)st.end[0]);
-    expect(digest, want_security, "security log");
+    for (size_t r = 0; r < sizeof wanted / sizeof wanted[0]; r++) {
+        const struct wanted *w = &wanted[r];
+        uint8_t digest[32];
+        dura_sha256 answers;
+        dura_log_status st = DURA_LOG_STATUS_INIT;
+        dura_time end = {0};
+        build(w->all);
+        int rc = dt_box_boot(&box);
+        dt_eq(rc, DURA_OK, "%s: boot: %s", w->row, dura_strerror(rc));
+        dura_sha256_init(&answers);
+        run(&answers);
+        if (w->all) {
+            dura_incident i = DURA_INCIDENT_INIT;
+            dt_eq(dura_guard_incident(box.guard, &i), DURA_OK, "there was an incident");
+            dt_ok(i.n_evidence > 1, "");
+        }
+        end.mono_ns = 1000000000000;
+        dt_eq(dura_guard_deinit(box.guard, &end, NULL, 0, 0), DURA_OK, "%s: deinit", w->row);
+        dt_eq(dura_guard_log(box.guard, &st), DURA_OK, "status");
+        dt_eq(st.dropped, 0, "%s: nothing dropped", w->row);
+        dt_ok(st.epoch > 4, "epochs %u", (unsigned)st.epoch);
+        dura_sha256_final(&answers, digest);
+        expect(digest, w->answers, "answers");
+        dura_sha256_query(digest, box.flash[1].live, (size_t)st.end[1]);
+        expect(digest, w->decision, "decision log");
+        dura_sha256_query(digest, box.flash[0].live, (size_t)st.end[0]);
+        expect(digest, w->security, "security log");
+    }
 }

@@ -217,7 +217,7 @@ int cli_load_image(const char *path, int *kind, void **image, size_t *len, dura_
     }
     int want = *kind;
     *kind = found;
-    if (rc != DURA_OK || want == DURA_PACK_NONE || found == want)
+    if (rc != DURA_OK || want == DURA_PACK_NONE || (found == DURA_PACK_POLICY) == (want == DURA_PACK_POLICY))
         return rc;
     dura_pack_deinit(*image);
     *image = NULL;

@@ -56,7 +56,7 @@ int cli_read_file(const char *path, char **out, size_t *len, dura_error *err);
 /* A new file with n bytes, durable; no file is overwritten unless replace. */
 int cli_write_file(const char *path, const void *p, size_t n, int replace, dura_error *err);
 /* A policy or model: JSON is packed, an image is taken as it is. *kind: in, what it must be
- * (DURA_PACK_*; DURA_PACK_NONE: either); out, what it is. Give *image to dura_pack_deinit.
+ * (DURA_PACK_POLICY; any other kind: a model; DURA_PACK_NONE: either); out, what it is. Give *image to dura_pack_deinit.
  * A DURA_E* code. */
 int cli_load_image(const char *path, int *kind, void **image, size_t *len, dura_error *err);
 /* folder/name on the heap; NULL when there is no memory. */
@@ -67,11 +67,25 @@ void cli_print_json_text(FILE *out, const char *text);
 char *cli_hex(char *out, const uint8_t *p, size_t n);
 
 /* The commands. */
+int cmd_demo(int argc, char **argv);
 int cmd_run(int argc, char **argv);
+int cmd_learn(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
 int cmd_show(int argc, char **argv);
+int cmd_report(int argc, char **argv);
+int cmd_why(int argc, char **argv);
+int cmd_correlate(int argc, char **argv);
+int cmd_export(int argc, char **argv);
+int cmd_label(int argc, char **argv);
+int cmd_incident(int argc, char **argv);
+int cmd_override(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
 int cmd_key(int argc, char **argv);
 int cmd_pack(int argc, char **argv);
+int cmd_release(int argc, char **argv);
+int cmd_sign(int argc, char **argv);
+int cmd_gate(int argc, char **argv);
+int cmd_drift(int argc, char **argv);
+int cmd_drill(int argc, char **argv);
 
 #endif

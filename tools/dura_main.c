@@ -11,12 +11,26 @@ static const struct command {
     int (*run)(int argc, char **argv);
     const char *help;
 } commands[] = {
+    {"demo", cmd_demo, "a press line on paper: fault, drift, attack, two updates; ends with a report"},
+    {"learn", cmd_learn, "a policy from a recording of clean operation, and what it will cost"},
     {"run", cmd_run, "guard every row of a recording or a live stream; two logs come out"},
     {"verify", cmd_verify, "may a run folder be believed? INTACT, CUT, UNANCHORED or TAMPERED"},
     {"show", cmd_show, "the records of a run folder, for people or as NDJSON"},
+    {"report", cmd_report, "one self-contained page: what happened, what to believe, what to do next"},
+    {"why", cmd_why, "one decision explained: inputs, limits, model, drift, incident, security, proof"},
+    {"correlate", cmd_correlate, "incidents: fault, drift, attack, change or unknown, with what speaks for it"},
+    {"export", cmd_export, "training data without suspect spans; alerts as CEF, syslog or OCSF"},
+    {"label", cmd_label, "add late labels to a run, as signed records"},
+    {"incident", cmd_incident, "acknowledge or close an incident, as a signed record"},
+    {"override", cmd_override, "stop or release the model, durable before it is said"},
     {"replay", cmd_replay, "every logged decision again, compared bit for bit"},
     {"key", cmd_key, "make and show key files; sign a factory record"},
     {"pack", cmd_pack, "policy.json or model.json to the image devices read"},
+    {"release", cmd_release, "a model, policy or firmware as a release that can be signed"},
+    {"sign", cmd_sign, "one more signature on a release"},
+    {"gate", cmd_gate, "what a device will say of a release; what its journal says"},
+    {"drift", cmd_drift, "has a recording moved away from its beginning? alarms as NDJSON"},
+    {"drill", cmd_drill, "faults, drift, replays, attacks put into a recording: caught, or MISSED"},
 };
 
 static void help(FILE *out)

@@ -34,17 +34,21 @@ static size_t guard_bytes(const void *p, size_t np, dura_error *err)
     void *image;
     size_t len, bytes = 0;
     int kind = DURA_PACK_LINEAR;
-    dura_fn fn = DURA_FN_INIT;
+    static const dura_region journal = {.struct_size = sizeof journal, .prog_size = 1};
     dura_model m = DURA_MODEL_INIT;
+    dura_port port = {.struct_size = sizeof port};
     if (cli_load_image(model, &kind, &image, &len, err) != DURA_OK)
         return 0;
-    if (dura_pack_check_model(p, np, image, len, source, model, err) == DURA_OK &&
-        dura_linear_fn(&fn, image, len) == DURA_OK) {
-        m.backend = dura_backend_fn();
-        m.config = &fn;
+    if (dura_pack_check_model(p, np, image, len, source, model, err) == DURA_OK) {
+        m.backend = dura_backend_packed();
         m.image = image;
         m.image_len = len;
-        bytes = dura_guard_bytes(p, np, &m, NULL);
+        port.feature = dura_feature_part();
+        port.drift = dura_drift_part();
+        port.correlate = dura_correlate_part();
+        port.gate = dura_gate_part();
+        port.region[DURA_REGION_JOURNAL] = &journal;
+        bytes = dura_guard_bytes(p, np, &m, &port);
         if (!bytes)
             dura_error_set(err, DURA_EINVAL, source, 0, "logs",
                            "no guard can be built: a decision of this policy does not fit ring_bytes, "

@@ -11,6 +11,7 @@
 #include "dura_progress.h"
 #include "dura_summary.h"
 
+#include <dura/host/events.h>
 #include <dura/host/frames.h>
 #include <dura/host/pack.h>
 #include <dura/host/session.h>
@@ -21,6 +22,7 @@
 #include <string.h>
 
 static const char *policy, *model, *frames_path, *factory, *state, *time_format, *time_column, *out, *fail_on;
+static const char *security, *assets, *trust, *device, *release_file, *release_row;
 static int resume, demo_key, as_json;
 
 static const cli_option options[] = {
@@ -28,6 +30,12 @@ static const cli_option options[] = {
     {"--model", NULL, "FILE", &model, NULL, "model.json or its image (with --resume: the one in DIR)"},
     {"--frames", NULL, "FILE", &frames_path, NULL, "CSV or NDJSON; - is standard input"},
     {"--out", NULL, "DIR", &out, NULL, "run folder, made here"},
+    {"--security", NULL, "FILE", &security, NULL, "security events: NDJSON or Suricata EVE, joined to the rows by time"},
+    {"--assets", NULL, "FILE", &assets, NULL, "assets.csv: which address is which asset and zone"},
+    {"--trust", NULL, "WORD", &trust, NULL, "none (default), or source: whoever wrote --security is authenticated"},
+    {"--device", NULL, "DIR", &device, NULL, "the device's journal and model slots: updates stay from run to run"},
+    {"--release", NULL, "FILE", &release_file, NULL, "offer this release to the gate (its brain is FILE.brain)"},
+    {"--release-row", NULL, "N", &release_row, NULL, "... before row N (default 0)"},
     {"--factory", NULL, "FILE", &factory, NULL, "factory record (default: one is signed with the development key)"},
     {"--state", NULL, "DIR", &state, NULL, "folder of the secrets (default: $DURA_STATE or ~/.local/state/dura)"},
     {"--resume", NULL, NULL, NULL, &resume, "go on in DIR, behind the rows recorded there"},
@@ -73,6 +81,10 @@ typedef struct run {
     const char **names;
     dura_policy_info info;
     dura_frames *frames;
+    dura_events *events;               /* NULL: none */
+    dura_events_row event;             /* read and not yet recorded, when has_event */
+    int has_event;
+    uint64_t offer_at;                 /* row before which the release is offered */
     dura_session *session;
     summary sum;
     int hit;                           /* --fail-on */
@@ -82,6 +94,7 @@ static void free_run(run *r)
 {
     dura_session_abort(r->session);
     dura_frames_close(r->frames);
+    dura_events_close(r->events);
     summary_end(&r->sum);
     free((void *)r->names);
     dura_pack_deinit(r->image);
@@ -153,7 +166,20 @@ static int open_session(run *r, dura_error *err)
     o.factory = factory;
     o.out = out;
     o.state = state;
+    o.device = device;
     return dura_session_open(&r->session, &o, err);
+}
+
+static int open_events(run *r, dura_error *err)
+{
+    dura_events_options o = DURA_EVENTS_OPTIONS_INIT;
+    if (!security)
+        return DURA_OK;
+    o.path = security;
+    o.assets = assets;
+    o.trust = trust && strcmp(trust, "source") == 0 ? DURA_TRUST_SOURCE : DURA_TRUST_NONE;
+    o.stop = &stop;
+    return dura_events_open(&r->events, &o, err);
 }
 
 /* The summary's constants, once everything is open. */
@@ -169,23 +195,71 @@ static void describe(run *r)
     snprintf(s->origin, sizeof s->origin, "%s", dura_session_origin(r->session));
 }
 
+/* ---- events ------------------------------------------------------------------------ */
+
+/* The next event into r->event. 1; 0 at the end; an error. */
+static int next_event(run *r, dura_error *err)
+{
+    r->event = (dura_events_row)DURA_EVENTS_ROW_INIT;
+    int rc = r->events ? dura_events_next(r->events, &r->event, err) : 0;
+    r->has_event = rc == 1;
+    return rc;
+}
+
+/* Every event up to the time of this row into the security log, before the row: `drop`
+ * those an earlier part of the run recorded already. */
+static int take_events(run *r, const dura_time *until, int drop, dura_error *err)
+{
+    uint8_t pairs[DURA_EVENT_BYTES_MAX];
+    uint16_t n;
+    int rc = DURA_OK;
+    while (rc == DURA_OK && r->has_event && r->event.time.mono_ns <= until->mono_ns) {
+        int len = dura_event_encode(&r->event, pairs, sizeof pairs, &n);
+        if (len < 0)
+            return dura_error_set(err, len, security, (uint32_t)r->event.line, NULL, "%s", dura_strerror(len));
+        if (!drop)
+            rc = dura_session_event(r->session, pairs, (size_t)len, n, &r->event.time, err);
+        if (rc != DURA_OK)
+            return rc;
+        r->sum.events += !drop;
+        rc = next_event(r, err);
+        rc = rc == 1 ? DURA_OK : rc;
+    }
+    return rc;
+}
+
+/* The release, once, before its row. */
+static int offer_release(run *r, const dura_frames_row *row, dura_error *err)
+{
+    if (!release_file || row->row != r->offer_at)
+        return DURA_OK;
+    return dura_session_offer(r->session, release_file, NULL, err);
+}
+
 /* ---- rows ------------------------------------------------------------------------ */
 
 static int guard_row(run *r, const dura_frames_row *row, dura_error *err)
 {
     dura_frame f = DURA_FRAME_INIT;
     dura_decision d = DURA_DECISION_INIT;
-    if (row->row < dura_session_next_frame(r->session)) {
+    int skip = row->row < dura_session_next_frame(r->session);
+    int rc = take_events(r, &row->time, skip, err);
+    if (rc != DURA_OK)
+        return rc;
+    if (skip) {
         r->sum.skipped++;
         return DURA_OK;
     }
+    rc = offer_release(r, row, err);
+    if (rc != DURA_OK)
+        return rc;
     f.source = r->info.source;
     f.n = r->info.n_channels;
     f.frame = row->row;
     f.time = row->time;
     f.values = row->values;
     f.missing = row->missing;
-    int rc = dura_session_step(r->session, &f, &d, err);
+    rc = dura_session_step(r->session, &f, &d, err);
     if (rc == DURA_OK) {
         summary_add(&r->sum, &row->time, &d);
         r->hit |= meets(&d);
@@ -223,6 +297,11 @@ static int run_all(run *r, dura_error *err)
         rc = dura_error_set(err, DURA_ESYNTAX, frames_path, 1, NULL, "there is a header but no row");
     if (rc <= 0)
         return rc;
+    rc = open_events(r, err);
+    if (rc == DURA_OK)
+        rc = next_event(r, err);
+    if (rc < 0)
+        return rc;
     rc = open_session(r, err);
     if (rc != DURA_OK)
         return rc;
@@ -231,6 +310,10 @@ static int run_all(run *r, dura_error *err)
     if (rc < 0)
         return rc;
     r->sum.stopped = stop;
+    r->sum.release = release_file;
+    r->sum.gate.struct_size = sizeof r->sum.gate;
+    if (dura_guard_release(dura_session_guard(r->session), &r->sum.gate) != DURA_OK)
+        r->sum.release = NULL;
     rc = dura_session_close(r->session, err);
     r->session = NULL;
     return rc;
@@ -243,6 +326,12 @@ static int check_usage(run *r)
         return cli_usage(&self, "--fail-on %s: want SUSPECT, FAIL, MISSING, HOLD, FALLBACK or STOP", fail_on);
     if (!out || !frames_path)
         return cli_usage(&self, "--%s is missing", out ? "frames" : "out");
+    if (trust && strcmp(trust, "none") != 0 && strcmp(trust, "source") != 0)
+        return cli_usage(&self, "--trust %s: want none or source", trust);
+    if (!security && (assets || trust))
+        return cli_usage(&self, "--%s does nothing without --security", assets ? "assets" : "trust");
+    if (release_row && (!release_file || cli_number(release_row, UINT64_MAX, &r->offer_at) < 0))
+        return cli_usage(&self, "--release-row %s: want a row number, and --release", release_row);
     if (resume && !policy)
         policy = r->own_policy = cli_join(out, "policy.json");
     if (resume && !model)

@@ -161,22 +161,25 @@ static void print_value(const char *p, const char *end)
 
 /* What a fact's numbers are names of. */
 typedef struct fact_words {
-    int is_fact, is_action, about_channel;
+    int is_fact, is_action, is_drift, is_release, is_feature, about_channel;
 } fact_words;
 
 static fact_words words_of(const dura_record *r)
 {
     uint64_t fact = 0;
-    fact_words w = {0, 0, 0};
+    fact_words w = {0, 0, 0, 0, 0, 0};
     w.is_fact = r->kind == DURA_REC_FACT && dura_record_uint(r, 16, &fact) == DURA_OK;
     w.is_action = w.is_fact && fact == DURA_FACT_ACTION;
+    w.is_drift = w.is_fact && fact == DURA_FACT_DRIFT;
+    w.is_release = w.is_fact && fact == DURA_FACT_RELEASE;
+    w.is_feature = w.is_fact && fact == DURA_FACT_FEATURE;
     w.about_channel = w.is_fact && (fact == DURA_FACT_CHANNEL || fact == DURA_FACT_INPUT_REJECTED);
     return w;
 }
 
-static void print_bits(unsigned long bits, int list)
+static void print_bits(const char *label, unsigned long bits, int list)
 {
-    printf("  reasons=");
+    printf("  %s=", label);
     for (uint32_t bit = 0, any = 0; bit < 32; bit++) {
         const char *name = dura_record_name(list, bit);
         if ((bits >> bit) & 1u && name)
@@ -195,6 +198,78 @@ static int print_actions(const char *list)
     return to != NULL;
 }
 
+/* The numbers of "[1,-2,3]", zeros behind them. */
+static void read_list(const char *list, long long v[4])
+{
+    for (int i = 0; i < 4; i++) {
+        char *end = NULL;
+        v[i] = *list && *list != ']' ? strtoll(list + 1, &end, 10) : 0;
+        list = end && end != list + 1 ? end : "]";
+    }
+}
+
+/* "[1,750,40,1200]" as "up  size=0.75  began 40 samples ago  at 1.20 of its limit". */
+static int print_drift(const char *list)
+{
+    long long v[4];
+    read_list(list, v);
+    const char *way = dura_record_name(DURA_NAME_DRIFT, (uint32_t)v[0]);
+    printf("  %s  size=%.3g  began %lld samples ago  at %.2f of its limit", way ? way : "?", (double)v[1] / 1000.0, v[2],
+           (double)v[3] / 1000.0);
+    return 1;
+}
+
+/* "[4,5,7,131072]" as "accepted -> armed  version=7  why=incident". */
+static int print_release(const char *list)
+{
+    long long v[4];
+    read_list(list, v);
+    const char *from = dura_record_name(DURA_NAME_GATE, (uint32_t)v[0]), *to = dura_record_name(DURA_NAME_GATE, (uint32_t)v[1]);
+    printf("  %s -> %s  version=%lld", from ? from : "?", to ? to : "?", v[2]);
+    if (v[3])
+        print_bits("why", (unsigned long)v[3], DURA_NAME_WHY);
+    return 1;
+}
+
+/* Channels, then outputs, then features: what a drift alarm is about. */
+static int print_watched(const naming *n, unsigned long v)
+{
+    const dura_record_names *r = &n->names;
+    if (v < r->n_channels && r->channels)
+        printf("  channel=%s", r->channels[v]);
+    else if (v < (unsigned long)r->n_channels + r->n_outputs && r->outputs)
+        printf("  output=%s", r->outputs[v - r->n_channels]);
+    else if (r->n_channels)
+        printf("  feature=%lu", v - r->n_channels - r->n_outputs);
+    else
+        return 0;
+    return 1;
+}
+
+/* What only drift, release and feature facts have. 1: it was said in words. */
+static int print_new_fact(const naming *n, const fact_words *w, const char *key, const char *end, const char *value)
+{
+    static const char *const channel[] = {"channel", NULL}, *const reasons[] = {"reasons", NULL},
+                      *const values[] = {"values", NULL}, *const component[] = {"component", NULL};
+    unsigned long v = strtoul(value, NULL, 10);
+    const char *part = dura_record_name(DURA_NAME_COMPONENT, (uint32_t)v);
+    if (w->is_drift && key_is(key, end, values))
+        return print_drift(value);
+    if (w->is_drift && key_is(key, end, channel))
+        return print_watched(n, v);
+    if (w->is_drift && key_is(key, end, reasons)) {
+        print_bits("no rate promised", v, DURA_NAME_DRIFT_WHY);
+        return 1;
+    }
+    if (w->is_release && key_is(key, end, values))
+        return print_release(value);
+    if (w->is_release && part && key_is(key, end, component))
+        return printf("  %s", part) > 0;
+    if (w->is_feature && key_is(key, end, channel))
+        return printf("  feature=%lu", v) > 0;
+    return 0;
+}
+
 /* A fact speaks of a channel, an output, reason bits or actions by number. 1: it was said
  * here in words. */
 static int print_fact_member(const naming *n, const fact_words *w, const char *key, const char *end, const char *value)
@@ -206,14 +281,31 @@ static int print_fact_member(const naming *n, const fact_words *w, const char *k
                       *const values[] = {"values", NULL};
     if (w->is_action && key_is(key, end, values))
         return print_actions(value);
+    if (w->is_drift || w->is_release || w->is_feature)
+        return print_new_fact(n, w, key, end, value);
     if (key_is(key, end, channel) && names && v < count) {
         printf("  %s=%s", w->about_channel ? "channel" : "output", names[v]);
         return 1;
     }
     if (!key_is(key, end, reasons))
         return 0;
-    print_bits(v, w->about_channel ? DURA_NAME_SENSOR_REASON : DURA_NAME_GUARD_REASON);
+    print_bits("reasons", v, w->about_channel ? DURA_NAME_SENSOR_REASON : DURA_NAME_GUARD_REASON);
     return 1;
+}
+
+/* The kinds of an incident's evidence, strongest first; weights and places are in --json. */
+static void print_evidence(const char *p, const char *end)
+{
+    static const char mark[] = "\"kind\":";
+    const char *sep = "  evidence=";
+    while ((p = strstr(p, mark)) != NULL && p < end) {
+        p += sizeof mark - 1;
+        const char *stop = string_end(p);
+        fputs(sep, stdout);
+        print_string(p, stop);
+        sep = ",";
+        p = stop;
+    }
 }
 
 /* Members behind the head, but for those that fill a screen and say little. */
@@ -221,15 +313,27 @@ static void print_members(const naming *n, const dura_record *r, const char *jso
 {
     static const char *const skip[] = {"gseq", "t", "log", "seq", "kind", "boot", "mono_ns", "clock", "err_us",
                                        "source", "model", "inputs", "raw_outputs", "mode", "verdict",
-                                       "sensor_reasons", "zone", "asset", NULL};
-    static const char *const measured[] = {"values", NULL};
+                                       "sensor_reasons", "zone", "asset", "start_ns", "end_ns", "totals", NULL};
+    static const char *const measured[] = {"values", NULL}, *const evidence[] = {"evidence", NULL},
+                      *const verdict[] = {"verdict", NULL}, *const untrusted[] = {"untrusted", NULL};
+    int incident = r->kind == DURA_REC_INCIDENT;
     fact_words w = words_of(r);
+    if (w.is_drift && !strstr(json, "\"values\":"))
+        fputs("  back at its reference", stdout);    /* all its numbers are 0 and left out */
     for (const char *p = json + 1; *p == '"';) {
         const char *key = p + 1, *key_end = string_end(p) - 1;
         const char *value = key_end + 2, *end = value_end(value);
         int empty = end - value == 2 && strchr("{[", *value);
         p = *end == ',' ? end + 1 : end;
-        if (key_is(key, key_end, skip) || empty || strncmp(value, "null", 4) == 0 ||
+        if (incident && key_is(key, key_end, evidence)) {
+            print_evidence(value, end);
+            continue;
+        }
+        if (incident && key_is(key, key_end, untrusted) && *value == 'f')
+            continue;
+        if (!(incident && key_is(key, key_end, verdict)) && key_is(key, key_end, skip))
+            continue;
+        if (empty || strncmp(value, "null", 4) == 0 ||
             (r->kind == DURA_REC_DECISION && key_is(key, key_end, measured)))
             continue;
         if (w.is_fact && print_fact_member(n, &w, key, key_end, value))

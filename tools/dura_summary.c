@@ -4,6 +4,7 @@
 
 #include "dura_args.h"
 
+#include <dura/host/incident.h>
 #include <dura/host/record.h>
 
 #include <dirent.h>
@@ -67,6 +68,38 @@ static uint64_t folder_bytes(const char *out, const char *log)
     return bytes;
 }
 
+/* The last state of each incident counts; ids begin anew with every boot. */
+static void count_incidents(summary *s)
+{
+    struct seen { uint32_t boot, id; uint8_t cause; } *all = NULL;
+    size_t n = 0, k;
+    dura_records *in;
+    dura_record r = {0};
+    dura_error err;
+    r.struct_size = sizeof r;
+    if (dura_records_open(&in, s->out, DURA_LOG_DECISION, &err) != DURA_OK)
+        return;
+    while (dura_records_next(in, &r, &err) == 1) {
+        dura_incident i = DURA_INCIDENT_INIT;
+        if (r.kind != DURA_REC_INCIDENT || dura_incident_decode(&r, &i) != DURA_OK)
+            continue;
+        for (k = 0; k < n && (all[k].id != i.id || all[k].boot != r.time.boot); k++)
+            ;
+        if (k == n) {
+            struct seen *more = realloc(all, (n + 1) * sizeof *more);
+            if (!more)
+                break;
+            all = more;
+            n++;
+        }
+        all[k] = (struct seen){r.time.boot, i.id, i.cause};
+    }
+    for (k = 0; k < n; k++)
+        s->incidents[all[k].cause]++;
+    free(all);
+    dura_records_close(in);
+}
+
 void summary_close(summary *s)
 {
     dura_records *in;
@@ -75,6 +108,7 @@ void summary_close(summary *s)
     r.struct_size = sizeof r;
     s->log_bytes[0] = folder_bytes(s->out, "security.log");
     s->log_bytes[1] = folder_bytes(s->out, "decision.log");
+    count_incidents(s);
     if (dura_records_open(&in, s->out, DURA_LOG_SECURITY, &err) != DURA_OK)
         return;
     while (dura_records_next(in, &r, &err) == 1)
@@ -190,6 +224,30 @@ static void print_rejected(const summary *s)
         printf("  and %u more channels (--json lists all)\n", n - 12u);
 }
 
+static void print_story(const summary *s)
+{
+    char n[32];
+    uint64_t all = 0;
+    for (uint32_t c = 0; c < 6; c++)
+        all += s->incidents[c];
+    if (s->events)
+        printf("\nevents    %s from outside, in the security log\n", grouped(s->events, n));
+    if (all) {
+        printf("%sincidents %s:", s->events ? "" : "\n", grouped(all, n));
+        for (uint32_t c = 1; c < 6; c++)
+            if (s->incidents[c])
+                printf("  %s %s", dura_record_name(DURA_NAME_CAUSE, c), grouped(s->incidents[c], n));
+        printf("   (dura correlate %s)\n", s->out);
+    }
+    if (s->release) {
+        printf("release   %s: %s", s->release, dura_record_name(DURA_NAME_GATE, s->gate.state));
+        for (uint32_t bit = 0; bit < 32; bit++)
+            if (s->gate.why >> bit & 1u)
+                printf(", %s", dura_record_name(DURA_NAME_WHY, bit));
+        printf("\n");
+    }
+}
+
 static void print_keys(const summary *s)
 {
     char security[32], decision[32], epochs[32];
@@ -242,6 +300,12 @@ static void print_json(const summary *s)
     json_channels(s);
     printf(",\"security_bytes\":%" PRIu64 ",\"decision_bytes\":%" PRIu64 ",\"epochs\":%" PRIu64 ",\"origin\":\"%s\"",
            s->log_bytes[0], s->log_bytes[1], s->epochs, s->origin);
+    printf(",\"events\":%" PRIu64 ",\"incidents\":{", s->events);
+    for (uint32_t c = 1; c < 6; c++)
+        printf("%s\"%s\":%" PRIu64, c > 1 ? "," : "", dura_record_name(DURA_NAME_CAUSE, c), s->incidents[c]);
+    printf("}");
+    if (s->release)
+        printf(",\"gate\":\"%s\"", dura_record_name(DURA_NAME_GATE, s->gate.state));
     printf(",\"demo_key\":%s,\"development_key\":%s,\"stopped\":%s}\n", s->demo_key ? "true" : "false",
            s->development_key ? "true" : "false", s->stopped ? "true" : "false");
 }
@@ -255,5 +319,6 @@ void summary_print(const summary *s, int as_json)
     print_rows(s);
     print_actions(s);
     print_rejected(s);
+    print_story(s);
     print_keys(s);
 }

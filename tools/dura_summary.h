@@ -31,6 +31,10 @@ typedef struct summary {
     summary_channel *channel;
     uint16_t n_channels;
     uint64_t log_bytes[2], epochs;          /* security, decision */
+    uint64_t events;            /* recorded from --security */
+    uint64_t incidents[6];      /* by DURA_CAUSE_* */
+    const char *release;        /* offered; NULL: none, or the policy takes none */
+    dura_gate_status gate;      /* where the gate stood at the end */
 } summary;
 
 /* Room for n channels called names[]. 0, or -1 when there is no memory. */

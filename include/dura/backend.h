@@ -95,6 +95,19 @@ typedef struct dura_fn {
 /** The built-in backend that calls a dura_fn.                           [any] O(1) */
 DURA_API DURA_CHECK const dura_backend *dura_backend_fn(void);
 
+/* ---- trees: gradient-boosted trees from a packed image ---------------------------- */
+
+/** The built-in backend for images of kind 'DTRE' (docs/formats/model-trees.md), which
+ *  `dura pack` makes from a model that XGBoost saved as JSON. config is NULL; the image is
+ *  read in place, at any alignment. mem_req and open check the whole image; run is
+ *  O(trees x depth), at most 64 steps per tree, and adds in binary32 in XGBoost's order.
+ *                                                                       [any] O(1) */
+DURA_API DURA_CHECK const dura_backend *dura_backend_trees(void);
+
+/** Can this backend run the image? Everything but the names, which no device reads.
+ *  returns  DURA_OK; DURA_EINVAL (NULL), DURA_EVERSION, DURA_ECORRUPT.  [any] O(len) */
+DURA_API DURA_CHECK int dura_trees_check(const void *image, size_t len);
+
 /** Does this table keep the contract as far as it can be seen without calling it?
  *  returns  DURA_OK; DURA_EINVAL (NULL, no required call, no id), DURA_EVERSION (other
  *           major, or it needs a newer minor), DURA_ECORRUPT (struct_size below the

@@ -130,7 +130,17 @@ enum {
     DURA_FACT_GATE = 9,            /* gate record checked: value[0] 0 or the error code */
     DURA_FACT_CLOCK_STEP = 10,     /* wall clock jumped: value[0] ns against the monotonic one */
     DURA_FACT_LOG_LOST = 11,       /* NV remembers a log that storage no longer has */
-    DURA_FACT_STORAGE = 12         /* a storage hook failed: value[0] code, [1] region */
+    DURA_FACT_STORAGE = 12,        /* a storage hook failed: value[0] code, [1] region */
+    DURA_FACT_DRIFT = 13,          /* a channel left its reference or came back: value[0]
+                                      DURA_DRIFT_*, [1] size / 1000, [2] onset, samples ago,
+                                      [3] statistic in thousandths of its limit; channels
+                                      behind those of the policy are the outputs */
+    DURA_FACT_RELEASE = 14,        /* the gate moved: value[0] old, [1] new DURA_GATE_*, [2]
+                                      version, [3] DURA_WHY_* */
+    DURA_FACT_INCIDENT = 15,       /* opened, revised or closed: value[0] id, [1] DURA_CAUSE_*,
+                                      [2] score, [3] margin; told to the sink beside its own
+                                      record */
+    DURA_FACT_FEATURE = 16         /* an input of the model was not usable: channel = feature */
 };
 
 /* What a module has to say: ids, a severity and a few integers. 64 bytes, the same

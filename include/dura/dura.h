@@ -6,8 +6,12 @@
 #include <dura/base.h>
 #include <dura/port.h>
 #include <dura/sensor.h>
+#include <dura/feature.h>
 #include <dura/backend.h>
+#include <dura/drift.h>
 #include <dura/log.h>
+#include <dura/correlate.h>
+#include <dura/gate.h>
 #include <dura/guard.h>
 
 #endif

@@ -21,6 +21,10 @@
 #define DURA_GUARD_H
 
 #include <dura/backend.h>
+#include <dura/correlate.h>
+#include <dura/drift.h>
+#include <dura/feature.h>
+#include <dura/gate.h>
 #include <dura/log.h>
 #include <dura/sensor.h>
 
@@ -52,7 +56,9 @@ enum {
     DURA_G_HELD_TOO_LONG = 1 << 9,/* hold_ns is over */
     DURA_G_ARGUMENT = 1 << 10,    /* the call itself was wrong: see the return value */
     DURA_G_LOG = 1 << 11,         /* the decision could not be recorded: ring full */
-    DURA_G_ORDER = 1 << 12        /* frame number not above the last one of its source */
+    DURA_G_ORDER = 1 << 12,       /* frame number not above the last one of its source */
+    DURA_G_CHAMPION = 1 << 13,    /* the model on probation failed: the former one answered */
+    DURA_G_FEATURE = 1 << 14      /* an input of the model could not be made (yet) */
 };
 
 /* One frame. Start from DURA_FRAME_INIT. Pointers are borrowed for the call. */
@@ -153,6 +159,31 @@ DURA_API DURA_CHECK int dura_guard_idle(dura_guard *g, const dura_time *now, uin
  *           durable; RELEASE is not in force).                [serial worker, port] */
 DURA_API DURA_CHECK int dura_guard_override(dura_guard *g, int what, const char *actor,
                                             const char *reason, const dura_time *now);
+
+/** Offer a release to the gate: envelope as dura_gate_offer(). The gate goes on in
+ *  dura_guard_idle(); the switch to a new brain is at a frame boundary and misses none.
+ *  returns  as dura_gate_offer(); DURA_ENOTSUP (the policy takes no updates).
+ *                                                           [serial worker, port] */
+DURA_API DURA_CHECK int dura_guard_offer(dura_guard *g, const void *envelope, size_t len,
+                                         const dura_time *now);
+
+/** Bytes of the offered release, as dura_gate_write().      [serial worker, port] */
+DURA_API DURA_CHECK int dura_guard_write(dura_guard *g, uint64_t offset, const void *p, size_t n,
+                                         const dura_time *now);
+
+/** Give up the release in hand, as dura_gate_reset().        [serial worker, port] */
+DURA_API DURA_CHECK int dura_guard_withdraw(dura_guard *g, const dura_time *now);
+
+/** Where the gate stands, as dura_gate_query(); DURA_ENOTSUP.   [serial worker] O(1) */
+DURA_API DURA_CHECK int dura_guard_release(const dura_guard *g, dura_gate_status *out);
+
+/** The incident of now or the last one, as dura_correlate_query(); DURA_ENOTSUP (the
+ *  policy does not correlate).                                  [serial worker] O(1) */
+DURA_API DURA_CHECK int dura_guard_incident(const dura_guard *g, dura_incident *out);
+
+/** Drift of one watched quantity, as dura_drift_query(): channels, then outputs, then
+ *  features; DURA_ENOTSUP (the policy watches none).            [serial worker] O(1) */
+DURA_API DURA_CHECK int dura_guard_drift(const dura_guard *g, uint16_t index, dura_drift_state *out);
 
 /** A security-relevant event from outside, into the security log through a ring of its
  *  own. e->kind is DURA_REC_EVENT; payload as dura_log_append wants it.

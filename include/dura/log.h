@@ -41,7 +41,8 @@ enum {
     DURA_REC_FACT = 16,      /* a dura_fact */
     DURA_REC_DECISION = 17,  /* one guarded decision */
     DURA_REC_BOOT = 18,      /* the guard started: policy, model, state it starts from */
-    DURA_REC_EVENT = 19      /* a security-relevant event from outside (CR 2.8 fields) */
+    DURA_REC_EVENT = 19,     /* a security-relevant event from outside (CR 2.8 fields) */
+    DURA_REC_INCIDENT = 20   /* the correlator opened, revised or closed an incident */
 };
 
 /* What append() takes beside the payload. 64 bytes. */
@@ -63,6 +64,18 @@ typedef struct dura_log_entry {
  * returns bytes written (*n_pairs set), or negative: the record is then a drop. */
 typedef int (*dura_log_encode)(void *user, const dura_log_entry *e, const void *payload,
                                size_t len, uint8_t *out, size_t cap, uint16_t *n_pairs);
+
+/* A record of a ring that got its number. Pointers are borrowed for the call. */
+typedef struct dura_log_note {
+    const dura_log_entry *entry;
+    const void *payload;     /* what append() was given; pairs lie in the record */
+    const void *record;      /* the bytes that will be hashed */
+    size_t payload_len, record_len;
+    uint64_t gseq;
+} dura_log_note;
+
+/* Hears of every record of a ring, once, in the worker's context. May append, not step. */
+typedef void (*dura_log_noted)(void *user, const dura_log_note *note);
 
 /* Zero any field for its default. Start from DURA_LOG_CONFIG_INIT. */
 typedef struct dura_log_config {
@@ -86,9 +99,11 @@ typedef struct dura_log_config {
     uint32_t key_slot;       /* DURA_KEY_LOG unless the box has several */
     dura_log_encode encode;  /* optional: without it raw entries are DURA_ENOTSUP */
     void *encode_user;
+    dura_log_noted noted;    /* optional */
+    void *noted_user;
 } dura_log_config;
 #define DURA_LOG_CONFIG_INIT                                                           \
-    { (uint32_t)sizeof(dura_log_config), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL }
+    { (uint32_t)sizeof(dura_log_config), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL }
 
 typedef struct dura_log dura_log;      /* lives in memory you give to init */
 

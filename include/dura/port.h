@@ -110,6 +110,11 @@ typedef struct dura_crypto {
     int (*key_advance)(void *user, uint32_t slot, uint32_t epoch);
 } dura_crypto;
 
+struct dura_feature_calls;    /* dura/feature.h */
+struct dura_drift_calls;      /* dura/drift.h */
+struct dura_correlate_calls;  /* dura/correlate.h */
+struct dura_gate_calls;       /* dura/gate.h */
+
 /* ---- the port ------------------------------------------------------------------- */
 
 /* What one call of a hook costs, in work units of your choosing; dura_guard_idle and
@@ -132,6 +137,13 @@ typedef struct dura_port {
     /* Every fact as it is recorded, e.g. to a lamp or a bus.
      * (optional) Called from dura_guard_idle and dura_guard_override only. */
     void (*sink)(void *user, const dura_fact *fact, const dura_time *t);
+    /* The modules linked in beside sensor, log and guard: their call tables, e.g.
+     * dura_drift_part(). Each is optional; a policy that uses one that is not there is
+     * DURA_ENOTSUP. So a small policy links small. */
+    const struct dura_feature_calls *feature;
+    const struct dura_drift_calls *drift;
+    const struct dura_correlate_calls *correlate;
+    const struct dura_gate_calls *gate;
 } dura_port;
 
 #ifdef __cplusplus

@@ -194,6 +194,13 @@ int durai_tree_add(durai_tree *t, const uint8_t leaf[32], durai_node_hash h, voi
  * caller in out beforehand and stays. */
 int durai_tree_root(const durai_tree *t, uint8_t out[32], durai_node_hash h, void *ctx);
 
+/* ---- elementary functions: the same bits on every target ------------------------- */
+
+float durai_sqrt(float x);   /* correctly rounded; below 0: NaN; -0: -0; infinity: infinity */
+float durai_exp(float x);    /* < 0.99 ulp; above 88.72283: infinity; below
+                                -103.97208: 0 */
+float durai_log(float x);    /* < 0.93 ulp; 0 and -0: -infinity; below 0: NaN; infinity: itself */
+
 /* ---- text helpers without a C library ------------------------------------------- */
 
 size_t durai_base64(char *out, const uint8_t *p, size_t n);   /* padded; no terminator */

@@ -29,8 +29,16 @@ typedef struct plan {
     durai_policy_guard guard;
     dura_sensor_config sensor;
     dura_log_config log;
-    size_t sensor_bytes, log_bytes, instance_bytes, instance_align;
+    dura_feature_config feature;
+    size_t sensor_bytes, log_bytes, feature_bytes;
 } plan;
+
+/* Where the parts lie that are opened later, and how large those are that are measured
+ * before the plan is made: what measures them goes deep. */
+typedef struct places {
+    void *sensor, *log, *instance, *feature, *watcher, *swap;
+    size_t log_bytes, instance_bytes, watcher_bytes, swap_bytes;
+} places;
 
 static int model_usable(const dura_model *m)
 {
@@ -40,24 +48,27 @@ static int model_usable(const dura_model *m)
 
 static int port_usable(const dura_port *p)
 {
-    if (!p || p->struct_size < sizeof(dura_port) || !p->crypto || !p->region[DURA_REGION_NV])
+    if (!p || p->struct_size < offsetof(dura_port, feature) || !p->crypto || !p->region[DURA_REGION_NV])
         return 0;
     const dura_region *nv = p->region[DURA_REGION_NV];
     return nv->size >= 4u * (uint64_t)nv->erase_size && nv->prog_size <= 64 && nv->read && nv->prog && nv->erase;
 }
 
+/* Inputs of the model: channels or features. */
+static uint16_t inputs_of(const durai_policy_device *d) { return (uint16_t)(d->n_inputs + d->n_features); }
+
 /* Bytes of the largest decision record: common keys and scalars, then what locate() in
  * dura_guard_record.c lists; a channel that is not GOOD takes a reason of up to 5 bytes. */
 static uint32_t record_bytes(const durai_policy_device *d)
 {
-    return 160u + 4u * d->n_channels + 4u * d->n_inputs + 12u * d->n_outputs + 6u * d->n_channels +
+    return 160u + 4u * d->n_channels + 4u * inputs_of(d) + 12u * d->n_outputs + 6u * d->n_channels +
            (d->n_channels + 7u) / 8u;
 }
 
 /* What a decision takes in a ring: length word, entry, raw record, padding. */
 static uint32_t ring_need(const durai_policy_device *d)
 {
-    return durai_raw_bytes(d->n_channels, d->n_inputs, d->n_outputs) + (uint32_t)sizeof(dura_log_entry) + 8u;
+    return durai_raw_bytes(d->n_channels, inputs_of(d), d->n_outputs) + (uint32_t)sizeof(dura_log_entry) + 8u;
 }
 
 /* Default ring: eight of the largest decisions, never below the log's own default. */
@@ -73,15 +84,20 @@ static uint32_t ring_default(const durai_policy_device *d)
 static DURAI_NOINLINE int plan_log(const void *policy, const durai_policy_device *d, dura_log_config *c)
 {
     durai_policy_logs l;
-    uint32_t need = record_bytes(d);
+    durai_policy_correlate k;
+    uint32_t need = record_bytes(d), ring = ring_need(d), incident = DURAI_INCIDENT_MAX + 80u;
     int rc = durai_policy_get_logs(policy, &l);
     if (rc != DURA_OK)
         return rc;
+    if (durai_policy_get_correlate(policy, &k) == DURA_OK) { /* incidents are records too */
+        need = need > incident ? need : incident;
+        ring = ring > incident + 80u ? ring : incident + 80u;
+    }
     if (l.max_record == 0)
         l.max_record = (uint16_t)(need > DURA_RECORD_MAX ? DURA_RECORD_MAX : need > 512u ? need : 512u);
     if (l.ring_bytes == 0)
         l.ring_bytes = ring_default(d);
-    if (l.max_record < need || l.ring_bytes < ring_need(d))
+    if (l.max_record < need || l.ring_bytes < ring)
         return DURA_EINVAL; /* a decision that can never be recorded is a fault of the policy */
     memset(c, 0, sizeof *c);
     c->struct_size = sizeof *c;
@@ -100,16 +116,91 @@ static DURAI_NOINLINE int plan_log(const void *policy, const durai_policy_device
     return DURA_OK;
 }
 
-static DURAI_NOINLINE int make_plan(plan *p, const void *policy, size_t len, const dura_model *model, const dura_port *port)
+static int feature_spec(const void *policy, uint32_t index, dura_feature_spec *s)
 {
-    durai_policy_sensor s;
+    durai_policy_feature f;
+    int rc = durai_policy_get_feature(policy, index, &f);
+    memset(s, 0, sizeof *s);
+    if (rc != DURA_OK)
+        return rc;
+    s->struct_size = sizeof *s;
+    s->op = f.op;
+    s->channel = f.channel;
+    s->channel2 = f.channel2;
+    s->n = f.n;
+    s->offset = f.offset;
+    s->scale = f.scale;
+    s->match = f.match;
+    return DURA_OK;
+}
+
+/* Values the history has to keep: per channel the deepest look back of its features. */
+static DURAI_NOINLINE int plan_features(plan *p, const void *policy, const dura_feature_calls *feature_calls)
+{
+    dura_feature_spec s;
+    p->feature_bytes = 0;
+    if (p->device.n_features == 0)
+        return DURA_OK;
+    if (!feature_calls)
+        return DURA_ENOTSUP;
+    p->feature.struct_size = sizeof p->feature;
+    p->feature.n_channels = p->device.n_channels;
+    p->feature.n_features = p->device.n_features;
+    for (uint16_t c = 0; c < p->device.n_channels; c++) {
+        uint32_t deepest = 0;
+        for (uint16_t i = 0; i < p->device.n_features; i++) {
+            int rc = feature_spec(policy, i, &s);
+            uint32_t depth = rc == DURA_OK && s.channel == c ? feature_calls->depth(&s) : 0;
+            deepest = depth > deepest ? depth : deepest;
+        }
+        p->feature.history += deepest;
+    }
+    p->feature_bytes = feature_calls->bytes(&p->feature);
+    return p->feature_bytes ? DURA_OK : DURA_EINVAL;
+}
+
+/* Does the policy ask for something this port has not linked in? */
+static int parts_missing(const void *policy, const dura_port *port)
+{
+    durai_policy_drift d;
+    durai_policy_correlate c;
+    durai_policy_updates u;
+    if ((durai_policy_get_drift(policy, &d) == DURA_OK && !DURAI_PART(port, drift)) ||
+        (durai_policy_get_correlate(policy, &c) == DURA_OK && !DURAI_PART(port, correlate)))
+        return 1;
+    return durai_policy_get_updates(policy, &u) == DURA_OK &&
+           (!DURAI_PART(port, gate) || !port->region[DURA_REGION_JOURNAL]); /* a gate: so a port */
+}
+
+/* Check policy and model, and measure what the plan does not. */
+static DURAI_NOINLINE int measure(places *at, const void *policy, size_t len, const dura_model *model,
+                                  const dura_port *port)
+{
+    durai_policy_updates u;
+    size_t align;
     int rc = durai_policy_check(policy, len);
+    memset(at, 0, sizeof *at);
     if (rc != DURA_OK)
         return rc;
     if (!model_usable(model))
         return DURA_EINVAL;
+    rc = model->backend->mem_req(model->config, model->image, (size_t)model->image_len, &at->instance_bytes, &align);
+    if (rc != DURA_OK)
+        return rc;
+    if (align > 16 || parts_missing(policy, port))
+        return DURA_ENOTSUP;
+    at->watcher_bytes = durai_watcher_bytes(policy, port);
+    if (durai_policy_get_updates(policy, &u) != DURA_OK)
+        return DURA_OK;
+    at->swap_bytes = durai_swap_bytes(policy, port->gate, at->instance_bytes);
+    return at->swap_bytes ? DURA_OK : DURA_EINVAL;
+}
+
+static DURAI_NOINLINE int make_plan(plan *p, const void *policy, const dura_port *port)
+{
+    durai_policy_sensor s;
     memset(p, 0, sizeof *p);
-    rc = durai_policy_get_device(policy, &p->device);
+    int rc = durai_policy_get_device(policy, &p->device);
     if (rc == DURA_OK)
         rc = durai_policy_get_sensor(policy, &s);
     if (rc == DURA_OK)
@@ -127,32 +218,27 @@ static DURAI_NOINLINE int make_plan(plan *p, const void *policy, size_t len, con
     p->log_bytes = dura_log_bytes(&p->log, port);
     if (p->sensor_bytes == 0 || p->log_bytes == 0)
         return DURA_EINVAL;
-    rc = model->backend->mem_req(model->config, model->image, (size_t)model->image_len, &p->instance_bytes,
-                                 &p->instance_align);
-    return rc == DURA_OK && p->instance_align > 16 ? DURA_ENOTSUP : rc;
+    return plan_features(p, policy, DURAI_PART(port, feature));
 }
-
-/* Where the parts lie that are opened later. */
-typedef struct places {
-    void *sensor, *log, *instance;
-    size_t log_bytes;
-} places;
 
 static dura_guard *place(carver *c, const plan *p, places *at)
 {
     const durai_policy_device *d = &p->device;
-    uint32_t scratch = durai_raw_bytes(d->n_channels, d->n_inputs, d->n_outputs);
+    uint32_t scratch = durai_raw_bytes(d->n_channels, inputs_of(d), d->n_outputs);
     dura_guard *g = carve(c, sizeof *g);
     uint16_t *input = carve(c, sizeof *input * d->n_inputs);
-    durai_envelope *envelope = carve(c, sizeof *envelope * d->n_outputs);
+    durai_bounds *envelope = carve(c, sizeof *envelope * d->n_outputs);
     float *usable = carve(c, sizeof *usable * d->n_channels);
-    float *inputs = carve(c, sizeof *inputs * d->n_inputs);
+    float *inputs = carve(c, sizeof *inputs * inputs_of(d));
     float *raw = carve(c, 3u * sizeof *raw * d->n_outputs);
     uint8_t *bytes = carve(c, scratch);
     at->sensor = carve(c, p->sensor_bytes);
     at->log = carve(c, p->log_bytes);
     at->log_bytes = p->log_bytes;
-    at->instance = carve(c, p->instance_bytes);
+    at->instance = carve(c, at->instance_bytes);
+    at->feature = carve(c, p->feature_bytes);
+    at->watcher = at->watcher_bytes ? carve(c, at->watcher_bytes) : NULL;
+    at->swap = at->swap_bytes ? carve(c, at->swap_bytes) : NULL;
     if (g) {
         memset(g, 0, sizeof *g);
         memset(raw, 0, 3u * sizeof *raw * d->n_outputs);
@@ -172,15 +258,20 @@ static dura_guard *place(carver *c, const plan *p, places *at)
 /* The caller's memory is 8-byte aligned; pieces want 16 for the backend's instance. */
 enum { SLACK = 8 };
 
-size_t dura_guard_bytes(const void *policy, size_t policy_len, const dura_model *model, const dura_port *port)
+static DURAI_NOINLINE size_t count(places *at, const void *policy, const dura_port *port)
 {
     plan p;
     carver c = {NULL, 0};
-    places at;
-    if (make_plan(&p, policy, policy_len, model, port) != DURA_OK)
+    if (make_plan(&p, policy, port) != DURA_OK)
         return 0;
-    (void)place(&c, &p, &at);
+    (void)place(&c, &p, at);
     return c.used + SLACK;
+}
+
+size_t dura_guard_bytes(const void *policy, size_t policy_len, const dura_model *model, const dura_port *port)
+{
+    places at;
+    return measure(&at, policy, policy_len, model, port) == DURA_OK ? count(&at, policy, port) : 0;
 }
 
 /* ---- init --------------------------------------------------------------------------- */
@@ -215,12 +306,24 @@ static DURAI_NOINLINE int build_outputs(dura_guard *g, const void *policy)
         int rc = durai_policy_get_output(policy, i, &o);
         if (rc != DURA_OK)
             return rc;
-        durai_envelope e = {o.lo, o.hi, o.rate, o.safe, o.on_violation == DURAI_OUTPUT_FALLBACK};
+        durai_bounds e = {o.lo, o.hi, o.rate, o.safe, o.on_violation == DURAI_OUTPUT_FALLBACK};
         g->envelope[i] = e;
     }
-    for (uint16_t i = 0; i < g->n_inputs; i++)
+    for (uint16_t i = 0; !g->feature && i < g->n_inputs; i++)
         g->input[i] = durai_policy_get_input(policy, i);
     return DURA_OK;
+}
+
+static DURAI_NOINLINE int build_features(dura_guard *g, const void *policy)
+{
+    dura_feature_spec s;
+    int rc = DURA_OK;
+    for (uint16_t i = 0; rc == DURA_OK && g->feature && i < g->n_inputs; i++) {
+        rc = feature_spec(policy, i, &s);
+        if (rc == DURA_OK)
+            rc = g->port->feature->attach(g->feature, i, &s);
+    }
+    return rc;
 }
 
 static void settle(dura_guard *g, const plan *p, const dura_model *model, const dura_port *port)
@@ -230,7 +333,7 @@ static void settle(dura_guard *g, const plan *p, const dura_model *model, const 
     g->hold_ns = (int64_t)p->guard.hold_ms * 1000000;
     g->deadline_ns = (int64_t)p->guard.deadline_us * 1000;
     g->n_channels = p->device.n_channels;
-    g->n_inputs = p->device.n_inputs;
+    g->n_inputs = inputs_of(&p->device);
     g->n_outputs = p->device.n_outputs;
     g->recover_frames = p->guard.recover_frames;
     g->asset = p->device.asset;
@@ -280,6 +383,47 @@ static DURAI_NOINLINE int open_nv(dura_guard *g)
     return rc;
 }
 
+/* NV remembers that the journal has been written: from then on a blank one is a loss. */
+static DURAI_NOINLINE int note_journal(dura_guard *g)
+{
+    dura_gate_status *st = &g->swap->start.status;
+    if (g->nv.journal)
+        return DURA_OK;
+    memset(st, 0, sizeof *st);
+    st->struct_size = sizeof *st;
+    int rc = g->port->gate->query(g->swap->gate, st);
+    if (rc != DURA_OK || st->seq == 0)
+        return rc;
+    g->nv.journal = 1;
+    rc = durai_nv_write(g->port, &g->nv);
+    if (rc < 0)
+        g->nv.journal = 0;
+    return rc;
+}
+
+/* The gate's journal, when the policy takes updates; it may have put this policy in force. */
+static DURAI_NOINLINE int open_gate(dura_guard *g, const places *at, const void *policy)
+{
+    static const uint8_t none[32];
+    if (!at->swap)
+        return DURA_OK;
+    int rc = durai_swap_init(g, policy, at->swap, at->instance_bytes, g->nv.journal == 0);
+    if (rc != DURA_OK)
+        return rc;
+    dura_gate_status *st = &g->swap->start.status;
+    memset(st, 0, sizeof *st);
+    st->struct_size = sizeof *st;
+    rc = g->port->gate->query(g->swap->gate, st);
+    if (rc != DURA_OK)
+        return rc;
+    if (memcmp(st->policy, none, 32) != 0) {
+        g->released = memcmp(st->policy, g->policy_digest, 32) == 0;
+        if (!g->released)
+            g->gate = DURA_EDENIED; /* another policy is in force */
+    }
+    return note_journal(g);
+}
+
 /* NV and logs must remember the same past. */
 static DURAI_NOINLINE int compare_pasts(dura_guard *g, int first_boot, const dura_time *now)
 {
@@ -325,7 +469,7 @@ static DURAI_NOINLINE int record_boot(dura_guard *g, const dura_time *now)
     e->time = *now;
     durai_cbor_init(&c, g->work.boot.pairs, sizeof g->work.boot.pairs);
     durai_cbor_kbytes(&c, 16, g->policy_digest, 32);
-    durai_cbor_kbytes(&c, 17, g->model_digest, 32);
+    durai_cbor_kbytes(&c, 17, g->swap ? g->swap->brain[g->swap->champion].digest : g->model_digest, 32);
     durai_cbor_kint(&c, 18, g->gate);
     durai_cbor_kuint(&c, 19, g->mode);
     durai_cbor_kuint(&c, 20, g->nv.latch & LATCH_STOP ? 1 : 0);
@@ -336,8 +480,7 @@ static DURAI_NOINLINE int record_boot(dura_guard *g, const dura_time *now)
     return dura_log_append(g->log, RING_WORKER, e, g->work.boot.pairs, c.len);
 }
 
-/* The time of a worker's call as records have it: with this boot. */
-static const dura_time *stamp(dura_guard *g, const dura_time *now)
+const dura_time *durai_guard_stamp(dura_guard *g, const dura_time *now)
 {
     g->now = *now;
     g->now.boot = g->nv.boot;
@@ -347,11 +490,11 @@ static const dura_time *stamp(dura_guard *g, const dura_time *now)
 /* Plan, place what the plan says, and forget the plan: it is large, and what comes after
  * goes deep. The log's configuration waits in g->work. */
 static DURAI_NOINLINE int lay_out(dura_guard **out, places *at, void *mem, size_t len, const void *policy,
-                                  size_t policy_len, const dura_model *model, const dura_port *port)
+                                  const dura_model *model, const dura_port *port)
 {
     plan p;
     carver c = {NULL, 0};
-    int rc = make_plan(&p, policy, policy_len, model, port);
+    int rc = make_plan(&p, policy, port);
     if (rc != DURA_OK)
         return rc;
     (void)place(&c, &p, at);
@@ -365,7 +508,26 @@ static DURAI_NOINLINE int lay_out(dura_guard **out, places *at, void *mem, size_
     settle(g, &p, model, port);
     g->work.init.log = p.log;
     *out = g;
-    return dura_sensor_init(&g->sensor, at->sensor, p.sensor_bytes, &p.sensor);
+    rc = dura_sensor_init(&g->sensor, at->sensor, p.sensor_bytes, &p.sensor);
+    if (rc == DURA_OK && p.feature_bytes)
+        rc = port->feature->init(&g->feature, at->feature, p.feature_bytes, &p.feature);
+    return rc;
+}
+
+static DURAI_NOINLINE int open_logs(dura_guard *g, const places *at, const void *policy, const dura_time *now)
+{
+    int rc = at->watcher ? durai_watcher_init(g, at->watcher, policy) : DURA_OK;
+    if (rc != DURA_OK)
+        return rc;
+    g->work.init.log.encode_user = g;
+    g->work.init.log.noted = at->watcher ? durai_guard_noted : NULL;
+    g->work.init.log.noted_user = g;
+    rc = dura_log_init(&g->log, at->log, at->log_bytes, &g->work.init.log, g->port, now);
+    if (rc == DURA_OK)
+        rc = compare_pasts(g, g->nv.boot == 1, now);
+    if (rc == DURA_OK)
+        rc = record_boot(g, now);
+    return rc == DURA_OK && g->swap ? durai_swap_tell(g) : rc;
 }
 
 /* Everything that touches the port. */
@@ -376,18 +538,29 @@ static int bring_up(dura_guard *g, const places *at, const void *policy, size_t 
         rc = durai_hash(g->port->crypto, g->model->image, (size_t)g->model->image_len, g->model_digest);
     if (rc != DURA_OK)
         return rc;
-    g->gate = ask_gate(g, policy);
-    if (g->gate == DURA_OK)
-        g->gate = open_model(g, at->instance);
     rc = open_nv(g);
     if (rc < 0)
         return rc;
-    g->work.init.log.encode_user = g;
-    now = stamp(g, now);
-    rc = dura_log_init(&g->log, at->log, at->log_bytes, &g->work.init.log, g->port, now);
-    if (rc == DURA_OK)
-        rc = compare_pasts(g, g->nv.boot == 1, now);
-    return rc == DURA_OK ? record_boot(g, now) : rc;
+    now = durai_guard_stamp(g, now);
+    rc = open_gate(g, at, policy);
+    if (rc < 0)
+        return rc;
+    if (g->gate == DURA_OK)
+        g->gate = ask_gate(g, policy);
+    if (g->gate == DURA_OK)
+        g->gate = open_model(g, at->instance);
+    if (g->swap && g->gate == DURA_OK)
+        rc = durai_swap_start(g);
+    return rc == DURA_OK ? open_logs(g, at, policy, now) : rc;
+}
+
+static void close_models(dura_guard *g)
+{
+    if (g->swap)
+        durai_swap_deinit(g);
+    if (g->instance && g->model->backend->close)
+        g->model->backend->close(g->instance);
+    g->instance = NULL;
 }
 
 int dura_guard_init(dura_guard **out, void *mem, size_t len, const void *policy, size_t policy_len,
@@ -404,17 +577,21 @@ int dura_guard_init(dura_guard **out, void *mem, size_t len, const void *policy,
         return DURA_EALIGN;
     if (!port_usable(port))
         return DURA_ENOTSUP;
-    int rc = lay_out(&g, &at, mem, len, policy, policy_len, model, port);
+    int rc = measure(&at, policy, policy_len, model, port);
+    if (rc == DURA_OK)
+        rc = lay_out(&g, &at, mem, len, policy, model, port);
     for (uint16_t i = 0; rc == DURA_OK && i < g->n_channels; i++)
         rc = attach_channel(g->sensor, policy, i);
     if (rc == DURA_OK)
         rc = build_outputs(g, policy);
     if (rc == DURA_OK)
+        rc = build_features(g, policy);
+    if (rc == DURA_OK)
         rc = bring_up(g, &at, policy, policy_len, now);
     if (rc == DURA_OK)
         *out = g;
-    else if (g && g->instance && model->backend->close)
-        model->backend->close(g->instance);
+    else if (g)
+        close_models(g);
     return rc;
 }
 
@@ -424,14 +601,24 @@ int dura_guard_idle(dura_guard *g, const dura_time *now, uint32_t budget)
 {
     if (!g || !now)
         return DURA_EINVAL;
-    return dura_log_step(g->log, stamp(g, now), budget);
+    now = durai_guard_stamp(g, now);
+    int rc = dura_log_step(g->log, now, budget);
+    if (rc < 0 || !g->swap || (uint32_t)rc >= budget)
+        return rc;
+    int more = g->port->gate->step(g->swap->gate, now, budget - (uint32_t)rc);
+    int noted = more >= 0 ? note_journal(g) : more;
+    if (noted < 0)
+        return noted;
+    return more > INT32_MAX - rc ? INT32_MAX : rc + more;
 }
 
 int dura_guard_save(dura_guard *g, const dura_time *now)
 {
     if (!g || !now)
         return DURA_EINVAL;
-    return dura_log_save(g->log, stamp(g, now));
+    now = durai_guard_stamp(g, now);
+    int rc = durai_guard_settle(g, now);
+    return rc == DURA_OK ? dura_log_save(g->log, now) : rc;
 }
 
 int dura_guard_event(dura_guard *g, const dura_log_entry *e, const void *payload, size_t len)
@@ -470,7 +657,7 @@ int dura_guard_override(dura_guard *g, int what, const char *actor, const char *
     if (!g || !now || !text_usable(actor) || !text_usable(reason) ||
         (what != DURA_OVERRIDE_STOP && what != DURA_OVERRIDE_RELEASE))
         return DURA_EINVAL;
-    now = stamp(g, now);
+    now = durai_guard_stamp(g, now);
     durai_fact_start(g, DURA_FACT_OVERRIDE, DURA_LOG_SECURITY, what == DURA_OVERRIDE_STOP ? 6 : 3)->value[0] = what;
     /* STOP acts before it is recorded, RELEASE is recorded before it acts. */
     if (what == DURA_OVERRIDE_STOP)
@@ -492,12 +679,13 @@ int dura_guard_deinit(dura_guard *g, const dura_time *now, const void *pairs, si
 {
     if (!g || !now)
         return DURA_EINVAL;
-    int rc = dura_log_deinit(g->log, stamp(g, now), pairs, len, n_pairs);
+    now = durai_guard_stamp(g, now);
+    int rc = durai_guard_settle(g, now);
+    if (rc == DURA_OK)
+        rc = dura_log_deinit(g->log, now, pairs, len, n_pairs);
     if (rc < 0)
         return rc;
-    if (g->instance && g->model->backend->close)
-        g->model->backend->close(g->instance);
-    g->instance = NULL;
+    close_models(g);
     g->gate = DURA_ESTATE; /* a step after this answers FALLBACK and records nothing */
     g->nv.clean = 1;
     return durai_nv_write(g->port, &g->nv);

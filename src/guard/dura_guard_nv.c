@@ -71,6 +71,8 @@ static int body_value(const dura_guard *g, uint64_t key, const durai_item *v)
         return v->type != DURAI_CBOR_UINT ? DURA_ECORRUPT : v->v == 1 ? DURA_OK : DURA_EVERSION;
     if (v->type != DURAI_CBOR_BYTES || v->v != 32)
         return DURA_ECORRUPT;
+    if (key == 2 && g->released)
+        return DURA_OK; /* a release has put another policy in force */
     return memcmp(v->p, key == 2 ? g->policy_digest : g->model_digest, 32) == 0 ? DURA_OK : DURA_EAUTH;
 }
 
@@ -147,13 +149,18 @@ int durai_factory_check(dura_guard *g, const uint8_t key[32])
 
 /* ---- checkpoints ------------------------------------------------------------------ */
 
+int durai_hash_in(const dura_crypto *c, dura_hash_state *s, const void *p, size_t n, uint8_t out[32])
+{
+    int rc = c->hash_init(c->user, s);
+    if (rc == DURA_OK)
+        rc = c->hash_update(c->user, s, p, n);
+    return rc == DURA_OK ? c->hash_final(c->user, s, out) : rc;
+}
+
 int durai_hash(const dura_crypto *c, const void *p, size_t n, uint8_t out[32])
 {
     dura_hash_state s;
-    int rc = c->hash_init(c->user, &s);
-    if (rc == DURA_OK)
-        rc = c->hash_update(c->user, &s, p, n);
-    return rc == DURA_OK ? c->hash_final(c->user, &s, out) : rc;
+    return durai_hash_in(c, &s, p, n, out);
 }
 
 /* The keyed tag, or zeros when the provider has no key; the CRC always. */
@@ -184,6 +191,7 @@ static int take_record(const dura_port *port, const uint8_t rec[NV_RECORD], dura
     nv->boot = durai_le32(rec + 16);
     nv->latch = durai_le32(rec + 20);
     nv->clean = durai_le32(rec + 24);
+    nv->journal = durai_le32(rec + 28);
     return 1;
 }
 
@@ -257,6 +265,7 @@ int durai_nv_write(const dura_port *port, durai_nv *nv)
     durai_put32(rec + 16, nv->boot);
     durai_put32(rec + 20, nv->latch);
     durai_put32(rec + 24, nv->clean);
+    durai_put32(rec + 28, nv->journal);
     rc = seal_record(port, rec);
     if (rc < 0)
         return rc;

@@ -22,11 +22,17 @@ static const policy_shape policy_shapes[DURAI_POLICY_SECTIONS] = {
     /* device */ {1, 1, 72},
     /* sensor */ {1, 1, 8},
     /* channels */ {1, 1024, 48},
-    /* inputs */ {1, 1024, 2},
+    /* inputs */ {0, 1024, 2},
     /* outputs */ {1, 16, 24},
     /* guard */ {1, 1, 16},
     /* logs */ {1, 1, 32},
     /* gate */ {1, 1, 32},
+    /* features */ {0, 1024, 24},
+    /* drift */ {0, 1, 8},
+    /* references */ {0, 1024, 40},
+    /* correlate */ {0, 1, 16},
+    /* updates */ {0, 1, 24},
+    /* release_keys */ {0, 8, 40},
     /* names */ {0, 0xFFFF, 0}
 };
 
@@ -87,6 +93,44 @@ static const policy_rule policy_rules[] = {
     {7, 30, POLICY_U8, POLICY_OR_0, 8u, 40u}, /* logs.tree_height */
     {7, 31, POLICY_ZERO, 0, 0, 1u}, /* logs: reserved */
     {8, 0, POLICY_KEY, 0, 0u, 0u}, /* gate.factory_key */
+    {9, 0, POLICY_F32, 0, 0u, 0u}, /* features.offset */
+    {9, 4, POLICY_F32, 0, 0u, 0u}, /* features.scale */
+    {9, 8, POLICY_F32, 0, 0u, 0u}, /* features.match */
+    {9, 12, POLICY_U16, 0, 0u, 65535u}, /* features.channel */
+    {9, 14, POLICY_U16, 0, 0u, 65535u}, /* features.channel2 */
+    {9, 16, POLICY_U16, 0, 0u, 1024u}, /* features.n */
+    {9, 18, POLICY_U8, 0, 1u, 9u}, /* features.op */
+    {9, 19, POLICY_ZERO, 0, 0, 5u}, /* features: reserved */
+    {10, 0, POLICY_F32, POLICY_POSITIVE, 0u, 0u}, /* drift.arl0 */
+    {10, 4, POLICY_ZERO, 0, 0, 4u}, /* drift: reserved */
+    {11, 0, POLICY_U16, 0, 0u, 65535u}, /* references.of */
+    {11, 2, POLICY_U16, 0, 0u, 63u}, /* references.why */
+    {11, 4, POLICY_U32, 0, 0u, 4294967295u}, /* references.n */
+    {11, 8, POLICY_F32, 0, 0u, 0u}, /* references.mean */
+    {11, 12, POLICY_F32, POLICY_POSITIVE, 0u, 0u}, /* references.deviation */
+    {11, 16, POLICY_F32, 0, 0u, 0u}, /* references.phi1 */
+    {11, 20, POLICY_F32, 0, 0u, 0u}, /* references.phi2 */
+    {11, 24, POLICY_F32, 0, 0u, 0u}, /* references.phi3 */
+    {11, 28, POLICY_F32, 0, 0u, 0u}, /* references.phi4 */
+    {11, 32, POLICY_F32, POLICY_POSITIVE, 0u, 0u}, /* references.resolution */
+    {11, 36, POLICY_F32, POLICY_POSITIVE, 0u, 0u}, /* references.clip */
+    {12, 0, POLICY_U32, 0, 1u, 4294967295u}, /* correlate.window_ms */
+    {12, 4, POLICY_U32, 0, 1u, 4294967295u}, /* correlate.quiet_ms */
+    {12, 8, POLICY_U32, 0, 1u, 4294967295u}, /* correlate.heartbeat_ms */
+    {12, 12, POLICY_U16, 0, 1u, 1000u}, /* correlate.margin */
+    {12, 14, POLICY_U16, 0, 1u, 1000u}, /* correlate.score */
+    {13, 0, POLICY_U32, 0, 0u, 16777216u}, /* updates.slot_bytes */
+    {13, 4, POLICY_U32, 0, 1u, 1000000000u}, /* updates.probation_frames */
+    {13, 8, POLICY_F32, POLICY_POSITIVE, 0u, 0u}, /* updates.max_disagreement */
+    {13, 12, POLICY_U16, 0, 0u, 1439u}, /* updates.window_begin */
+    {13, 14, POLICY_U16, 0, 0u, 1440u}, /* updates.window_minutes */
+    {13, 16, POLICY_U8, 0, 0u, 4u}, /* updates.min_clock */
+    {13, 17, POLICY_U8, 0, 1u, 8u}, /* updates.threshold */
+    {13, 18, POLICY_U8, 0, 0u, 30u}, /* updates.roles */
+    {13, 19, POLICY_ZERO, 0, 0, 5u}, /* updates: reserved */
+    {14, 0, POLICY_KEY, 0, 0u, 0u}, /* release_keys.key */
+    {14, 32, POLICY_U8, 0, 1u, 4u}, /* release_keys.role */
+    {14, 33, POLICY_ZERO, 0, 0, 7u}, /* release_keys: reserved */
 };
 
 static uint32_t policy_up8(uint32_t n)
@@ -221,14 +265,64 @@ static int policy_outputs(const uint8_t *image, uint32_t n)
     return DURA_OK;
 }
 
-static int policy_inputs(const uint8_t *image, uint32_t n, uint32_t n_channels)
+/* The model is fed by channels or by features. */
+static int policy_inputs(const uint8_t *image, const durai_policy_device *d)
 {
     uint32_t i;
-    DURA_ASSERT(n <= DURAI_POLICY_INPUTS_MAX && n_channels <= DURAI_POLICY_CHANNELS_MAX);
-    for (i = 0; i < n; i++)
-        if (durai_policy_get_input(image, i) >= n_channels)
+    DURA_ASSERT(d->n_inputs <= DURAI_POLICY_INPUTS_MAX && d->n_channels <= DURAI_POLICY_CHANNELS_MAX);
+    if ((d->n_inputs == 0) == (d->n_features == 0))
+        return DURA_EINVAL;
+    for (i = 0; i < d->n_inputs; i++)
+        if (durai_policy_get_input(image, i) >= d->n_channels)
             return DURA_EINVAL;
     return DURA_OK;
+}
+
+/* Channels that exist; the second one is there for a ratio only. What n, scale and match
+ * may be is the module's own to say, when a guard is built. */
+static int policy_features(const uint8_t *image, const durai_policy_device *d)
+{
+    durai_policy_feature f;
+    uint32_t i;
+    DURA_ASSERT(d->n_features <= DURAI_POLICY_FEATURES_MAX);
+    for (i = 0; i < d->n_features; i++) {
+        if (durai_policy_get_feature(image, i, &f) < 0 || f.channel >= d->n_channels)
+            return DURA_EINVAL;
+        if (f.op == DURAI_FEATURE_RATIO ? f.channel2 >= d->n_channels : f.channel2 != DURA_NONE)
+            return DURA_EINVAL;
+    }
+    return DURA_OK;
+}
+
+/* Each reference is of something, in ascending order; none without a monitor. */
+static int policy_references(const uint8_t *image, const durai_policy_device *d)
+{
+    durai_policy_reference r;
+    durai_policy_drift drift;
+    uint32_t i, count, least = 0, things = (uint32_t)d->n_channels + d->n_outputs + d->n_features;
+    int watched = durai_policy_get_drift(image, &drift) == DURA_OK;
+    (void)durai_policy_section(image, DURAI_POLICY_REFERENCES, &count, NULL);
+    if (watched && !(drift.arl0 >= 100.0f && drift.arl0 <= 1e9f))
+        return DURA_EINVAL;
+    if (watched != (count > 0))
+        return DURA_EINVAL;
+    for (i = 0; i < count; i++) {
+        if (durai_policy_get_reference(image, i, &r) < 0 || r.of < least || r.of >= things)
+            return DURA_EINVAL;
+        least = r.of + 1u;
+    }
+    return DURA_OK;
+}
+
+/* The threshold can be reached. */
+static int policy_updates(const uint8_t *image)
+{
+    durai_policy_updates u;
+    uint32_t keys;
+    (void)durai_policy_section(image, DURAI_POLICY_RELEASE_KEYS, &keys, NULL);
+    if (durai_policy_get_updates(image, &u) < 0)
+        return keys == 0 ? DURA_OK : DURA_EINVAL;
+    return u.threshold <= (keys ? keys : 1u) ? DURA_OK : DURA_EINVAL;
 }
 
 /* A record and its frame fit the buffer, when both sizes are stated. */
@@ -250,21 +344,28 @@ static int policy_relations(const uint8_t *image)
     if (rc == DURA_OK)
         rc = policy_outputs(image, d.n_outputs);
     if (rc == DURA_OK)
-        rc = policy_inputs(image, d.n_inputs, d.n_channels);
+        rc = policy_inputs(image, &d);
+    if (rc == DURA_OK)
+        rc = policy_features(image, &d);
+    if (rc == DURA_OK)
+        rc = policy_references(image, &d);
+    if (rc == DURA_OK)
+        rc = policy_updates(image);
     return rc == DURA_OK ? policy_logs(image) : rc;
 }
 
 /* As many texts as there are names, each terminated. People's tools check the letters. */
 static int policy_names(const uint8_t *image)
 {
-    uint32_t channels, outputs, count, bytes, i, ends = 0;
+    uint32_t channels, outputs, features, count, bytes, i, ends = 0;
     const uint8_t *p = durai_policy_section(image, DURAI_POLICY_NAMES, &count, &bytes);
     (void)durai_policy_section(image, DURAI_POLICY_CHANNELS, &channels, NULL);
     (void)durai_policy_section(image, DURAI_POLICY_OUTPUTS, &outputs, NULL);
+    (void)durai_policy_section(image, DURAI_POLICY_FEATURES, &features, NULL);
     DURA_ASSERT(channels <= DURAI_POLICY_CHANNELS_MAX && outputs <= DURAI_POLICY_OUTPUTS_MAX);
     for (i = 0; i < bytes; i++)
         ends += p[i] == 0;
-    if (count != 2 * (channels + outputs) || ends != count)
+    if (count != 2 * (channels + outputs + features) || ends != count)
         return DURA_ECORRUPT;
     return bytes > 0 && p[bytes - 1] == 0 ? DURA_OK : DURA_ECORRUPT;
 }
@@ -383,6 +484,8 @@ int durai_policy_get_device(const void *image, durai_policy_device *out)
     out->n_outputs = (uint16_t)count;
     (void)durai_policy_section(image, DURAI_POLICY_INPUTS, &count, NULL);
     out->n_inputs = (uint16_t)count;
+    (void)durai_policy_section(image, DURAI_POLICY_FEATURES, &count, NULL);
+    out->n_features = (uint16_t)count;
     return DURA_OK;
 }
 
@@ -467,6 +570,88 @@ int durai_policy_get_gate(const void *image, durai_policy_gate *out)
     if (!p || !out)
         return DURA_EINVAL;
     out->factory_key = p;
+    return DURA_OK;
+}
+
+int durai_policy_get_feature(const void *image, uint32_t index, durai_policy_feature *out)
+{
+    const uint8_t *p = policy_record(image, DURAI_POLICY_FEATURES, index);
+    if (!p || !out)
+        return DURA_EINVAL;
+    out->offset = durai_f32(durai_le32(p));
+    out->scale = durai_f32(durai_le32(p + 4));
+    out->match = durai_f32(durai_le32(p + 8));
+    out->channel = durai_le16(p + 12);
+    out->channel2 = durai_le16(p + 14);
+    out->n = durai_le16(p + 16);
+    out->op = p[18];
+    return DURA_OK;
+}
+
+int durai_policy_get_drift(const void *image, durai_policy_drift *out)
+{
+    const uint8_t *p = policy_record(image, DURAI_POLICY_DRIFT, 0);
+    if (!p || !out)
+        return DURA_EINVAL;
+    out->arl0 = durai_f32(durai_le32(p));
+    return DURA_OK;
+}
+
+int durai_policy_get_reference(const void *image, uint32_t index, durai_policy_reference *out)
+{
+    const uint8_t *p = policy_record(image, DURAI_POLICY_REFERENCES, index);
+    if (!p || !out)
+        return DURA_EINVAL;
+    out->of = durai_le16(p);
+    out->why = durai_le16(p + 2);
+    out->n = durai_le32(p + 4);
+    out->mean = durai_f32(durai_le32(p + 8));
+    out->deviation = durai_f32(durai_le32(p + 12));
+    out->phi1 = durai_f32(durai_le32(p + 16));
+    out->phi2 = durai_f32(durai_le32(p + 20));
+    out->phi3 = durai_f32(durai_le32(p + 24));
+    out->phi4 = durai_f32(durai_le32(p + 28));
+    out->resolution = durai_f32(durai_le32(p + 32));
+    out->clip = durai_f32(durai_le32(p + 36));
+    return DURA_OK;
+}
+
+int durai_policy_get_correlate(const void *image, durai_policy_correlate *out)
+{
+    const uint8_t *p = policy_record(image, DURAI_POLICY_CORRELATE, 0);
+    if (!p || !out)
+        return DURA_EINVAL;
+    out->window_ms = durai_le32(p);
+    out->quiet_ms = durai_le32(p + 4);
+    out->heartbeat_ms = durai_le32(p + 8);
+    out->margin = durai_le16(p + 12);
+    out->score = durai_le16(p + 14);
+    return DURA_OK;
+}
+
+int durai_policy_get_updates(const void *image, durai_policy_updates *out)
+{
+    const uint8_t *p = policy_record(image, DURAI_POLICY_UPDATES, 0);
+    if (!p || !out)
+        return DURA_EINVAL;
+    out->slot_bytes = durai_le32(p);
+    out->probation_frames = durai_le32(p + 4);
+    out->max_disagreement = durai_f32(durai_le32(p + 8));
+    out->window_begin = durai_le16(p + 12);
+    out->window_minutes = durai_le16(p + 14);
+    out->min_clock = p[16];
+    out->threshold = p[17];
+    out->roles = p[18];
+    return DURA_OK;
+}
+
+int durai_policy_get_release_key(const void *image, uint32_t index, durai_policy_release_key *out)
+{
+    const uint8_t *p = policy_record(image, DURAI_POLICY_RELEASE_KEYS, index);
+    if (!p || !out)
+        return DURA_EINVAL;
+    out->key = p;
+    out->role = p[32];
     return DURA_OK;
 }
 

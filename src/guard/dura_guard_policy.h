@@ -16,7 +16,7 @@
 #include <dura/base.h>
 
 #define DURAI_POLICY_MAGIC 0x314B5044u     /* 'DPK1', little-endian */
-#define DURAI_POLICY_VERSION 1
+#define DURAI_POLICY_VERSION 2
 #define DURAI_POLICY_MAX 262144u           /* bytes; more than the largest legal policy */
 #define DURAI_POLICY_HEADER 16u        /* bytes before the section table */
 #define DURAI_POLICY_ENTRY 12u         /* bytes per section table entry */
@@ -32,9 +32,15 @@ enum {
     DURAI_POLICY_GUARD = 6,
     DURAI_POLICY_LOGS = 7,
     DURAI_POLICY_GATE = 8,
-    DURAI_POLICY_NAMES = 9
+    DURAI_POLICY_FEATURES = 9,
+    DURAI_POLICY_DRIFT = 10,
+    DURAI_POLICY_REFERENCES = 11,
+    DURAI_POLICY_CORRELATE = 12,
+    DURAI_POLICY_UPDATES = 13,
+    DURAI_POLICY_RELEASE_KEYS = 14,
+    DURAI_POLICY_NAMES = 15
 };
-#define DURAI_POLICY_SECTIONS 9u
+#define DURAI_POLICY_SECTIONS 15u
 
 /* Bytes of one record. */
 enum {
@@ -45,9 +51,21 @@ enum {
     DURAI_POLICY_GUARD_BYTES = 16,
     DURAI_POLICY_LOGS_BYTES = 32,
     DURAI_POLICY_GATE_BYTES = 32,
+    DURAI_POLICY_FEATURE_BYTES = 24,
+    DURAI_POLICY_DRIFT_BYTES = 8,
+    DURAI_POLICY_REFERENCE_BYTES = 40,
+    DURAI_POLICY_CORRELATE_BYTES = 16,
+    DURAI_POLICY_UPDATES_BYTES = 24,
+    DURAI_POLICY_RELEASE_KEY_BYTES = 40,
     DURAI_POLICY_CHANNELS_MAX = 1024,
     DURAI_POLICY_INPUTS_MAX = 1024,
-    DURAI_POLICY_OUTPUTS_MAX = 16
+    DURAI_POLICY_OUTPUTS_MAX = 16,
+    DURAI_POLICY_FEATURES_MAX = 1024,
+    DURAI_POLICY_DRIFT_MAX = 1,
+    DURAI_POLICY_REFERENCES_MAX = 1024,
+    DURAI_POLICY_CORRELATE_MAX = 1,
+    DURAI_POLICY_UPDATES_MAX = 1,
+    DURAI_POLICY_RELEASE_KEYS_MAX = 8
 };
 
 /* Words. */
@@ -56,7 +74,25 @@ enum {
     DURAI_DEVICE_ENFORCE = 2,
     DURAI_OUTPUT_ACTUATOR = 1,
     DURAI_OUTPUT_CLAMP = 1,
-    DURAI_OUTPUT_FALLBACK = 2
+    DURAI_OUTPUT_FALLBACK = 2,
+    DURAI_FEATURE_VALUE = 1,
+    DURAI_FEATURE_LAG = 2,
+    DURAI_FEATURE_DIFF = 3,
+    DURAI_FEATURE_MEAN = 4,
+    DURAI_FEATURE_STD = 5,
+    DURAI_FEATURE_MIN = 6,
+    DURAI_FEATURE_MAX = 7,
+    DURAI_FEATURE_RATIO = 8,
+    DURAI_FEATURE_ONEHOT = 9,
+    DURAI_UPDATES_NONE = 0,
+    DURAI_UPDATES_UNSYNCED = 1,
+    DURAI_UPDATES_HOLDOVER = 2,
+    DURAI_UPDATES_SYNCED = 3,
+    DURAI_UPDATES_AUTHENTICATED = 4,
+    DURAI_RELEASE_KEY_VENDOR = 1,
+    DURAI_RELEASE_KEY_OPERATOR = 2,
+    DURAI_RELEASE_KEY_SECURITY = 3,
+    DURAI_RELEASE_KEY_SAFETY = 4
 };
 
 /* Who this device is and whether its decisions are driven. */
@@ -73,6 +109,7 @@ typedef struct durai_policy_device {
     uint16_t n_channels;       /* from the section table */
     uint16_t n_outputs;        /* from the section table */
     uint16_t n_inputs;         /* from the section table */
+    uint16_t n_features;       /* from the section table */
 } durai_policy_device;
 
 /* What holds for all channels. */
@@ -156,6 +193,86 @@ typedef struct durai_policy_gate {
                                   bytes. */
 } durai_policy_gate;
 
+/* What the model is given, in the model's order, made from the channels of this frame and
+   earlier ones; include/dura/feature.h has the meanings. */
+typedef struct durai_policy_feature {
+    float    offset;           /* Subtracted from the result. */
+    float    scale;            /* Multiplies the result after the offset; not 0. */
+    float    match;            /* onehot: the value that makes it 1. */
+    uint16_t channel;          /* Name of the channel it is made from. */
+    uint16_t channel2;         /* ratio: name of the channel that divides. */
+    uint16_t n;                /* lag, diff: so many frames back; mean, std, min, max: so many
+                                  frames, the present one included. */
+    uint8_t  op;               /* What is made of the channel. DURAI_FEATURE_VALUE,
+                                  DURAI_FEATURE_LAG, DURAI_FEATURE_DIFF, DURAI_FEATURE_MEAN,
+                                  DURAI_FEATURE_STD, DURAI_FEATURE_MIN, DURAI_FEATURE_MAX,
+                                  DURAI_FEATURE_RATIO, DURAI_FEATURE_ONEHOT. */
+} durai_policy_feature;
+
+/* The monitor that says when the world has moved away from the references; absent: nothing is
+   watched. */
+typedef struct durai_policy_drift {
+    float    arl0;             /* Samples between two false alarms of the whole monitor, on
+                                  average; 100..1e9. */
+} durai_policy_drift;
+
+/* One record per watched quantity, learned from clean data by `dura learn`;
+   include/dura/drift.h has the meanings. */
+typedef struct durai_policy_reference {
+    uint16_t of;               /* Name of the channel, output or feature that is watched; each
+                                  at most once. */
+    uint16_t why;              /* Why the asked rate cannot be promised: 1 short, 2 correlated,
+                                  4 tails, 8 constant, 16 held, 32 trend; 0: it can. */
+    uint32_t n;                /* Samples it was learned from. */
+    float    mean;             /* Mean. */
+    float    deviation;        /* Standard deviation of what the autoregression leaves. */
+    float    phi1;             /* Autoregression, one sample back. */
+    float    phi2;             /* Autoregression, two samples back. */
+    float    phi3;             /* Autoregression, three samples back. */
+    float    phi4;             /* Autoregression, four samples back. */
+    float    resolution;       /* Smallest step seen. */
+    float    clip;             /* Standardised samples are cut to plus and minus this; 0: 6. */
+} durai_policy_reference;
+
+/* Joins both logs into incidents: fault, drift, attack, change or unknown; absent: the device
+   does not, and `dura correlate` does it afterwards. */
+typedef struct durai_policy_correlate {
+    uint32_t window_ms;        /* Events that far before an anomaly are joined to it. */
+    uint32_t quiet_ms;         /* An incident closes after that long without evidence. */
+    uint32_t heartbeat_ms;     /* A security source that is silent for longer counts as
+                                  missing. */
+    uint16_t margin;           /* A cause must lead the next one by this, else the verdict is
+                                  unknown. */
+    uint16_t score;            /* A cause must have at least this, else the verdict is unknown. */
+} durai_policy_correlate;
+
+/* How releases of brain and policy are taken; absent: this device takes none. */
+typedef struct durai_policy_updates {
+    uint32_t slot_bytes;       /* Room for a brain image in memory, twice; 0: brains are not
+                                  updated. */
+    uint32_t probation_frames; /* Frames a new brain drives with the former one beside it
+                                  before it is kept. */
+    float    max_disagreement; /* In probation an answer further than this share of lo..hi from
+                                  the former model's is not driven and ends it; 0: no limit. */
+    uint16_t window_begin;     /* Minute of the UTC day at which the maintenance window opens. */
+    uint16_t window_minutes;   /* Length of the window; 0: any time. */
+    uint8_t  min_clock;        /* Trust in the wall clock that window and dates of a release
+                                  need. DURAI_UPDATES_NONE, DURAI_UPDATES_UNSYNCED,
+                                  DURAI_UPDATES_HOLDOVER, DURAI_UPDATES_SYNCED,
+                                  DURAI_UPDATES_AUTHENTICATED. */
+    uint8_t  threshold;        /* Keys that must have signed a release. */
+    uint8_t  roles;            /* Roles of which one key at least must have signed: 2 vendor, 4
+                                  operator, 8 security, 16 safety; added up. */
+} durai_policy_updates;
+
+/* Who may sign releases; absent: the factory key, as vendor. A key has one role. */
+typedef struct durai_policy_release_key {
+    const uint8_t *key;        /* Ed25519 public key, 64 hex digits. In the image, 32 bytes. */
+    uint8_t  role;             /* What its owner answers for. DURAI_RELEASE_KEY_VENDOR,
+                                  DURAI_RELEASE_KEY_OPERATOR, DURAI_RELEASE_KEY_SECURITY,
+                                  DURAI_RELEASE_KEY_SAFETY. */
+} durai_policy_release_key;
+
 /* May the rest of dura read this image? Checks every byte: framing, checksum, counts,
  * ranges of all fields, order of limits, reserved bytes.
  * DURA_OK; DURA_EINVAL (NULL, or a field outside its range); DURA_EVERSION (another
@@ -168,7 +285,7 @@ int durai_policy_check(const void *image, size_t len);
  * a section that is none. */
 const uint8_t *durai_policy_section(const void *image, uint32_t type, uint32_t *count,
                                     uint32_t *bytes);
-/* DURA_OK; DURA_EINVAL (out is NULL, index too high). */
+/* DURA_OK; DURA_EINVAL (out is NULL, index too high, a section that is absent). */
 int durai_policy_get_device(const void *image, durai_policy_device *out);
 int durai_policy_get_sensor(const void *image, durai_policy_sensor *out);
 int durai_policy_get_channel(const void *image, uint32_t index, durai_policy_channel *out);
@@ -176,6 +293,12 @@ int durai_policy_get_output(const void *image, uint32_t index, durai_policy_outp
 int durai_policy_get_guard(const void *image, durai_policy_guard *out);
 int durai_policy_get_logs(const void *image, durai_policy_logs *out);
 int durai_policy_get_gate(const void *image, durai_policy_gate *out);
+int durai_policy_get_feature(const void *image, uint32_t index, durai_policy_feature *out);
+int durai_policy_get_drift(const void *image, durai_policy_drift *out);
+int durai_policy_get_reference(const void *image, uint32_t index, durai_policy_reference *out);
+int durai_policy_get_correlate(const void *image, durai_policy_correlate *out);
+int durai_policy_get_updates(const void *image, durai_policy_updates *out);
+int durai_policy_get_release_key(const void *image, uint32_t index, durai_policy_release_key *out);
 /* Channel that is input `index` of the model; DURA_NONE when there is no such input. */
 uint16_t durai_policy_get_input(const void *image, uint32_t index);
 

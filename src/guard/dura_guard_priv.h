@@ -7,6 +7,8 @@
 
 #include "../base/dura_base_priv.h"
 #include "dura_guard_policy.h"
+#include "dura_guard_swap.h"
+#include "dura_guard_watch.h"
 
 /* Rings of the log: who produces into which. */
 enum { RING_STEP = 0, RING_WORKER = 1, RING_EVENT = 2, RINGS = 3 };
@@ -24,10 +26,10 @@ typedef struct durai_counts {
 } durai_counts;
 
 /* One output's envelope, decoded from the policy. */
-typedef struct durai_envelope {
+typedef struct durai_bounds {
     float lo, hi, rate, safe;
     uint32_t fallback; /* 1: a violation is a FALLBACK, 0: it is clamped */
-} durai_envelope;
+} durai_bounds;
 
 /* A decision on its way through the ring: this head, then floats and bytes in the order
  * of the counts. Native byte order: it never leaves the machine. */
@@ -45,7 +47,7 @@ typedef struct durai_raw_decision {
     uint16_t n_not_good;
     uint16_t n_missing;  /* bytes of the missing bitmap */
     uint8_t mode, action, verdict, spare;
-    uint32_t spare2;
+    uint8_t brain[8];    /* first bytes of the digest of the model that answered */
 } durai_raw_decision;
 
 /* Facts of the worker carry who and why. */
@@ -63,6 +65,7 @@ typedef struct durai_nv {
     uint32_t latch;
     uint32_t clean;     /* 1: the last stop was clean */
     uint32_t found;     /* 1: a checkpoint was read */
+    uint32_t journal;   /* 1: the gate's journal has been written: blank is a loss now */
     uint64_t next;      /* where the next checkpoint goes in the region */
 } durai_nv;
 
@@ -97,7 +100,7 @@ struct dura_guard {
     dura_log *log;
     void *instance;             /* of the backend; NULL when the model may not run */
     uint16_t *input;            /* channel of each model input */
-    durai_envelope *envelope;
+    durai_bounds *envelope;
     int64_t hold_ns;
     int64_t deadline_ns;
     uint8_t policy_digest[32];
@@ -107,7 +110,13 @@ struct dura_guard {
     uint32_t recover_frames;
     uint8_t mode;
     uint8_t clean_start;
+    uint8_t released;           /* 1: a release put this policy in force */
     int32_t gate;               /* DURA_OK, or why the model may not run */
+
+    /* what the policy may ask for; NULL: it does not */
+    dura_feature *feature;
+    durai_swap *swap;
+    struct durai_watcher *watcher;
 
     /* shared */
     uint32_t latch;             /* worker writes, producer reads */
@@ -141,10 +150,12 @@ size_t durai_factory_body(uint8_t *out, size_t cap, const uint8_t policy[32], co
                           uint64_t floor_);
 size_t durai_factory_pae(uint8_t *out, size_t cap, const uint8_t *body, size_t len);
 size_t durai_factory_wrap(uint8_t *out, size_t cap, const uint8_t *body, size_t len, const uint8_t sig[64]);
-int durai_factory_check(dura_guard *g, const uint8_t key[32]);
+int durai_factory_check(dura_guard *g, const uint8_t key[32]); /* DURA_OK when g->released stands for the policy */
 int durai_nv_read(const dura_port *port, durai_nv *nv);
 int durai_nv_write(const dura_port *port, durai_nv *nv);
 int durai_hash(const dura_crypto *c, const void *p, size_t n, uint8_t out[32]);
+/* The same where the stack has no room for the state. */
+int durai_hash_in(const dura_crypto *c, dura_hash_state *s, const void *p, size_t n, uint8_t out[32]);
 
 /* dura_guard_record.c */
 uint32_t durai_raw_bytes(uint16_t channels, uint16_t inputs, uint16_t outputs);
@@ -153,5 +164,47 @@ int durai_guard_encode(void *user, const dura_log_entry *e, const void *payload,
 /* A fact of the worker: start one in g->work, fill it in, hand it to the worker's ring. */
 dura_fact *durai_fact_start(dura_guard *g, uint16_t kind, uint8_t log, uint8_t severity);
 int durai_fact_append(dura_guard *g, const dura_time *t, const char *actor, const char *reason);
+/* A fact somebody else made, into the log it names. */
+int durai_guard_say(dura_guard *g, const dura_fact *f, const dura_time *t);
+
+/* dura_guard_watcher.c: the watch, with what the worker needs around it. */
+typedef struct durai_watcher {
+    durai_watch watch;
+    dura_hash_state hash;        /* of the record looked at */
+    dura_ref at;                 /* of that record */
+    durai_seen seen;             /* the decision in it */
+    uint8_t digest[32];
+    dura_incident incident;      /* as it is recorded */
+    uint8_t pairs[DURAI_INCIDENT_MAX];
+    uint32_t drifted;            /* watched outputs that are in alarm */
+} durai_watcher;
+
+size_t durai_watcher_bytes(const void *policy, const dura_port *port);
+int durai_watcher_init(dura_guard *g, void *mem, const void *policy);
+void durai_guard_noted(void *user, const dura_log_note *note);
+/* Before an end: an open incident once more, with the evidence that came since its last record. */
+int durai_guard_settle(dura_guard *g, const dura_time *now);
+int durai_guard_blocks(const dura_guard *g);     /* an incident that locks the gate is open */
+uint32_t durai_guard_alarm(const dura_guard *g); /* DURA_WHY_* the watch has against a candidate */
+
+/* dura_guard_swap.c */
+size_t durai_swap_bytes(const void *policy, const dura_gate_calls *gate_calls, size_t instance);
+int durai_swap_init(dura_guard *g, const void *policy, void *mem, size_t instance, uint32_t fresh);
+int durai_swap_start(dura_guard *g);
+int durai_swap_tell(dura_guard *g);
+void durai_swap_deinit(dura_guard *g);
+
+/* dura_guard.c: the time of a worker's call as records have it. */
+const dura_time *durai_guard_stamp(dura_guard *g, const dura_time *now);
+
+/* A part of the port, or NULL when the port is older or has none. */
+#define DURAI_PART(port, name) ((port) && (port)->struct_size >= sizeof(dura_port) ? (port)->name : NULL)
+
+/* Where a decision's parts lie in its raw record. */
+typedef struct durai_parts {
+    const uint8_t *values, *inputs, *raw, *outputs, *driven, *verdicts, *not_good, *missing;
+    size_t total;
+} durai_parts;
+void durai_locate(const durai_raw_decision *h, const uint8_t *payload, durai_parts *p);
 
 #endif

@@ -6,13 +6,7 @@
  */
 #include "dura_guard_priv.h"
 
-/* Positions inside a raw decision, from its counts. */
-typedef struct parts {
-    const uint8_t *values, *inputs, *raw, *outputs, *driven, *verdicts, *not_good, *missing;
-    size_t total;
-} parts;
-
-static void locate(const durai_raw_decision *h, const uint8_t *payload, parts *p)
+void durai_locate(const durai_raw_decision *h, const uint8_t *payload, durai_parts *p)
 {
     p->values = payload + sizeof *h;
     p->inputs = p->values + 4u * h->n_values;
@@ -58,7 +52,7 @@ static int put_id(durai_cbor *c, uint64_t key, uint16_t id)
     return 1;
 }
 
-static int put_verdicts(durai_cbor *c, const durai_raw_decision *h, const parts *p)
+static int put_verdicts(durai_cbor *c, const durai_raw_decision *h, const durai_parts *p)
 {
     if (h->n_verdicts == 0)
         return 0;
@@ -90,11 +84,11 @@ static void action_changed(dura_guard *g, const durai_raw_decision *h, const dur
     (void)rc;
 }
 
-static DURAI_NOINLINE int encode_decision(const dura_guard *g, const durai_raw_decision *h, size_t len, durai_cbor *c)
+static DURAI_NOINLINE int encode_decision(const durai_raw_decision *h, size_t len, durai_cbor *c)
 {
-    parts p;
+    durai_parts p;
     int n = 3;
-    locate(h, (const uint8_t *)h, &p);
+    durai_locate(h, (const uint8_t *)h, &p);
     DURA_ASSERT(p.total == len);
     (void)len;
     durai_cbor_kuint(c, 16, h->frame);
@@ -109,7 +103,7 @@ static DURAI_NOINLINE int encode_decision(const dura_guard *g, const durai_raw_d
     n += put_floats(c, 25, p.outputs, h->n_outputs);
     n += put_floats(c, 26, p.driven, h->n_driven);
     n += put_verdicts(c, h, &p);
-    durai_cbor_kbytes(c, 29, g->model_digest, 8);
+    durai_cbor_kbytes(c, 29, h->brain, 8);
     if (h->n_missing) {
         durai_cbor_kbytes(c, 30, p.missing, h->n_missing);
         n++;
@@ -180,7 +174,7 @@ int durai_guard_encode(void *user, const dura_log_entry *e, const void *payload,
         DURA_ASSERT(len >= sizeof *h && (uintptr_t)payload % 8 == 0);
         if (h->action != g->recorded_action)
             action_changed(g, h, e);
-        *n_pairs = (uint16_t)encode_decision(g, h, len, &c);
+        *n_pairs = (uint16_t)encode_decision(h, len, &c);
     }
     return c.err == DURA_OK ? (int)c.len : c.err;
 }
@@ -207,6 +201,18 @@ dura_fact *durai_fact_start(dura_guard *g, uint16_t kind, uint8_t log, uint8_t s
     f->channel = f->source = DURA_NONE;
     f->control = f->risk = f->component = DURA_NONE;
     return f;
+}
+
+int durai_guard_say(dura_guard *g, const dura_fact *f, const dura_time *t)
+{
+    dura_fact *mine = durai_fact_start(g, f->kind, f->log, f->severity);
+    uint16_t asset = mine->asset, zone = mine->zone;
+    *mine = *f;
+    if (mine->asset == DURA_NONE)
+        mine->asset = asset;
+    if (mine->zone == DURA_NONE)
+        mine->zone = zone;
+    return durai_fact_append(g, t, NULL, NULL);
 }
 
 int durai_fact_append(dura_guard *g, const dura_time *t, const char *actor, const char *reason)

@@ -16,6 +16,8 @@ typedef struct step {
     dura_sensor_report sensor;
     int32_t backend_rc;
     uint16_t n_values, n_inputs, n_raw;
+    uint16_t not_made;          /* inputs of the model that could not be made */
+    uint8_t brain;              /* who answered: DURAI_BRAIN_* */
 } step;
 
 /* ---- counters --------------------------------------------------------------------- */
@@ -55,6 +57,20 @@ static const float *baseline_of(const dura_frame *f)
     return f->struct_size >= sizeof(dura_frame) ? f->baseline : NULL;
 }
 
+/* The model's inputs from this frame and earlier ones. Also of a frame it may not see:
+ * what comes after needs to know that it was there. */
+static DURAI_NOINLINE void make_features(dura_guard *g, step *s)
+{
+    const uint8_t *v = dura_sensor_verdicts(g->sensor);
+    const uint32_t *why = dura_sensor_reasons(g->sensor);
+    uint8_t *ok = g->scratch; /* free until the record is composed */
+    for (uint16_t c = 0; c < g->n_channels; c++)
+        ok[c] = v[c] <= DURA_SUSPECT || (why[c] & DURA_R_SUBSTITUTED);
+    int rc = g->port->feature->update(g->feature, g->usable, ok, g->n_channels, g->inputs, NULL);
+    DURA_ASSERT(rc >= 0 && rc <= g->n_inputs);
+    s->not_made = (uint16_t)(rc < 0 ? g->n_inputs : rc);
+}
+
 /* May the model see this frame? Sets reasons; 1 when it may. */
 static DURAI_NOINLINE int validate(dura_guard *g, step *s)
 {
@@ -75,6 +91,8 @@ static DURAI_NOINLINE int validate(dura_guard *g, step *s)
         d->reasons |= DURA_G_ARGUMENT;
         return 0;
     }
+    if (g->feature)
+        make_features(g, s);
     d->verdict = s->sensor.verdict;
     d->sensor_reasons = s->sensor.reasons;
     d->worst_channel = s->sensor.worst_channel;
@@ -89,29 +107,99 @@ static DURAI_NOINLINE int validate(dura_guard *g, step *s)
 
 /* ---- inference ---------------------------------------------------------------------- */
 
-/* Ask the model. 1 when it answered with finite numbers. */
-static int infer(dura_guard *g, step *s)
+static int all_finite(const float *x, uint16_t n)
 {
-    DURA_ASSERT(g->gate == DURA_OK && g->instance); /* invariant 2: nobody else may infer */
-    for (uint16_t i = 0; i < g->n_inputs; i++) {
+    for (uint16_t i = 0; i < n; i++)
+        if (!durai_finite(x[i]))
+            return 0;
+    return 1;
+}
+
+/* One model's answer to g->inputs. */
+static int32_t run_one(const dura_guard *g, void *instance, float *out)
+{
+    DURA_ASSERT(instance != NULL);
+    return g->model->backend->run(instance, g->inputs, g->n_inputs, out, g->n_outputs, g->deadline_ns);
+}
+
+/* What is wrong with the candidate's answer in g->raw, the former model's being in
+ * swap->raw when `compare`. DURA_WHY_*, 0: nothing. */
+static uint32_t find_fault(const dura_guard *g, int32_t rc, int compare)
+{
+    const durai_swap *w = g->swap;
+    if (rc != DURA_OK)
+        return DURA_WHY_BACKEND;
+    if (!all_finite(g->raw, g->n_outputs))
+        return DURA_WHY_OUTPUT;
+    for (uint16_t i = 0; i < g->n_outputs; i++) {
+        const durai_bounds *e = &g->envelope[i];
+        float far = w->max_disagreement * (e->hi - e->lo), apart = g->raw[i] - w->raw[i];
+        if (g->raw[i] < e->lo || g->raw[i] > e->hi)
+            return DURA_WHY_OUTPUT;
+        if (compare && w->max_disagreement > 0.0f && (apart > far || -apart > far))
+            return DURA_WHY_DISAGREE;
+    }
+    return 0;
+}
+
+/* Probation: both models answer; the candidate's answer is driven only while nothing is
+ * wrong with it, and after its first fault never again. */
+static DURAI_NOINLINE int32_t run_both(dura_guard *g, step *s, uint32_t word)
+{
+    durai_swap *w = g->swap;
+    uint32_t drives = durai_drives(word), beside = durai_beside(word), why = 0;
+    DURA_ASSERT(drives < DURAI_BRAINS && beside < DURAI_BRAINS && drives != beside);
+    int32_t rc = DURA_OK, former = run_one(g, w->brain[beside].instance, w->raw);
+    if (durai_load(&w->failed) == 0) {
+        rc = run_one(g, w->brain[drives].instance, g->raw);
+        why = find_fault(g, rc, former == DURA_OK && all_finite(w->raw, g->n_outputs));
+        if (why == 0) {
+            durai_store(&w->served, w->served + 1u);
+            s->brain = (uint8_t)drives;
+            return rc;
+        }
+        durai_store(&w->failed, why);
+    }
+    s->d->reasons |= DURA_G_CHAMPION;
+    s->brain = (uint8_t)beside;
+    memcpy(g->raw, w->raw, 4u * g->n_outputs);
+    return former;
+}
+
+/* Whoever drives now. */
+static int32_t run_brain(dura_guard *g, step *s, uint32_t word)
+{
+    if (!g->swap)
+        return run_one(g, g->instance, g->raw);
+    if (durai_beside(word) != DURAI_BRAIN_NONE)
+        return run_both(g, s, word);
+    s->brain = (uint8_t)durai_drives(word);
+    return run_one(g, g->swap->brain[durai_drives(word)].instance, g->raw);
+}
+
+/* Ask the model. 1 when it answered with finite numbers. */
+static int infer(dura_guard *g, step *s, uint32_t word)
+{
+    DURA_ASSERT(g->gate == DURA_OK && (g->instance || g->swap)); /* invariant 2: nobody else may infer */
+    for (uint16_t i = 0; !g->feature && i < g->n_inputs; i++) {
         DURA_ASSERT(g->input[i] < g->n_channels);
         g->inputs[i] = g->usable[g->input[i]];
     }
+    if (s->not_made) {
+        s->d->reasons |= DURA_G_FEATURE;
+        return 0;
+    }
     s->n_inputs = g->n_inputs;
-    s->backend_rc = g->model->backend->run(g->instance, g->inputs, g->n_inputs, g->raw, g->n_outputs,
-                                           g->deadline_ns);
+    s->backend_rc = run_brain(g, s, word);
     if (s->backend_rc != DURA_OK) {
         s->d->reasons |= DURA_G_BACKEND;
         return 0;
     }
     s->n_raw = g->n_outputs;
-    for (uint16_t i = 0; i < g->n_outputs; i++) {
-        if (!durai_finite(g->raw[i])) {
-            s->d->reasons |= DURA_G_NONFINITE;
-            return 0;
-        }
-    }
-    return 1;
+    if (all_finite(g->raw, g->n_outputs))
+        return 1;
+    s->d->reasons |= DURA_G_NONFINITE;
+    return 0;
 }
 
 /* ---- envelope ----------------------------------------------------------------------- */
@@ -128,7 +216,7 @@ static int clamp(float *x, float lo, float hi)
 /* Bound one output. 0: a violation that the policy answers with FALLBACK. */
 static int bound_one(const dura_guard *g, step *s, uint16_t i, float step_s)
 {
-    const durai_envelope *e = &g->envelope[i];
+    const durai_bounds *e = &g->envelope[i];
     float x = g->raw[i];
     uint32_t why = 0;
     if (clamp(&x, e->lo, e->hi))
@@ -265,6 +353,7 @@ static DURAI_NOINLINE uint32_t compose(const dura_guard *g, const step *s)
     h.n_inputs = s->n_inputs;
     h.n_raw = s->n_raw;
     h.n_outputs = g->n_outputs;
+    memcpy(h.brain, g->swap ? g->swap->brain[s->brain].digest : g->model_digest, sizeof h.brain);
     h.mode = d->mode;
     h.action = d->action;
     h.verdict = d->verdict;
@@ -331,11 +420,12 @@ int dura_guard_step(dura_guard *g, const dura_frame *f, dura_decision *d)
     memset(&s, 0, sizeof s);
     s.f = f;
     s.d = d;
-    uint32_t latch = durai_load(&g->latch);
+    uint32_t latch = durai_load(&g->latch), word = g->swap ? durai_swap_hold(g->swap) : 0;
+    s.brain = (uint8_t)durai_drives(word);
     if (frame_usable(g, f)) {
         s.n_values = f->n;
         if (validate(g, &s) && g->gate == DURA_OK && !(latch & LATCH_STOP))
-            good = infer(g, &s) && bound(g, &s);
+            good = infer(g, &s, word) && bound(g, &s);
     } else {
         d->reasons |= DURA_G_ARGUMENT;
         s.f = f && f->struct_size >= offsetof(dura_frame, baseline) ? f : NULL;
@@ -346,5 +436,7 @@ int dura_guard_step(dura_guard *g, const dura_frame *f, dura_decision *d)
     count(&g->counts, action_index(d->action));
     count(&g->counts, COUNT_STEPS);
     durai_store(&g->counts.action, d->action);
+    if (g->swap)
+        durai_swap_let_go(g->swap);
     return rc;
 }

@@ -137,7 +137,8 @@ int durai_host_load_model(const char *path, uint8_t **image, size_t *len, dura_e
     int rc = durai_host_read(path, &text, &n, err);
     if (rc != DURA_OK)
         return rc;
-    if (dura_linear_check(text, n) == DURA_OK) { /* packed already */
+    int kind;
+    if (dura_pack_check(text, n, &kind) == DURA_OK && kind != DURA_PACK_POLICY) { /* packed already */
         *image = text;
         *len = n;
         return DURA_OK;

@@ -22,4 +22,8 @@ int durai_host_write_in(const char *folder, const char *name, const void *p, siz
 /* A model's JSON packed, or a packed image as it is. free() it. */
 int durai_host_load_model(const char *path, uint8_t **image, size_t *len, dura_error *err);
 
+/* ns since 1970 as "2026-11-23T05:28:50.000000000Z" into buf (31 bytes are enough); 0 when
+ * it does not fit. */
+int durai_host_iso8601(int64_t ns, char *buf, size_t n);
+
 #endif

@@ -149,11 +149,11 @@ static int build(dura_json *d, const char *text, size_t len, const char *filenam
 {
     int rc;
     d->filename = copy_bytes(filename ? filename : "", filename ? strlen(filename) : 0);
-    d->text = len <= DURA_JSON_BYTES_MAX ? copy_bytes(text, len) : NULL;
+    d->text = len <= d->t.bytes_max ? copy_bytes(text, len) : NULL;
     d->t.p = d->text ? d->text : text;
     d->t.len = len;
     d->t.filename = d->filename;
-    if (!d->filename || (!d->text && len <= DURA_JSON_BYTES_MAX))
+    if (!d->filename || (!d->text && len <= d->t.bytes_max))
         return dura_error_set(err, DURA_ENOSPC, filename, 0, "", "out of memory");
     rc = durai_json_scan(&d->t, err);
     if (rc < 0)
@@ -165,8 +165,8 @@ static int build(dura_json *d, const char *text, size_t len, const char *filenam
     return rc < 0 ? rc : refuse_duplicates(d, err);
 }
 
-int dura_json_parse(const char *text, size_t len, const char *filename, dura_json **out,
-                    dura_error *err)
+int durai_json_parse_within(const char *text, size_t len, const char *filename, size_t bytes_max,
+                            uint32_t values_max, dura_json **out, dura_error *err)
 {
     dura_json *d;
     int rc;
@@ -178,6 +178,9 @@ int dura_json_parse(const char *text, size_t len, const char *filename, dura_jso
     d = (dura_json *)calloc(1, sizeof *d);
     if (!d)
         return dura_error_set(err, DURA_ENOSPC, filename, 0, "", "out of memory");
+    DURA_ASSERT(bytes_max <= UINT32_MAX);
+    d->t.bytes_max = bytes_max;
+    d->t.values_max = values_max;
     rc = build(d, text, len, filename, err);
     if (rc < 0) {
         dura_json_deinit(d);
@@ -185,6 +188,12 @@ int dura_json_parse(const char *text, size_t len, const char *filename, dura_jso
     }
     *out = d;
     return DURA_OK;
+}
+
+int dura_json_parse(const char *text, size_t len, const char *filename, dura_json **out,
+                    dura_error *err)
+{
+    return durai_json_parse_within(text, len, filename, DURA_JSON_BYTES_MAX, DURA_JSON_VALUES_MAX, out, err);
 }
 
 /* Up to one byte more than is allowed, so that the limit is the scanner's to report. */

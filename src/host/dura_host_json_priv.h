@@ -27,9 +27,16 @@ typedef struct durai_json_text {
     const char *p;
     size_t len;
     const char *filename;
+    size_t bytes_max;          /* limits of this text */
+    uint32_t values_max;
     durai_json_token *token;   /* malloc */
     uint32_t n, cap;
 } durai_json_text;
+
+/* dura_json_parse() with limits of its own, for texts that programs write: at most
+ * UINT32_MAX bytes, since tokens keep 32-bit offsets. */
+int durai_json_parse_within(const char *text, size_t len, const char *filename, size_t bytes_max,
+                            uint32_t values_max, dura_json **out, dura_error *err);
 
 /* Check the whole text and list its values. 0, DURA_ESYNTAX, DURA_ELIMIT, DURA_ENOSPC;
  * t->token is the caller's to free in every case. */

@@ -308,8 +308,8 @@ static int scan_grow(scan *s)
     durai_json_text *t = s->t;
     uint32_t cap = t->cap ? t->cap * 2 : 64;
     durai_json_token *more;
-    if (t->n == DURA_JSON_VALUES_MAX)
-        return scan_fail(s, DURA_ELIMIT, s->pos, "more than %u values", DURA_JSON_VALUES_MAX);
+    if (t->n == t->values_max)
+        return scan_fail(s, DURA_ELIMIT, s->pos, "more than %u values", (unsigned)t->values_max);
     if (t->n < t->cap)
         return DURA_OK;
     more = (durai_json_token *)realloc(t->token, cap * sizeof *more);
@@ -425,9 +425,8 @@ int durai_json_scan(durai_json_text *t, dura_error *err)
     s.t = t;
     s.err = err;
     s.current = DURA_JSON_NONE;
-    if (t->len > DURA_JSON_BYTES_MAX)
-        return scan_fail(&s, DURA_ELIMIT, 0, "the text has %zu bytes, at most %zu are read", t->len,
-                         DURA_JSON_BYTES_MAX);
+    if (t->len > t->bytes_max)
+        return scan_fail(&s, DURA_ELIMIT, 0, "the text has %zu bytes, at most %zu are read", t->len, t->bytes_max);
     if (t->len >= 3 && memcmp(t->p, "\xEF\xBB\xBF", 3) == 0)
         return scan_fail(&s, DURA_ESYNTAX, 0, "the file begins with a byte order mark; save it without");
     scan_space(&s);

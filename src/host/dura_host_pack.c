@@ -5,6 +5,7 @@
  *
  * Everything that reads an image checks it first: these calls are given files.
  */
+#include "dura_host_json_priv.h"
 #include "dura_host_pack_priv.h"
 #include "../guard/dura_guard_policy.h"
 
@@ -112,6 +113,55 @@ int durai_pack_unique(const dura_json *doc, uint32_t list, const char *what, dur
 
 /* ---- packing ---------------------------------------------------------------------- */
 
+/* Is the document a model that XGBoost saved? It has no member that says so. */
+static int is_xgboost(const dura_json *doc)
+{
+    return dura_json_member(doc, DURA_JSON_ROOT, "dura_model") == DURA_JSON_NONE &&
+           dura_json_type(doc, dura_json_member(doc, DURA_JSON_ROOT, "learner")) == DURA_JSON_OBJECT;
+}
+
+/* XGBoost's other format begins with the length of a name behind the brace. */
+static int is_ubjson(const char *text, size_t len)
+{
+    return text && len > 2 && text[0] == '{' && memchr("iUIlL", text[1], 5) != NULL;
+}
+
+/* XGBoost writes NaN, which is no JSON, where a split is on categories or leads to a leaf
+ * that is a vector. Say that instead. */
+static int explain_nan(int rc, const char *filename, dura_error *err)
+{
+    dura_error was;
+    if (rc != DURA_ESYNTAX || !err)
+        return rc;
+    was = *err;
+    if (strncmp(was.text, "NaN", 3) != 0 || !strstr(was.field, "gradient_booster") || !strstr(was.field, "split_conditions"))
+        return rc;
+    return dura_error_set(err, rc, filename, was.line, was.field,
+                          "XGBoost wrote NaN: the model splits on categories or has vectors as leaves, which is not "
+                          "converted; train with one-hot columns and multi_strategy=one_output_per_tree");
+}
+
+/* What people write keeps the small limits; a text beyond them must turn out to be a
+ * model that a program wrote. */
+static int parse(const char *text, size_t len, const char *filename, int may_be_model, dura_json **doc,
+                 dura_error *err)
+{
+    int rc;
+    if (may_be_model && is_ubjson(text, len))
+        return dura_error_set(err, DURA_ESYNTAX, filename, 1, "",
+                              "this is UBJSON, not JSON; save the model under a name that ends in .json");
+    if (!may_be_model || len <= DURA_JSON_BYTES_MAX)
+        return explain_nan(dura_json_parse(text, len, filename, doc, err), filename, err);
+    rc = durai_json_parse_within(text, len, filename, DURA_MODEL_TEXT_MAX, DURA_MODEL_VALUES_MAX, doc, err);
+    if (rc < 0 || is_xgboost(*doc))
+        return explain_nan(rc, filename, err);
+    dura_json_deinit(*doc);
+    return dura_error_set(err, DURA_ELIMIT, filename, 0, "",
+                          "the text has %zu bytes, at most %zu are read unless XGBoost saved it", len,
+                          DURA_JSON_BYTES_MAX);
+}
+
+/* *kind: in, DURA_PACK_POLICY, any kind of model, or DURA_PACK_NONE; out, what it is. */
 static int pack(const char *text, size_t len, const char *filename, void **image, size_t *image_len,
                 int *kind, dura_error *err)
 {
@@ -121,14 +171,19 @@ static int pack(const char *text, size_t len, const char *filename, void **image
         return dura_error_set(err, DURA_EINVAL, filename, 0, "", "no place for the image");
     *image = NULL;
     *image_len = 0;
-    rc = dura_json_parse(text, len, filename, &doc, err);
+    rc = parse(text, len, filename, *kind != DURA_PACK_POLICY, &doc, err);
     if (rc < 0)
         return rc;
+    if (*kind != DURA_PACK_POLICY && is_xgboost(doc))
+        *kind = DURA_PACK_TREES;
     if (*kind == DURA_PACK_NONE)
         *kind = dura_json_member(doc, DURA_JSON_ROOT, "dura_model") == DURA_JSON_NONE ? DURA_PACK_POLICY
                                                                                       : DURA_PACK_LINEAR;
-    rc = *kind == DURA_PACK_POLICY ? durai_pack_policy_doc(doc, image, image_len, err)
-                                   : durai_pack_model_doc(doc, image, image_len, err);
+    if (*kind == DURA_PACK_POLICY)
+        rc = durai_pack_policy_doc(doc, image, image_len, err);
+    else
+        rc = *kind == DURA_PACK_TREES ? durai_pack_trees_doc(doc, image, image_len, err)
+                                      : durai_pack_model_doc(doc, image, image_len, err);
     dura_json_deinit(doc);
     return rc;
 }
@@ -182,12 +237,13 @@ static int text_ok(const char *text, size_t min)
     return durai_cbor_check(item, c.len) == DURA_OK;
 }
 
-/* n names from p on, each followed by a unit when units is set. */
-static int texts_ok(const char *p, uint32_t n, int units)
+/* n names from p on, each followed by a unit when units is set. Behind the first `must`
+ * names, a name may be empty. */
+static int texts_ok(const char *p, uint32_t n, int units, uint32_t must)
 {
     uint32_t i;
     for (i = 0; i < (units ? 2 * n : n); i++) {
-        if (!text_ok(p, units && i % 2 ? 0 : 1))
+        if (!text_ok(p, (units && i % 2) || (!units && i >= must) ? 0 : 1))
             return DURA_ECORRUPT;
         p += strlen(p) + 1;
     }
@@ -205,7 +261,7 @@ static int check_policy(const void *image, size_t len)
     if (!text_ok(device.name, 1))
         return DURA_ECORRUPT;
     return texts_ok((const char *)durai_policy_section(image, DURAI_POLICY_NAMES, NULL, NULL),
-                    (uint32_t)device.n_channels + device.n_outputs, 1);
+                    (uint32_t)device.n_channels + device.n_outputs, 1, UINT32_MAX);
 }
 
 static int check_linear(const void *image, size_t len)
@@ -216,7 +272,19 @@ static int check_linear(const void *image, size_t len)
     if (rc < 0)
         return rc;
     names = durai_linear_names(image, &n_in, &n_out);
-    return texts_ok(names, n_in + n_out, 0);
+    return texts_ok(names, n_in + n_out, 0, UINT32_MAX);
+}
+
+/* Outputs of trees may have no name. */
+static int check_trees(const void *image, size_t len)
+{
+    uint32_t n_in, n_out;
+    const char *names;
+    int rc = durai_trees_check_names(image, len);
+    if (rc < 0)
+        return rc;
+    names = durai_trees_names(image, &n_in, &n_out);
+    return texts_ok(names, n_in + n_out, 0, n_in);
 }
 
 int dura_pack_check(const void *image, size_t len, int *kind)
@@ -224,9 +292,14 @@ int dura_pack_check(const void *image, size_t len, int *kind)
     int found = DURA_PACK_NONE, rc;
     if (image && len >= 4 && memcmp(image, "DLIN", 4) == 0)
         found = DURA_PACK_LINEAR;
+    if (image && len >= 4 && memcmp(image, "DTRE", 4) == 0)
+        found = DURA_PACK_TREES;
     if (image && len >= 4 && memcmp(image, "DPK1", 4) == 0)
         found = DURA_PACK_POLICY;
-    rc = found == DURA_PACK_LINEAR ? check_linear(image, len) : check_policy(image, len);
+    if (found == DURA_PACK_TREES)
+        rc = check_trees(image, len);
+    else
+        rc = found == DURA_PACK_LINEAR ? check_linear(image, len) : check_policy(image, len);
     if (kind)
         *kind = found;
     return rc;
@@ -251,7 +324,7 @@ int dura_policy_query(const void *image, size_t len, dura_policy_info *out)
     info.source = device.source;
     info.mode = device.mode;
     info.n_channels = device.n_channels;
-    info.n_inputs = device.n_inputs;
+    info.n_inputs = (uint16_t)(device.n_inputs + device.n_features); /* one of them is 0 */
     info.n_outputs = device.n_outputs;
     info.development = memcmp(gate.factory_key, dura_dev_public_key(), 32) == 0;
     memcpy(info.factory_key, gate.factory_key, 32);
@@ -267,20 +340,23 @@ typedef struct name_list {
 
 static int policy_list(const void *image, int what, name_list *l)
 {
-    uint32_t channels, outputs;
+    uint32_t channels, outputs, features;
     l->p = (const char *)durai_policy_section(image, DURAI_POLICY_NAMES, NULL, NULL);
     (void)durai_policy_section(image, DURAI_POLICY_CHANNELS, &channels, NULL);
     (void)durai_policy_section(image, DURAI_POLICY_OUTPUTS, &outputs, NULL);
+    (void)durai_policy_section(image, DURAI_POLICY_FEATURES, &features, NULL);
     l->texts = 2;
-    l->skip = what == DURA_NAMES_OUTPUTS ? channels : 0;
-    l->n = what == DURA_NAMES_OUTPUTS ? outputs : channels;
-    return what == DURA_NAMES_CHANNELS || what == DURA_NAMES_OUTPUTS ? DURA_OK : DURA_EINVAL;
+    l->skip = what == DURA_NAMES_OUTPUTS ? channels : what == DURA_NAMES_FEATURES ? channels + outputs : 0;
+    l->n = what == DURA_NAMES_OUTPUTS ? outputs : what == DURA_NAMES_FEATURES ? features : channels;
+    return what == DURA_NAMES_CHANNELS || what == DURA_NAMES_OUTPUTS || what == DURA_NAMES_FEATURES ? DURA_OK
+                                                                                                 : DURA_EINVAL;
 }
 
-static int model_list(const void *image, int what, name_list *l)
+static int model_list(const void *image, int kind, int what, name_list *l)
 {
     uint32_t n_in, n_out;
-    l->p = durai_linear_names(image, &n_in, &n_out);
+    l->p = kind == DURA_PACK_TREES ? durai_trees_names(image, &n_in, &n_out)
+                                   : durai_linear_names(image, &n_in, &n_out);
     l->texts = 1;
     l->skip = what == DURA_NAMES_OUTPUTS ? n_in : 0;
     l->n = what == DURA_NAMES_OUTPUTS ? n_out : n_in;
@@ -313,6 +389,14 @@ static void list_names(const name_list *l, const char **names, const char **unit
         if (units)
             units[i] = unit;
     }
+}
+
+/* Is the model of this policy fed by features? */
+static int has_features(const void *image)
+{
+    uint32_t n;
+    (void)durai_policy_section(image, DURAI_POLICY_FEATURES, &n, NULL);
+    return n > 0;
 }
 
 /* A policy's inputs: the channels' names in the model's order. */
@@ -350,9 +434,11 @@ int dura_pack_names(const void *image, size_t len, int what, const char **names,
     int kind, rc = dura_pack_check(image, len, &kind);
     if (rc < 0 || !n)
         return rc < 0 ? rc : DURA_EINVAL;
+    if (kind == DURA_PACK_POLICY && what == DURA_NAMES_INPUTS && has_features(image))
+        what = DURA_NAMES_FEATURES;
     if (kind == DURA_PACK_POLICY && what == DURA_NAMES_INPUTS)
         return input_names(image, names, units, cap, n);
-    rc = kind == DURA_PACK_POLICY ? policy_list(image, what, &l) : model_list(image, what, &l);
+    rc = kind == DURA_PACK_POLICY ? policy_list(image, what, &l) : model_list(image, kind, what, &l);
     if (rc < 0)
         return rc;
     *n = l.n;
@@ -384,6 +470,16 @@ static int both_names(const void *policy, size_t policy_len, const void *model, 
     return rc;
 }
 
+/* Outputs without a name are any outputs, by position. */
+static int is_nameless(const char *const *list, size_t n)
+{
+    size_t i;
+    for (i = 0; i < n; i++)
+        if (list[i][0] != 0)
+            return 0;
+    return 1;
+}
+
 static int is_in(const char *name, const char *const *list, size_t n)
 {
     size_t i;
@@ -403,6 +499,12 @@ typedef struct fit {
 static int compare_names(const fit *f, dura_error *err)
 {
     size_t i;
+    if (is_nameless(f->model, f->n_model) && f->n_policy != f->n_model)
+        return dura_error_set(err, DURA_EINVAL, f->policy_name, 0, f->field,
+                              "%zu here, %zu in the model %s, which does not name them; they go by position",
+                              f->n_policy, f->n_model, f->model_name);
+    if (is_nameless(f->model, f->n_model))
+        return DURA_OK;
     for (i = 0; i < f->n_model; i++)
         if (!is_in(f->model[i], f->policy, f->n_policy))
             return dura_error_set(err, DURA_EINVAL, f->policy_name, 0, f->field,
@@ -429,9 +531,11 @@ int dura_pack_check_model(const void *policy, size_t policy_len, const void *mod
     int i, kind, rc = check_policy(policy, policy_len);
     if (rc < 0)
         return dura_error_set(err, rc, policy_name, 0, "", "this is no packed policy: %s", dura_strerror(rc));
-    rc = check_linear(model, model_len);
+    rc = dura_pack_check(model, model_len, &kind);
+    if (rc == DURA_OK && kind == DURA_PACK_POLICY)
+        rc = DURA_ECORRUPT;
     if (rc < 0)
-        return dura_error_set(err, rc, model_name, 0, "", "this is no packed linear model: %s", dura_strerror(rc));
+        return dura_error_set(err, rc, model_name, 0, "", "this is no packed model: %s", dura_strerror(rc));
     for (i = 0; i < 2 && rc == DURA_OK; i++) {
         const char **list = NULL;
         fit f = {policy_name, model_name ? model_name : "", i ? "outputs" : "model.inputs", NULL, NULL, 0, 0};
@@ -443,6 +547,28 @@ int dura_pack_check_model(const void *policy, size_t policy_len, const void *mod
         free((void *)list);
     }
     return rc;
+}
+
+int dura_model_open(dura_model *out, dura_fn *fn, const void *image, size_t len)
+{
+    dura_fn linear = DURA_FN_INIT;
+    int kind, rc;
+    if (!out || !fn || out->struct_size < sizeof *out || fn->struct_size < sizeof *fn)
+        return DURA_EINVAL;
+    rc = dura_pack_check(image, len, &kind);
+    if (rc == DURA_OK && kind == DURA_PACK_LINEAR)
+        rc = dura_linear_fn(&linear, image, len);
+    else if (rc == DURA_OK && kind != DURA_PACK_TREES)
+        rc = DURA_EINVAL;
+    if (rc < 0)
+        return rc;
+    *fn = linear;
+    out->reserved = 0;
+    out->backend = kind == DURA_PACK_LINEAR ? dura_backend_fn() : dura_backend_trees();
+    out->config = kind == DURA_PACK_LINEAR ? fn : NULL;
+    out->image = image;
+    out->image_len = len;
+    return DURA_OK;
 }
 
 /* ---- C source ---------------------------------------------------------------------- */

@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 enum { PACK_U8, PACK_U16, PACK_U32, PACK_F32, PACK_BOOL, PACK_ENUM, PACK_KEY32, PACK_TEXT64,
-       PACK_NAME, PACK_BIT };
+       PACK_NAME, PACK_BIT, PACK_CHANNEL, PACK_OF };
 enum { PACK_REQUIRED = 1, PACK_OR_0 = 2, PACK_POW2 = 4, PACK_POSITIVE = 8 };
 
 typedef struct pack_word {
@@ -151,6 +151,102 @@ static const pack_field pack_fields_logs[] = {
 static const pack_field pack_fields_gate[] = {
     {"factory_key", PACK_KEY32, 0, 0, 0, 0u, 0u, 0u, 0,
      "Ed25519 public key that signs the factory record, 64 hex digits; absent: the visible development key."},
+};
+
+static const pack_word pack_words_feature_op[] = {
+    {"value", 1}, {"lag", 2}, {"diff", 3}, {"mean", 4}, {"std", 5}, {"min", 6}, {"max", 7}, {"ratio", 8}, {"onehot", 9}, {0, 0}};
+static const pack_field pack_fields_feature[] = {
+    {"name", PACK_NAME, PACK_REQUIRED, 0, 0, 0u, 0u, 0u, 0,
+     "Name of the feature, unique among the features; a value may be called as its channel."},
+    {"unit", PACK_NAME, 0, 0, 0, 0u, 0u, 0u, 0,
+     "Unit of the feature, for people."},
+    {"offset", PACK_F32, 0, 0, 0, 0u, 0u, 0u, 0,
+     "Subtracted from the result."},
+    {"scale", PACK_F32, 0, 4, 0, 1u, 0u, 0u, 0,
+     "Multiplies the result after the offset; not 0."},
+    {"match", PACK_F32, 0, 8, 0, 0u, 0u, 0u, 0,
+     "onehot: the value that makes it 1."},
+    {"channel", PACK_CHANNEL, PACK_REQUIRED, 12, 0, 65535u, 0u, 0u, 0,
+     "Name of the channel it is made from."},
+    {"channel2", PACK_CHANNEL, 0, 14, 0, 65535u, 0u, 0u, 0,
+     "ratio: name of the channel that divides."},
+    {"n", PACK_U16, 0, 16, 0, 0u, 0u, 1024u, 0,
+     "lag, diff: so many frames back; mean, std, min, max: so many frames, the present one included."},
+    {"op", PACK_ENUM, 0, 18, 0, 1u, 0u, 0u, pack_words_feature_op,
+     "What is made of the channel."},
+};
+
+static const pack_field pack_fields_drift[] = {
+    {"arl0", PACK_F32, PACK_POSITIVE, 0, 0, 10000u, 0u, 0u, 0,
+     "Samples between two false alarms of the whole monitor, on average; 100..1e9."},
+};
+
+static const pack_field pack_fields_reference[] = {
+    {"of", PACK_OF, PACK_REQUIRED, 0, 0, 65535u, 0u, 0u, 0,
+     "Name of the channel, output or feature that is watched; each at most once."},
+    {"why", PACK_U16, 0, 2, 0, 0u, 0u, 63u, 0,
+     "Why the asked rate cannot be promised: 1 short, 2 correlated, 4 tails, 8 constant, 16 held, 32 trend; 0: it can."},
+    {"n", PACK_U32, 0, 4, 0, 0u, 0u, 4294967295u, 0,
+     "Samples it was learned from."},
+    {"mean", PACK_F32, PACK_REQUIRED, 8, 0, 0u, 0u, 0u, 0,
+     "Mean."},
+    {"deviation", PACK_F32, PACK_POSITIVE, 12, 0, 0u, 0u, 0u, 0,
+     "Standard deviation of what the autoregression leaves."},
+    {"phi1", PACK_F32, 0, 16, 0, 0u, 0u, 0u, 0,
+     "Autoregression, one sample back."},
+    {"phi2", PACK_F32, 0, 20, 0, 0u, 0u, 0u, 0,
+     "Autoregression, two samples back."},
+    {"phi3", PACK_F32, 0, 24, 0, 0u, 0u, 0u, 0,
+     "Autoregression, three samples back."},
+    {"phi4", PACK_F32, 0, 28, 0, 0u, 0u, 0u, 0,
+     "Autoregression, four samples back."},
+    {"resolution", PACK_F32, PACK_POSITIVE, 32, 0, 0u, 0u, 0u, 0,
+     "Smallest step seen."},
+    {"clip", PACK_F32, PACK_POSITIVE, 36, 0, 0u, 0u, 0u, 0,
+     "Standardised samples are cut to plus and minus this; 0: 6."},
+};
+
+static const pack_field pack_fields_correlate[] = {
+    {"window_ms", PACK_U32, 0, 0, 0, 300000u, 1u, 4294967295u, 0,
+     "Events that far before an anomaly are joined to it."},
+    {"quiet_ms", PACK_U32, 0, 4, 0, 60000u, 1u, 4294967295u, 0,
+     "An incident closes after that long without evidence."},
+    {"heartbeat_ms", PACK_U32, 0, 8, 0, 3600000u, 1u, 4294967295u, 0,
+     "A security source that is silent for longer counts as missing."},
+    {"margin", PACK_U16, 0, 12, 0, 10u, 1u, 1000u, 0,
+     "A cause must lead the next one by this, else the verdict is unknown."},
+    {"score", PACK_U16, 0, 14, 0, 10u, 1u, 1000u, 0,
+     "A cause must have at least this, else the verdict is unknown."},
+};
+
+static const pack_word pack_words_updates_min_clock[] = {
+    {"none", 0}, {"unsynced", 1}, {"holdover", 2}, {"synced", 3}, {"authenticated", 4}, {0, 0}};
+static const pack_field pack_fields_updates[] = {
+    {"slot_bytes", PACK_U32, 0, 0, 0, 65536u, 0u, 16777216u, 0,
+     "Room for a brain image in memory, twice; 0: brains are not updated."},
+    {"probation_frames", PACK_U32, 0, 4, 0, 100u, 1u, 1000000000u, 0,
+     "Frames a new brain drives with the former one beside it before it is kept."},
+    {"max_disagreement", PACK_F32, PACK_POSITIVE, 8, 0, 0u, 0u, 0u, 0,
+     "In probation an answer further than this share of lo..hi from the former model's is not driven and ends it; 0: no limit."},
+    {"window_begin", PACK_U16, 0, 12, 0, 0u, 0u, 1439u, 0,
+     "Minute of the UTC day at which the maintenance window opens."},
+    {"window_minutes", PACK_U16, 0, 14, 0, 0u, 0u, 1440u, 0,
+     "Length of the window; 0: any time."},
+    {"min_clock", PACK_ENUM, 0, 16, 0, 0u, 0u, 0u, pack_words_updates_min_clock,
+     "Trust in the wall clock that window and dates of a release need."},
+    {"threshold", PACK_U8, 0, 17, 0, 1u, 1u, 8u, 0,
+     "Keys that must have signed a release."},
+    {"roles", PACK_U8, 0, 18, 0, 0u, 0u, 30u, 0,
+     "Roles of which one key at least must have signed: 2 vendor, 4 operator, 8 security, 16 safety; added up."},
+};
+
+static const pack_word pack_words_release_key_role[] = {
+    {"vendor", 1}, {"operator", 2}, {"security", 3}, {"safety", 4}, {0, 0}};
+static const pack_field pack_fields_release_key[] = {
+    {"key", PACK_KEY32, PACK_REQUIRED, 0, 0, 0u, 0u, 0u, 0,
+     "Ed25519 public key, 64 hex digits."},
+    {"role", PACK_ENUM, PACK_REQUIRED, 32, 0, 0u, 0u, 0u, pack_words_release_key_role,
+     "What its owner answers for."},
 };
 
 #endif

@@ -11,6 +11,7 @@
 #include "dura_host_pack_fields.h"
 #include "../guard/dura_guard_policy.h"
 
+#include <dura/feature.h>
 #include <dura/host/keys.h>
 #include <float.h>
 #include <stdlib.h>
@@ -33,9 +34,19 @@ static const record_kind kinds[] = {
     {"outputs", pack_fields_output, COUNT(pack_fields_output), DURAI_POLICY_OUTPUT_BYTES},
     {"guard", pack_fields_guard, COUNT(pack_fields_guard), DURAI_POLICY_GUARD_BYTES},
     {"logs", pack_fields_logs, COUNT(pack_fields_logs), DURAI_POLICY_LOGS_BYTES},
-    {"gate", pack_fields_gate, COUNT(pack_fields_gate), DURAI_POLICY_GATE_BYTES}
+    {"gate", pack_fields_gate, COUNT(pack_fields_gate), DURAI_POLICY_GATE_BYTES},
+    {"features", pack_fields_feature, COUNT(pack_fields_feature), DURAI_POLICY_FEATURE_BYTES},
+    {"drift", pack_fields_drift, COUNT(pack_fields_drift), DURAI_POLICY_DRIFT_BYTES},
+    {"references", pack_fields_reference, COUNT(pack_fields_reference), DURAI_POLICY_REFERENCE_BYTES},
+    {"correlate", pack_fields_correlate, COUNT(pack_fields_correlate), DURAI_POLICY_CORRELATE_BYTES},
+    {"updates", pack_fields_updates, COUNT(pack_fields_updates), DURAI_POLICY_UPDATES_BYTES},
+    {"release_keys", pack_fields_release_key, COUNT(pack_fields_release_key), DURAI_POLICY_RELEASE_KEY_BYTES}
 };
-enum { KIND_DEVICE, KIND_SENSOR, KIND_CHANNELS, KIND_OUTPUTS, KIND_GUARD, KIND_LOGS, KIND_GATE };
+enum { KIND_DEVICE, KIND_SENSOR, KIND_CHANNELS, KIND_OUTPUTS, KIND_GUARD, KIND_LOGS, KIND_GATE,
+       KIND_FEATURES, KIND_DRIFT, KIND_REFERENCES, KIND_CORRELATE, KIND_UPDATES, KIND_RELEASE_KEYS };
+
+/* Lists whose items have names, in the order a reference counts them. */
+static const char *const named_lists[] = {"channels", "outputs", "features"};
 
 typedef struct packer {
     const dura_json *doc;
@@ -121,7 +132,7 @@ static int put_f32(packer *k, const pack_field *f, uint32_t value)
 
 static int put_word(packer *k, const pack_field *f, uint32_t value)
 {
-    const char *words[8];
+    const char *words[12];
     uint32_t i, n = 0;
     int rc;
     while (f->words[n].word) {
@@ -175,9 +186,49 @@ static int put_key(packer *k, const pack_field *f, uint32_t value)
     return rc;
 }
 
+/* Place of the item called name in one of the named lists, or DURA_NONE. */
+static uint32_t place_of(const packer *k, uint32_t which, const char *name)
+{
+    uint32_t list = dura_json_member(k->doc, DURA_JSON_ROOT, named_lists[which]), i, at = 0;
+    DURA_ASSERT(which < COUNT(named_lists));
+    for (i = dura_json_first(k->doc, list); i != DURA_JSON_NONE; i = dura_json_next(k->doc, i), at++) {
+        const char *text = "";
+        if (dura_json_get_text(k->doc, dura_json_member(k->doc, i, "name"), 1, DURAI_NAME_MAX, &text, NULL) == 0 &&
+            strcmp(text, name) == 0)
+            return at;
+    }
+    return DURA_NONE;
+}
+
+/* Channel called name, or DURA_NONE. */
+static uint32_t channel_called(const packer *k, const char *name) { return place_of(k, 0, name); }
+
+/* A name of something else in this policy, stored as its index. */
+static int put_reference(packer *k, const pack_field *f, uint32_t value)
+{
+    const char *name = "";
+    uint32_t which, base = 0, at = DURA_NONE;
+    int rc = dura_json_get_text(k->doc, value, 1, DURAI_NAME_MAX, &name, k->err);
+    if (rc < 0)
+        return rc;
+    for (which = 0; which < (f->type == PACK_CHANNEL ? 1u : COUNT(named_lists)); which++) {
+        at = place_of(k, which, name);
+        if (at != DURA_NONE)
+            break;
+        base += dura_json_count(k->doc, dura_json_member(k->doc, DURA_JSON_ROOT, named_lists[which]));
+    }
+    if (at == DURA_NONE)
+        return dura_json_fail(k->doc, value, k->err, DURA_EINVAL, "there is no %s \"%s\"",
+                              f->type == PACK_CHANNEL ? "channel" : "channel, output or feature", name);
+    durai_put16(k->record + f->offset, (uint16_t)(base + at));
+    return DURA_OK;
+}
+
 static int put_given(packer *k, const pack_field *f, uint32_t value)
 {
     switch (f->type) {
+    case PACK_CHANNEL:
+    case PACK_OF: return put_reference(k, f, value);
     case PACK_F32: return put_f32(k, f, value);
     case PACK_BOOL:
     case PACK_BIT: return put_bool(k, f, value);
@@ -201,21 +252,27 @@ static int put_default(packer *k, const pack_field *f)
         durai_put16(at, (uint16_t)(durai_le16(at) | (f->value ? f->bit : 0u)));
     else if (f->type == PACK_KEY32)
         memcpy(at, dura_dev_public_key(), 32);
+    else if (f->type == PACK_F32)
+        durai_put32(at, durai_f32_bits((float)f->value));
+    else if (f->type == PACK_CHANNEL || f->type == PACK_OF)
+        store(at, PACK_U16, f->value);
     else if (f->type <= PACK_U32 || f->type == PACK_BOOL || f->type == PACK_ENUM)
         store(at, f->type, f->value);
-    return DURA_OK;        /* f32: 0 is there already */
+    return DURA_OK;
 }
 
 /* Every field of the object at hand, or of an absent one, into k->record. */
 static int put_record(packer *k)
 {
-    const char *names[FIELDS_MAX + 1];
+    const char *names[FIELDS_MAX + 2];
     uint32_t i;
     int rc = DURA_OK;
     DURA_ASSERT(k->kind->n_fields <= FIELDS_MAX && k->kind->bytes <= RECORD_MAX);
     memset(k->record, 0, sizeof k->record);
     for (i = 0; i < k->kind->n_fields; i++)
         names[i] = k->kind->fields[i].name;
+    if (k->kind == &kinds[KIND_DRIFT])
+        names[i++] = "references";   /* a section of its own */
     names[i] = NULL;
     if (k->object != DURA_JSON_NONE)
         rc = dura_json_only(k->doc, k->object, names, k->err);
@@ -337,8 +394,49 @@ static int check_logs(packer *k)
                           (unsigned)record + 32, (unsigned)buffer);
 }
 
+/* arl0 in its range, which is not from 0. */
+static int check_drift(packer *k)
+{
+    float arl0 = get_f32(k, "arl0");
+    if (arl0 >= 100.0f && arl0 <= 1e9f)
+        return DURA_OK;
+    return dura_json_fail(k->doc, given(k, "arl0"), k->err, DURA_EINVAL, "wants 100..1e9, not %.9g", (double)arl0);
+}
+
+/* The feature is one the module would take: the same code says so. */
+static int check_feature(packer *k)
+{
+    dura_feature_spec spec = DURA_FEATURE_SPEC_INIT;
+    uint8_t op = k->record[field_of(k->kind, "op")->offset];
+    spec.op = op;
+    spec.channel = durai_le16(k->record + field_of(k->kind, "channel")->offset);
+    spec.channel2 = durai_le16(k->record + field_of(k->kind, "channel2")->offset);
+    spec.n = durai_le16(k->record + field_of(k->kind, "n")->offset);
+    spec.offset = get_f32(k, "offset");
+    spec.scale = get_f32(k, "scale");
+    spec.match = get_f32(k, "match");
+    int takes_n = op >= DURA_FEATURE_LAG && op <= DURA_FEATURE_MAX;
+    if (takes_n && spec.n < (op == DURA_FEATURE_STD ? 2 : 1))
+        return dura_json_fail(k->doc, is_given(k, "n") ? given(k, "n") : k->object, k->err, DURA_EINVAL,
+                              "this op looks at earlier frames: give n, at least %d", op == DURA_FEATURE_STD ? 2 : 1);
+    if (!takes_n && spec.n != 0)
+        return dura_json_fail(k->doc, given(k, "n"), k->err, DURA_EINVAL, "this op looks at the present frame only");
+    if ((op == DURA_FEATURE_RATIO) != (spec.channel2 != DURA_NONE))
+        return dura_json_fail(k->doc, is_given(k, "channel2") ? given(k, "channel2") : k->object, k->err, DURA_EINVAL,
+                              "ratio, and only ratio, has a channel2");
+    if (spec.match != 0.0f && op != DURA_FEATURE_ONEHOT)
+        return dura_json_fail(k->doc, given(k, "match"), k->err, DURA_EINVAL, "only onehot has match");
+    if (!(spec.scale < 0.0f) && !(spec.scale > 0.0f))
+        return dura_json_fail(k->doc, given(k, "scale"), k->err, DURA_EINVAL, "0 would lose the feature");
+    return DURA_OK;
+}
+
 static int check_record(packer *k)
 {
+    if (k->kind == &kinds[KIND_DRIFT])
+        return check_drift(k);
+    if (k->kind == &kinds[KIND_FEATURES])
+        return check_feature(k);
     if (k->kind == &kinds[KIND_CHANNELS])
         return derive_channel(k);
     if (k->kind == &kinds[KIND_OUTPUTS])
@@ -381,6 +479,22 @@ static int put_one(packer *k, uint32_t object)
     return rc;
 }
 
+/* A section of one record, or of none when its member is absent. */
+static int put_optional(packer *k, uint32_t type, uint32_t kind)
+{
+    size_t at = k->image.len;
+    uint32_t object = dura_json_member(k->doc, DURA_JSON_ROOT, kinds[kind].json), n = object != DURA_JSON_NONE;
+    int rc = DURA_OK;
+    k->kind = &kinds[kind];
+    if (n)
+        rc = dura_json_want(k->doc, object, DURA_JSON_OBJECT, 0, UINT32_MAX, k->err);
+    if (rc == DURA_OK && n)
+        rc = put_one(k, object);
+    if (rc == DURA_OK)
+        close_section(k, type, n, at);
+    return rc;
+}
+
 /* A section of one record. Absent is an object without members, but for the device. */
 static int put_single(packer *k, uint32_t type, uint32_t kind)
 {
@@ -419,19 +533,6 @@ static int put_list(packer *k, uint32_t type, uint32_t kind, uint32_t max, const
 
 /* ---- the model's inputs ------------------------------------------------------------ */
 
-/* Channel called name, or DURA_NONE. */
-static uint32_t channel_called(const packer *k, const char *name)
-{
-    uint32_t list = dura_json_member(k->doc, DURA_JSON_ROOT, "channels"), i, at = 0;
-    for (i = dura_json_first(k->doc, list); i != DURA_JSON_NONE; i = dura_json_next(k->doc, i), at++) {
-        const char *text = "";
-        if (dura_json_get_text(k->doc, dura_json_member(k->doc, i, "name"), 1, DURAI_NAME_MAX, &text, NULL) == 0 &&
-            strcmp(text, name) == 0)
-            return at;
-    }
-    return DURA_NONE;
-}
-
 static void put_input(packer *k, uint32_t channel)
 {
     uint8_t le[2];
@@ -459,18 +560,90 @@ static int put_named_inputs(packer *k, uint32_t list)
     return rc == DURA_OK ? durai_pack_unique(k->doc, list, "input", k->err) : rc;
 }
 
+/* A list that may be absent. parent: the object it is a member of. */
+static int put_free_list(packer *k, uint32_t parent, uint32_t type, uint32_t kind, uint32_t max)
+{
+    size_t at = k->image.len;
+    uint32_t i, n = 0, list = dura_json_member(k->doc, parent, kinds[kind].json);
+    int rc = DURA_OK;
+    k->kind = &kinds[kind];
+    if (list != DURA_JSON_NONE)
+        rc = dura_json_want(k->doc, list, DURA_JSON_ARRAY, 0, max, k->err);
+    for (i = dura_json_first(k->doc, list); rc == DURA_OK && i != DURA_JSON_NONE; i = dura_json_next(k->doc, i), n++)
+        rc = put_one(k, i);
+    if (rc == DURA_OK && kind == KIND_FEATURES && n)
+        rc = durai_pack_unique(k->doc, list, "feature", k->err);
+    if (rc == DURA_OK)
+        close_section(k, type, n, at);
+    return rc;
+}
+
+/* References in ascending order of what they are of, each once: that is how a device
+ * finds them in one pass. */
+static int sort_references(packer *k, size_t at)
+{
+    uint32_t n = k->count[DURAI_POLICY_REFERENCES], size = DURAI_POLICY_REFERENCE_BYTES, i, j;
+    uint8_t *p = k->image.p + at, one[RECORD_MAX];
+    for (i = 1; i < n; i++) {
+        memcpy(one, p + i * size, size);
+        for (j = i; j > 0 && durai_le16(p + (j - 1) * size) > durai_le16(one); j--)
+            memmove(p + j * size, p + (j - 1) * size, size);
+        memcpy(p + j * size, one, size);
+        if (j > 0 && durai_le16(p + (j - 1) * size) == durai_le16(one))
+            return dura_json_fail(k->doc, dura_json_member(k->doc, DURA_JSON_ROOT, "drift"), k->err, DURA_EINVAL,
+                                  "two references are of the same thing; keep one");
+    }
+    return DURA_OK;
+}
+
+static int put_references(packer *k)
+{
+    size_t at = k->image.len;
+    uint32_t drift = dura_json_member(k->doc, DURA_JSON_ROOT, "drift");
+    int rc = put_free_list(k, drift, DURAI_POLICY_REFERENCES, KIND_REFERENCES, DURAI_POLICY_REFERENCES_MAX);
+    if (rc < 0 || k->image.err)
+        return rc;
+    if (drift != DURA_JSON_NONE && k->count[DURAI_POLICY_REFERENCES] == 0)
+        return dura_json_fail(k->doc, drift, k->err, DURA_EINVAL,
+                              "watches nothing without \"references\"; `dura learn` makes them");
+    return sort_references(k, at);
+}
+
+static int put_updates(packer *k)
+{
+    uint32_t list = dura_json_member(k->doc, DURA_JSON_ROOT, "release_keys"), threshold = 0;
+    int rc = put_optional(k, DURAI_POLICY_UPDATES, KIND_UPDATES);
+    if (rc == DURA_OK && k->count[DURAI_POLICY_UPDATES])
+        threshold = k->record[field_of(&kinds[KIND_UPDATES], "threshold")->offset];
+    if (rc == DURA_OK)
+        rc = put_free_list(k, DURA_JSON_ROOT, DURAI_POLICY_RELEASE_KEYS, KIND_RELEASE_KEYS,
+                           DURAI_POLICY_RELEASE_KEYS_MAX);
+    uint32_t keys = k->count[DURAI_POLICY_RELEASE_KEYS];
+    if (rc == DURA_OK && keys && threshold == 0)
+        return dura_json_fail(k->doc, list, k->err, DURA_EINVAL, "does nothing without \"updates\"; add {} at least");
+    if (rc == DURA_OK && threshold > (keys ? keys : 1))
+        return dura_json_fail(k->doc, dura_json_member(k->doc, DURA_JSON_ROOT, "updates"), k->err, DURA_EINVAL,
+                              "threshold is %u, but there %s %u key%s", (unsigned)threshold, keys > 1 ? "are" : "is",
+                              (unsigned)(keys ? keys : 1), keys > 1 ? "s" : "");
+    return rc;
+}
+
 static int put_inputs(packer *k)
 {
     static const char *const members[] = {"inputs", NULL};
     uint32_t model = dura_json_member(k->doc, DURA_JSON_ROOT, "model");
     uint32_t list = dura_json_member(k->doc, model, "inputs"), i;
+    uint32_t features = dura_json_member(k->doc, DURA_JSON_ROOT, "features");
     size_t at = k->image.len;
-    int rc = DURA_OK;
+    int rc = DURA_OK, all = list == DURA_JSON_NONE && dura_json_count(k->doc, features) == 0;
     if (model != DURA_JSON_NONE)
         rc = dura_json_only(k->doc, model, members, k->err);
+    if (rc == DURA_OK && list != DURA_JSON_NONE && features != DURA_JSON_NONE)
+        return dura_json_fail(k->doc, list, k->err, DURA_EINVAL,
+                              "the features are the model's inputs, in their order; remove one of the two");
     if (rc == DURA_OK && list != DURA_JSON_NONE)
         rc = put_named_inputs(k, list);
-    for (i = 0; list == DURA_JSON_NONE && i < k->count[DURAI_POLICY_CHANNELS]; i++)
+    for (i = 0; all && i < k->count[DURAI_POLICY_CHANNELS]; i++)
         put_input(k, i);
     if (rc == DURA_OK)
         close_section(k, DURAI_POLICY_INPUTS, (uint32_t)(k->image.len - at) / 2, at);
@@ -482,12 +655,13 @@ static int put_inputs(packer *k)
 static int check_top(packer *k)
 {
     static const char *const members[] = {"$schema", "dura_policy", "device", "sensor", "channels", "model",
-                                          "outputs", "guard", "logs", "gate", NULL};
+                                          "outputs", "guard", "logs", "gate", "features", "drift",
+                                          "correlate", "updates", "release_keys", NULL};
     uint32_t version = dura_json_member(k->doc, DURA_JSON_ROOT, "dura_policy");
     int64_t one;
     int rc = dura_json_only(k->doc, DURA_JSON_ROOT, members, k->err);
     if (rc == DURA_OK && version != DURA_JSON_NONE)
-        rc = dura_json_get_int(k->doc, version, DURAI_POLICY_VERSION, DURAI_POLICY_VERSION, &one, k->err);
+        rc = dura_json_get_int(k->doc, version, 1, 1, &one, k->err); /* of the JSON, not of the image */
     return rc;
 }
 
@@ -518,7 +692,17 @@ static int put_sections(packer *k)
         rc = put_single(k, DURAI_POLICY_GUARD, KIND_GUARD);
     if (rc == DURA_OK)
         rc = put_single(k, DURAI_POLICY_LOGS, KIND_LOGS);
-    return rc == DURA_OK ? put_single(k, DURAI_POLICY_GATE, KIND_GATE) : rc;
+    if (rc == DURA_OK)
+        rc = put_single(k, DURAI_POLICY_GATE, KIND_GATE);
+    if (rc == DURA_OK)
+        rc = put_free_list(k, DURA_JSON_ROOT, DURAI_POLICY_FEATURES, KIND_FEATURES, DURAI_POLICY_FEATURES_MAX);
+    if (rc == DURA_OK)
+        rc = put_optional(k, DURAI_POLICY_DRIFT, KIND_DRIFT);
+    if (rc == DURA_OK)
+        rc = put_references(k);
+    if (rc == DURA_OK)
+        rc = put_optional(k, DURAI_POLICY_CORRELATE, KIND_CORRELATE);
+    return rc == DURA_OK ? put_updates(k) : rc;
 }
 
 static void put_names(packer *k)
@@ -528,7 +712,8 @@ static void put_names(packer *k)
     if (k->names.err)
         k->image.err = k->names.err;
     close_section(k, DURAI_POLICY_NAMES,
-                  2 * (k->count[DURAI_POLICY_CHANNELS] + k->count[DURAI_POLICY_OUTPUTS]), at);
+                  2 * (k->count[DURAI_POLICY_CHANNELS] + k->count[DURAI_POLICY_OUTPUTS] +
+                       k->count[DURAI_POLICY_FEATURES]), at);
     durai_pack_finish(&k->image, 8);
 }
 

@@ -31,10 +31,15 @@ int durai_pack_give(durai_pack *b, void **image, size_t *len, dura_error *err);
 /* Refuse a name that stands twice among n members called "name" of a list's objects. */
 int durai_pack_unique(const dura_json *doc, uint32_t list, const char *what, dura_error *err);
 
-/* In a checked linear image: its first name (the inputs', then the outputs'). */
+/* In a checked image: its first name (the inputs', then the outputs'). */
 const char *durai_linear_names(const void *image, uint32_t *n_in, uint32_t *n_out);
+const char *durai_trees_names(const void *image, uint32_t *n_in, uint32_t *n_out);
+/* dura_trees_check(), and there are as many texts behind the nodes as there are names. */
+int durai_trees_check_names(const void *image, size_t len);
 
 int durai_pack_policy_doc(const dura_json *doc, void **image, size_t *len, dura_error *err);
 int durai_pack_model_doc(const dura_json *doc, void **image, size_t *len, dura_error *err);
+/* A model as XGBoost saves it. */
+int durai_pack_trees_doc(const dura_json *doc, void **image, size_t *len, dura_error *err);
 
 #endif

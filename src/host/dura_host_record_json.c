@@ -10,6 +10,7 @@
 #include "dura_host_record_priv.h"
 
 #include <dura/guard.h>
+#include <dura/host/incident.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -24,14 +25,15 @@ static const named KINDS[] = {
     {DURA_REC_GENESIS, "genesis"}, {DURA_REC_SEAL, "seal"}, {DURA_REC_DROP, "drop"},
     {DURA_REC_RECOVER, "recover"}, {DURA_REC_CLOSE, "close"}, {DURA_REC_FACT, "fact"},
     {DURA_REC_DECISION, "decision"}, {DURA_REC_BOOT, "boot"}, {DURA_REC_EVENT, "event"},
-    {0, NULL}};
+    {DURA_REC_INCIDENT, "incident"}, {0, NULL}};
 static const named LOGS[] = {{DURA_LOG_SECURITY, "security"}, {DURA_LOG_DECISION, "decision"}, {0, NULL}};
 static const named FACTS[] = {
     {DURA_FACT_NONE, "none"}, {DURA_FACT_CHANNEL, "channel"}, {DURA_FACT_INPUT_REJECTED, "input_rejected"},
     {DURA_FACT_OUTPUT_BOUNDED, "output_bounded"}, {DURA_FACT_BACKEND_FAILED, "backend_failed"},
     {DURA_FACT_ACTION, "action"}, {DURA_FACT_MODE, "mode"}, {DURA_FACT_OVERRIDE, "override"},
     {DURA_FACT_BOOT, "boot"}, {DURA_FACT_GATE, "gate"}, {DURA_FACT_CLOCK_STEP, "clock_step"},
-    {DURA_FACT_LOG_LOST, "log_lost"}, {DURA_FACT_STORAGE, "storage"}, {0, NULL}};
+    {DURA_FACT_LOG_LOST, "log_lost"}, {DURA_FACT_STORAGE, "storage"}, {DURA_FACT_DRIFT, "drift"},
+    {DURA_FACT_RELEASE, "release"}, {DURA_FACT_INCIDENT, "incident"}, {DURA_FACT_FEATURE, "feature"}, {0, NULL}};
 static const named ACTIONS[] = {
     {DURA_ACT, "ACT"}, {DURA_HOLD, "HOLD"}, {DURA_FALLBACK, "FALLBACK"}, {DURA_STOP, "STOP"}, {0, NULL}};
 static const named MODES[] = {{DURA_OBSERVE, "observe"}, {DURA_ENFORCE, "enforce"}, {0, NULL}};
@@ -43,14 +45,61 @@ static const named SENSOR_REASONS[] = {
 static const named GUARD_REASONS[] = {
     {0, "input"}, {1, "substituted"}, {2, "backend"}, {3, "nonfinite"}, {4, "range"}, {5, "rate"},
     {6, "gate"}, {7, "stopped"}, {8, "recovering"}, {9, "held_too_long"}, {10, "argument"}, {11, "log"},
-    {12, "order"}, {0, NULL}};
+    {12, "order"}, {13, "champion"}, {14, "feature"}, {0, NULL}};
 static const named CLOCKS[] = {
     {DURA_CLOCK_NONE, "none"}, {DURA_CLOCK_UNSYNCED, "unsynced"}, {DURA_CLOCK_HOLDOVER, "holdover"},
     {DURA_CLOCK_SYNCED, "synced"}, {DURA_CLOCK_AUTHENTICATED, "authenticated"}, {0, NULL}};
 static const named OVERRIDES[] = {{DURA_OVERRIDE_STOP, "stop"}, {DURA_OVERRIDE_RELEASE, "release"}, {0, NULL}};
+static const named CAUSES[] = {
+    {DURA_CAUSE_NORMAL, "normal"}, {DURA_CAUSE_FAULT, "fault"}, {DURA_CAUSE_DRIFT, "drift"},
+    {DURA_CAUSE_ATTACK, "attack"}, {DURA_CAUSE_CHANGE, "change"}, {DURA_CAUSE_UNKNOWN, "unknown"}, {0, NULL}};
+static const named EVIDENCE[] = {
+    {DURA_EV_FLAT, "flat"}, {DURA_EV_RANGE, "range"}, {DURA_EV_RATE, "rate"}, {DURA_EV_MISSING, "missing"},
+    {DURA_EV_TIME, "time"}, {DURA_EV_DRIFT_SLOW, "drift_slow"}, {DURA_EV_DRIFT_SUDDEN, "drift_sudden"},
+    {DURA_EV_DRIFT_SPREAD, "drift_spread"}, {DURA_EV_QUIET, "quiet"}, {DURA_EV_MANY, "many"},
+    {DURA_EV_ISOLATED, "isolated"}, {DURA_EV_OUTPUT, "output"}, {DURA_EV_BACKEND, "backend"},
+    {DURA_EV_EVENT_ASSET, "event_asset"}, {DURA_EV_EVENT_ZONE, "event_zone"},
+    {DURA_EV_EVENT_ELSEWHERE, "event_elsewhere"}, {DURA_EV_RECON, "recon"}, {DURA_EV_CONFIG, "config"},
+    {DURA_EV_ACCESS, "access"}, {DURA_EV_PHYSICAL, "physical"}, {DURA_EV_MAINTENANCE, "maintenance"},
+    {DURA_EV_CALIBRATION, "calibration"}, {DURA_EV_UPDATE, "update"}, {DURA_EV_OPERATOR, "operator"},
+    {DURA_EV_LOG, "log"}, {DURA_EV_CLOCK, "clock"}, {DURA_EV_NETWORK_QUIET, "network_quiet"},
+    {DURA_EV_RECOVERED, "recovered"}, {0, NULL}};
+static const named MISSING[] = {
+    {0, "security"}, {1, "heartbeat"}, {2, "assets"}, {3, "trust"}, {4, "drift"}, {5, "log"}, {6, "clock"},
+    {7, "window"}, {0, NULL}};
+static const named EVENTS[] = {
+    {DURA_EVENT_OTHER, "other"}, {DURA_EVENT_ACCESS, "access"}, {DURA_EVENT_ACCESS_FAILED, "access_failed"},
+    {DURA_EVENT_RECON, "recon"}, {DURA_EVENT_EXPLOIT, "exploit"}, {DURA_EVENT_MALWARE, "malware"},
+    {DURA_EVENT_DOS, "dos"}, {DURA_EVENT_CONFIG, "config"}, {DURA_EVENT_PHYSICAL, "physical"},
+    {DURA_EVENT_MAINTENANCE, "maintenance"}, {DURA_EVENT_CALIBRATION, "calibration"},
+    {DURA_EVENT_UPDATE, "update"}, {DURA_EVENT_AUDIT, "audit"}, {DURA_EVENT_HEARTBEAT, "heartbeat"}, {0, NULL}};
+static const named GATES[] = {
+    {DURA_GATE_IDLE, "idle"}, {DURA_GATE_RECEIVED, "received"}, {DURA_GATE_STAGING, "staging"},
+    {DURA_GATE_STAGED, "staged"}, {DURA_GATE_ACCEPTED, "accepted"}, {DURA_GATE_ARMED, "armed"},
+    {DURA_GATE_ACTIVATING, "activating"}, {DURA_GATE_PROBATION, "probation"},
+    {DURA_GATE_COMMITTED, "committed"}, {DURA_GATE_ROLLED_BACK, "rolled_back"},
+    {DURA_GATE_REJECTED, "rejected"}, {DURA_GATE_SAFE, "safe"}, {0, NULL}};
+static const named WHYS[] = {
+    {0, "format"}, {1, "signature"}, {2, "threshold"}, {3, "role"}, {4, "device"}, {5, "component"},
+    {6, "version"}, {7, "expired"}, {8, "not_yet"}, {9, "policy"}, {10, "size"}, {11, "incomplete"},
+    {12, "digest"}, {13, "open"}, {14, "golden"}, {15, "window"}, {16, "clock"}, {17, "incident"},
+    {18, "stopped"}, {19, "busy"}, {20, "output"}, {21, "disagree"}, {22, "backend"}, {23, "drift"},
+    {24, "reboot"}, {25, "storage"}, {26, "aborted"}, {0, NULL}};
+static const named DRIFTS[] = {
+    {DURA_DRIFT_BACK, "back"}, {DURA_DRIFT_UP, "up"}, {DURA_DRIFT_DOWN, "down"}, {DURA_DRIFT_WIDER, "wider"},
+    {DURA_DRIFT_NARROWER, "narrower"}, {0, NULL}};
+static const named COMPONENTS[] = {
+    {DURA_COMPONENT_BOX, "box"}, {DURA_COMPONENT_BRAIN, "brain"}, {DURA_COMPONENT_POLICY, "policy"}, {0, NULL}};
+static const named INCIDENTS[] = {
+    {DURA_INCIDENT_OPENED, "opened"}, {DURA_INCIDENT_REVISED, "revised"}, {DURA_INCIDENT_CLOSED, "closed"}, {0, NULL}};
+static const named TRUSTS[] = {
+    {DURA_TRUST_NONE, "none"}, {DURA_TRUST_SOURCE, "source"}, {DURA_TRUST_LOCAL, "local"}, {0, NULL}};
+static const named DRIFT_WHYS[] = {
+    {0, "short"}, {1, "correlated"}, {2, "tails"}, {3, "constant"}, {4, "held"}, {5, "trend"}, {0, NULL}};
 
-static const named *const LISTS[] = {KINDS, LOGS, FACTS, ACTIONS, MODES, VERDICTS,
-                                     SENSOR_REASONS, GUARD_REASONS, CLOCKS, OVERRIDES};
+static const named *const LISTS[] = {
+    KINDS, LOGS, FACTS, ACTIONS, MODES, VERDICTS, SENSOR_REASONS, GUARD_REASONS, CLOCKS, OVERRIDES, CAUSES,
+    EVIDENCE, MISSING, EVENTS, GATES, WHYS, DRIFTS, COMPONENTS, INCIDENTS, TRUSTS, DRIFT_WHYS};
 
 const char *dura_record_name(int list, uint32_t value)
 {
@@ -576,6 +625,35 @@ static void put_channels(writer *w, int *first)
     puts_(w, "}");
 }
 
+/* ---- incidents ------------------------------------------------------------------------- */
+
+/* The object of dura/host/incident.h, member by member behind the head, whose boot it does
+ * not repeat. 0: the record is not what its kind says, and its keys are shown as they are. */
+static int put_incident(writer *w, int *first)
+{
+    dura_incident i;
+    size_t n = 0;
+    i.struct_size = sizeof i;
+    if (dura_incident_decode(w->rec, &i) != DURA_OK || dura_incident_json(&i, w->names, NULL, &n) != DURA_ENOSPC)
+        return 0;
+    char *text = malloc(n);
+    if (!text || dura_incident_json(&i, w->names, text, &n) != DURA_OK) {
+        free(text);
+        return 0;
+    }
+    char *boot = strstr(text, "\"boot\":"), *behind = boot ? strchr(boot, ',') : NULL;
+    puts_(w, *first ? "" : ",");
+    *first = 0;
+    if (behind) {
+        put(w, text + 1, (size_t)(boot - text) - 1);
+        put(w, behind + 1, (size_t)(text + n - behind) - 2);
+    } else {
+        put(w, text + 1, n - 2);
+    }
+    free(text);
+    return 1;
+}
+
 static void put_decision(writer *w, int *first)
 {
     const uint8_t *digest;
@@ -617,7 +695,8 @@ int dura_record_json(const dura_record *r, const dura_record_names *names, char 
     w.names = names;
     puts_(&w, "{");
     put_head(&w, &first);
-    put_pairs(&w, &first);
+    if (r->kind != DURA_REC_INCIDENT || !put_incident(&w, &first))
+        put_pairs(&w, &first);
     if (r->kind == DURA_REC_DECISION)
         put_decision(&w, &first);
     puts_(&w, "}");

@@ -34,13 +34,14 @@ typedef struct waiting {
 typedef struct boot_gate {
     uint32_t boot;
     int32_t gate;
+    uint8_t model[8];           /* that ran at its start: an update brings another one */
 } boot_gate;
 
 typedef struct replay {
     dura_replay_report *report;
     /* the world of the guard under replay */
-    dura_region log, nv;
-    uint8_t nv_bytes[NV_BYTES];
+    dura_region log, nv, journal;
+    uint8_t nv_bytes[NV_BYTES], journal_bytes[NV_BYTES];
     dura_sodium provider;
     dura_crypto crypto;
     dura_port port;
@@ -54,7 +55,9 @@ typedef struct replay {
     dura_guard *guard;
     int stopped;
     uint32_t boot;              /* of the records now replayed; 0: none yet */
-    int lost;                   /* records are missing: history unknown until the next boot */
+    int lost;                   /* records are missing, or another model answered: history
+                                   unknown until the next boot */
+    const boot_gate *start;     /* of the boot now replayed */
     /* originals whose twins have not come by yet, oldest first */
     waiting *first, **last;
     boot_gate *boots;
@@ -201,6 +204,8 @@ static int plug(replay *r, dura_error *err)
     dura_region nv = {sizeof nv, NV_BLOCK, 1, 0, NV_BYTES, r->nv_bytes, nv_read, nv_prog, nv_erase, NULL};
     r->log = log;
     r->nv = nv;
+    r->journal = nv;
+    r->journal.user = r->journal_bytes;
     r->crypto.struct_size = sizeof r->crypto;
     r->crypto.user = r;
     r->crypto.hash_init = hash_init;
@@ -211,6 +216,11 @@ static int plug(replay *r, dura_error *err)
     r->port.crypto = &r->crypto;
     r->port.region[DURA_REGION_SECURITY] = r->port.region[DURA_REGION_DECISION] = &r->log;
     r->port.region[DURA_REGION_NV] = &r->nv;
+    r->port.region[DURA_REGION_JOURNAL] = &r->journal;
+    r->port.feature = dura_feature_part();
+    r->port.drift = dura_drift_part();
+    r->port.correlate = dura_correlate_part();
+    r->port.gate = dura_gate_part();
     return DURA_OK;
 }
 
@@ -219,12 +229,15 @@ static int plug(replay *r, dura_error *err)
 static int add_boot(replay *r, const dura_record *rec)
 {
     int64_t gate;
-    if (dura_record_int(rec, 18, &gate) != DURA_OK)
+    const uint8_t *model;
+    size_t n;
+    if (dura_record_int(rec, 18, &gate) != DURA_OK || dura_record_bytes(rec, 17, &model, &n) != DURA_OK || n != 32)
         return DURA_ECORRUPT;
     boot_gate *more = realloc(r->boots, (r->n_boots + 1) * sizeof *more);
     if (!more)
         return DURA_ENOSPC;
     r->boots = more;
+    memcpy(more[r->n_boots].model, model, sizeof more->model);
     more[r->n_boots].boot = rec->time.boot;
     more[r->n_boots++].gate = (int32_t)gate;
     return DURA_OK;
@@ -251,10 +264,14 @@ static int start_boot(replay *r, uint32_t boot, const dura_time *t, dura_error *
     r->stopped = 0;
     r->lost = 0;
     r->gate = DURA_OK;
+    r->start = NULL;
     for (size_t i = 0; i < r->n_boots; i++)
         if (r->boots[i].boot == boot)
-            r->gate = r->boots[i].gate;
+            r->start = &r->boots[i];
+    if (r->start)
+        r->gate = r->start->gate;
     memset(r->nv_bytes + NV_BLOCK, 0, NV_BYTES - NV_BLOCK);
+    memset(r->journal_bytes, 0, sizeof r->journal_bytes);
     r->report->boots++;
     int rc = dura_guard_init(&r->guard, r->mem, r->mem_len, r->policy, r->policy_len, &r->model, &r->port, t);
     return rc == DURA_OK ? rc
@@ -344,6 +361,18 @@ static int again(replay *r, const dura_record *rec)
     return rc < 0 ? rc : DURA_OK;
 }
 
+/* An update was on the way: the model of this decision is not the one the boot began
+ * with, or two of them ran. What the envelope makes of later answers depends on this one. */
+static int another_model(const replay *r, const dura_record *rec)
+{
+    const uint8_t *p;
+    size_t n;
+    uint64_t reasons;
+    if (dura_record_uint(rec, 19, &reasons) == DURA_OK && (reasons & DURA_G_CHAMPION))
+        return 1;
+    return r->start && dura_record_bytes(rec, 29, &p, &n) == DURA_OK && n == 8 && memcmp(p, r->start->model, 8) != 0;
+}
+
 static int on_record(replay *r, const dura_record *rec, dura_error *err)
 {
     if (rec->kind == DURA_REC_DROP)
@@ -357,6 +386,7 @@ static int on_record(replay *r, const dura_record *rec, dura_error *err)
         if (rc < 0)
             return rc;
     }
+    r->lost |= another_model(r, rec);
     if (r->lost) {
         r->report->not_replayed++;
         return DURA_OK;
@@ -404,15 +434,14 @@ static int load_model(replay *r, const char *run, const char *model, const dura_
         rc = durai_host_read_in(run, "model.bin", &r->image, &r->image_len, err);
     }
     if (rc == DURA_OK && !call) {
-        r->fn.struct_size = sizeof r->fn;
-        rc = dura_linear_fn(&r->fn, r->image, r->image_len);
+        rc = dura_pack_check(r->image, r->image_len, NULL);
         if (rc != DURA_OK)
             return dura_error_set(err, rc, model ? model : run, 0, "model",
-                                  "not a linear model; a run of a C function is replayed with that function");
+                                  "no packed model; a run of a C function is replayed with that function");
     }
     r->model.struct_size = sizeof r->model;
-    r->model.backend = dura_backend_fn();
-    r->model.config = &r->fn;
+    r->model.backend = call ? dura_backend_fn() : dura_backend_packed();
+    r->model.config = call ? &r->fn : NULL;
     r->model.image = r->image;
     r->model.image_len = r->image_len;
     return rc;

@@ -9,6 +9,7 @@
  * checkpoints are the mark of a closed run, so nothing is written after them.
  */
 #define _XOPEN_SOURCE 700 /* realpath */
+#include <dura/host/incident.h>
 #include <dura/host/keys.h>
 #include <dura/host/pack.h>
 #include <dura/host/record.h>
@@ -41,7 +42,9 @@ struct dura_session {
     dura_policy_info info;
     dura_keys keys;
     dura_files logs[2];
-    dura_file nv;
+    dura_file nv, journal, slot[2];
+    char *device;                         /* folder of what updates change; NULL: the state's */
+    int enforced_by_factory;              /* a factory record was given */
     dura_port port;
     dura_fn fn;
     dura_model model;
@@ -94,20 +97,42 @@ static int load_policy(dura_session *s, const char *path, uint8_t **text, size_t
     return rc == DURA_OK ? rc : dura_error_set(err, rc, path, 0, NULL, "%s", dura_strerror(rc));
 }
 
+/* In place of a model, where only people speak. */
+static int32_t silent(void *user, const float *in, size_t n_in, float *out, size_t n_out)
+{
+    (void)user;
+    (void)in;
+    (void)n_in;
+    (void)out;
+    (void)n_out;
+    return DURA_ESTATE;
+}
+
+/* The run's own model as bytes: its digest is recorded, it does not run. */
+static int load_silent(dura_session *s, dura_error *err)
+{
+    int rc = durai_host_read_in(s->out, "model.bin", &s->image, &s->image_len, err);
+    if (rc != DURA_OK)
+        return rc;
+    s->fn = (dura_fn){sizeof s->fn, s->info.n_inputs, s->info.n_outputs, silent, NULL};
+    s->model = (dura_model){sizeof s->model, 0, dura_backend_fn(), &s->fn, s->image, s->image_len};
+    return DURA_OK;
+}
+
 static int load_model(dura_session *s, const dura_session_options *o, const char *policy, dura_error *err)
 {
     int rc;
+    if (s->flags & DURA_SESSION_PEOPLE)
+        return load_silent(s, err);
     if (o->model && o->call)
         return dura_error_set(err, DURA_EINVAL, o->model, 0, NULL, "give a model file or a C function, not both");
     if (o->model) {
         rc = durai_host_load_model(o->model, &s->image, &s->image_len, err);
         if (rc == DURA_OK)
             rc = dura_pack_check_model(s->policy, s->policy_len, s->image, s->image_len, policy, o->model, err);
-        s->fn.struct_size = sizeof s->fn;
-        if (rc == DURA_OK)
-            rc = dura_linear_fn(&s->fn, s->image, s->image_len);
         if (rc != DURA_OK)
             return rc;
+        s->model.backend = dura_backend_packed();
     } else {
         if (!o->call || !o->call_id || !*o->call_id)
             return dura_error_set(err, DURA_EINVAL, NULL, 0, "model", "a run needs a model file, or a C function with a name");
@@ -118,8 +143,10 @@ static int load_model(dura_session *s, const dura_session_options *o, const char
             return oom(err);
     }
     s->model.struct_size = sizeof s->model;
-    s->model.backend = dura_backend_fn();
-    s->model.config = &s->fn;
+    if (!o->model) {
+        s->model.backend = dura_backend_fn();
+        s->model.config = &s->fn;
+    }
     s->model.image = s->image;
     s->model.image_len = s->image_len;
     return DURA_OK;
@@ -162,9 +189,16 @@ static int claim_folder(const dura_session *s, dura_error *err)
             return too_long(s->out, err);
         closed &= access(path, F_OK) == 0;
     }
-    if (closed)
+    if (closed && !(s->flags & DURA_SESSION_PEOPLE))
         return dura_error_set(err, DURA_ESTATE, s->out, 0, "--resume", "the run is closed; start a new one");
-    int rc = dura_checkpoint_reset(s->out, err); /* a kill between the two left one */
+    return DURA_OK;
+}
+
+/* The marks of a closed run, away: only when nothing can refuse the run any more. A kill
+ * between the two leaves one. */
+static int unmark(const dura_session *s, dura_error *err)
+{
+    int rc = s->flags & DURA_SESSION_RESUME ? dura_checkpoint_reset(s->out, err) : DURA_OK;
     return rc == DURA_ENOENT ? DURA_OK : rc;
 }
 
@@ -298,12 +332,22 @@ static int nv_path(dura_session *s, char *path, size_t room, dura_error *err)
     return DURA_OK;
 }
 
+static int has_updates(const dura_session *s)
+{
+    durai_policy_updates u;
+    return durai_policy_get_updates(s->policy, &u) == DURA_OK;
+}
+
 /* The factory record as given, or one by the development key. */
 static int factory_record(const dura_session *s, const char *path, uint8_t *rec, size_t *len, dura_error *err)
 {
     uint8_t *file;
     size_t n;
     if (!path) {
+        if (s->info.mode == DURA_ENFORCE && !has_updates(s))
+            return dura_error_set(err, DURA_EDENIED, NULL, 0, "device.mode",
+                                  "is enforce: give the factory record that was signed for it with --factory "
+                                  "(dura key factory), or observe");
         if (!s->info.development)
             return dura_error_set(err, DURA_EDENIED, NULL, 0, "gate.factory_key",
                                   "the policy names a factory key: give the record it signed with --factory");
@@ -326,13 +370,14 @@ static int open_nv(dura_session *s, const char *factory, dura_error *err)
     char path[PATH_ROOM];
     uint8_t rec[512] = {0};
     size_t len = sizeof rec;
-    int rc = factory_record(s, factory, rec, &len, err);
+    int people = (s->flags & DURA_SESSION_PEOPLE) != 0;
+    int rc = people ? DURA_OK : factory_record(s, factory, rec, &len, err);
     if (rc == DURA_OK)
         rc = nv_path(s, path, sizeof path, err);
     if (rc == DURA_OK)
         rc = dura_file_open(&s->nv, path, NV_BYTES, NV_BLOCK, DURA_FILES_CREATE, err);
-    if (rc != DURA_OK)
-        return rc;
+    if (rc != DURA_OK || people)
+        return rc; /* what allowed the model stays as it is */
     const dura_region *r = &s->nv.region;
     rc = r->erase(r->user, 0, NV_BLOCK);
     if (rc == DURA_OK)
@@ -340,6 +385,82 @@ static int open_nv(dura_session *s, const char *factory, dura_error *err)
     if (rc == DURA_OK)
         rc = r->sync(r->user);
     return rc == DURA_OK ? rc : dura_file_error(&s->nv, err);
+}
+
+/* ---- what updates change ----------------------------------------------------------------- */
+
+enum { JOURNAL_BYTES = 4 * NV_BLOCK };
+
+/* A path in the device's folder: given, or the folder of the keys; the demo has neither
+ * and keeps everything beside its NV. */
+static int device_path(const dura_session *s, const char *name, char *path, size_t room, dura_error *err)
+{
+    int n;
+    if (s->device)
+        n = snprintf(path, room, "%s/%s", s->device, name);
+    else if (s->flags & DURA_SESSION_DEMO_KEY)
+        n = snprintf(path, room, "%s-%s", s->nv.path, name);
+    else
+        n = snprintf(path, room, "%s/%s", s->keys.path, name);
+    return n >= 0 && (size_t)n < room ? DURA_OK : too_long(s->device ? s->device : s->state, err);
+}
+
+/* Open one of the device's files; the demo's are made anew by a run that does not resume. */
+static int open_part(dura_session *s, dura_file *f, const char *name, uint64_t size, dura_error *err)
+{
+    char path[PATH_ROOM];
+    int rc = device_path(s, name, path, sizeof path, err);
+    if (rc != DURA_OK)
+        return rc;
+    if (!s->device && (s->flags & DURA_SESSION_DEMO_KEY) && !(s->flags & DURA_SESSION_RESUME))
+        (void)unlink(path);
+    return dura_file_open(f, path, size, NV_BLOCK, DURA_FILES_CREATE, err);
+}
+
+/* A device that outlives its runs has a key of its own for the tags on its journal. */
+static int device_key(dura_session *s, dura_error *err)
+{
+    uint8_t *key;
+    size_t n;
+    if (mkdir(s->device, 0700) != 0 && errno != EEXIST)
+        return dura_error_set(err, DURA_EIO, s->device, 0, "--device", "cannot be made: %s", strerror(errno));
+    int rc = durai_host_read_in(s->device, "device.key", &key, &n, err);
+    if (rc == DURA_ENOENT) {
+        uint8_t fresh[DURA_SEED_BYTES];
+        randombytes_buf(fresh, sizeof fresh);
+        rc = durai_host_write_in(s->device, "device.key", fresh, sizeof fresh, err);
+        memcpy(s->keys.sodium.device, fresh, sizeof fresh);
+        sodium_memzero(fresh, sizeof fresh);
+        return rc;
+    }
+    if (rc != DURA_OK)
+        return rc;
+    if (n == DURA_SEED_BYTES)
+        memcpy(s->keys.sodium.device, key, n);
+    else
+        rc = dura_error_set(err, DURA_ECORRUPT, s->device, 0, "device.key", "is not 32 bytes: damaged");
+    sodium_memzero(key, n);
+    free(key);
+    return rc;
+}
+
+static int open_device(dura_session *s, dura_error *err)
+{
+    static const char *const names[2] = {"slot_a", "slot_b"};
+    durai_policy_updates u;
+    int rc = DURA_OK;
+    if (!has_updates(s))
+        return s->device ? dura_error_set(err, DURA_EINVAL, s->device, 0, "--device",
+                                          "the policy takes no updates; add \"updates\": {} to it, or leave --device out")
+                         : DURA_OK;
+    if (durai_policy_get_updates(s->policy, &u) != DURA_OK)
+        return DURA_EINVAL;
+    if (rc == DURA_OK)
+        rc = open_part(s, &s->journal, "journal", JOURNAL_BYTES, err);
+    uint64_t size = ((uint64_t)u.slot_bytes + NV_BLOCK - 1) / NV_BLOCK * NV_BLOCK;
+    for (int i = 0; rc == DURA_OK && u.slot_bytes && i < 2; i++)
+        rc = open_part(s, &s->slot[i], names[i], size, err);
+    return rc;
 }
 
 static int open_logs(dura_session *s, dura_error *err)
@@ -370,9 +491,20 @@ static int explain(dura_session *s, int rc, dura_error *err)
             (void)dura_files_error(&s->logs[i], err);
     if (s->nv.code == rc)
         (void)dura_file_error(&s->nv, err);
+    if (s->journal.code == rc)
+        (void)dura_file_error(&s->journal, err);
     if (s->keys.code == rc && rc < -100)
         (void)dura_keys_error(&s->keys, err);
     return rc;
+}
+
+/* A release has put this very policy in force. */
+static int released(const dura_session *s)
+{
+    dura_gate_status st = DURA_GATE_STATUS_INIT;
+    uint8_t digest[32];
+    dura_sha256_query(digest, s->policy, s->policy_len);
+    return dura_guard_release(s->guard, &st) == DURA_OK && memcmp(st.policy, digest, sizeof digest) == 0;
 }
 
 static int start_guard(dura_session *s, dura_error *err)
@@ -383,6 +515,15 @@ static int start_guard(dura_session *s, dura_error *err)
     s->port.region[DURA_REGION_SECURITY] = &s->logs[0].region;
     s->port.region[DURA_REGION_DECISION] = &s->logs[1].region;
     s->port.region[DURA_REGION_NV] = &s->nv.region;
+    s->port.feature = dura_feature_part();
+    s->port.drift = dura_drift_part();
+    s->port.correlate = dura_correlate_part();
+    s->port.gate = dura_gate_part();
+    if (s->journal.fd >= 0)
+        s->port.region[DURA_REGION_JOURNAL] = &s->journal.region;
+    for (int i = 0; i < 2; i++)
+        if (s->slot[i].fd >= 0)
+            s->port.region[DURA_REGION_SLOT_A + i] = &s->slot[i].region;
     size_t need = dura_guard_bytes(s->policy, s->policy_len, &s->model, &s->port);
     if (need == 0)
         return dura_error_set(err, DURA_EINVAL, s->out, 0, "logs",
@@ -395,6 +536,12 @@ static int start_guard(dura_session *s, dura_error *err)
         rc = dura_guard_query(s->guard, &st);
     if (rc != DURA_OK)
         return explain(s, rc, err);
+    if (s->flags & DURA_SESSION_PEOPLE)
+        return DURA_OK;
+    if (st.gate == DURA_OK && s->info.mode == DURA_ENFORCE && !s->enforced_by_factory && !released(s))
+        return dura_error_set(err, DURA_EDENIED, NULL, 0, "device.mode",
+                              "is enforce, and no release has put this policy in force: offer one to this device "
+                              "(dura release --component policy), or give a factory record with --factory");
     if (st.gate != DURA_OK)
         return dura_error_set(err, st.gate, NULL, 0, "factory record",
                               "does not allow this model under this policy: %s; sign them with `dura key factory`",
@@ -408,7 +555,7 @@ static int check_options(const dura_session_options *o, dura_error *err)
 {
     if (!o || o->struct_size < sizeof *o)
         return dura_error_set(err, DURA_EINVAL, NULL, 0, NULL, "options of another version");
-    if (!o->policy)
+    if (!o->policy && !(o->flags & DURA_SESSION_PEOPLE))
         return dura_error_set(err, DURA_EINVAL, NULL, 0, "policy", "is required");
     if (!o->out || !*o->out)
         return dura_error_set(err, DURA_EINVAL, NULL, 0, "out", "is required");
@@ -419,9 +566,16 @@ static int open_all(dura_session *s, const dura_session_options *o, dura_error *
 {
     uint8_t *json = NULL;
     size_t n = 0;
-    int rc = load_policy(s, o->policy, &json, &n, err);
+    char own[PATH_ROOM];
+    const char *policy = o->policy;
+    if (s->flags & DURA_SESSION_PEOPLE) {
+        if (!durai_host_join(own, sizeof own, s->out, "policy.json"))
+            return too_long(s->out, err);
+        policy = own;
+    }
+    int rc = load_policy(s, policy, &json, &n, err);
     if (rc == DURA_OK)
-        rc = load_model(s, o, o->policy, err);
+        rc = load_model(s, o, policy, err);
     if (rc == DURA_OK)
         rc = claim_folder(s, err);
     if (rc == DURA_OK)
@@ -429,8 +583,14 @@ static int open_all(dura_session *s, const dura_session_options *o, dura_error *
     free(json);
     if (rc == DURA_OK)
         rc = open_keys(s, err);
+    if (rc == DURA_OK && s->device)
+        rc = device_key(s, err);
+    if (rc == DURA_OK)
+        rc = unmark(s, err);
     if (rc == DURA_OK)
         rc = open_nv(s, o->factory, err);
+    if (rc == DURA_OK)
+        rc = open_device(s, err);
     if (rc == DURA_OK)
         rc = open_logs(s, err);
     return rc == DURA_OK ? start_guard(s, err) : rc;
@@ -447,10 +607,14 @@ int dura_session_open(dura_session **out, const dura_session_options *o, dura_er
     dura_session *s = calloc(1, sizeof *s);
     if (!s)
         return oom(err);
-    s->flags = o->flags;
+    s->flags = o->flags | (o->flags & DURA_SESSION_PEOPLE ? (uint32_t)DURA_SESSION_RESUME : 0);
+    s->enforced_by_factory = o->factory != NULL;
+    s->journal.fd = s->slot[0].fd = s->slot[1].fd = -1;
     s->keys.folder = s->nv.fd = s->logs[0].folder = s->logs[1].folder = -1;
     s->out = durai_host_copy(o->out, strlen(o->out));
-    if (!s->out)
+    if (s->out && o->device)
+        s->device = durai_host_copy(o->device, strlen(o->device));
+    if (!s->out || (o->device && !s->device))
         rc = oom(err);
     else if (o->state)
         rc = snprintf(s->state, sizeof s->state, "%s", o->state) < (int)sizeof s->state ? DURA_OK : DURA_ELIMIT;
@@ -483,6 +647,91 @@ int dura_session_step(dura_session *s, const dura_frame *f, dura_decision *d, du
     return rc < 0 ? explain(s, rc, err) : DURA_OK;
 }
 
+/* ---- events and releases ------------------------------------------------------------------------ */
+
+int dura_session_event(dura_session *s, const void *pairs, size_t len, uint16_t n_pairs, const dura_time *t,
+                       dura_error *err)
+{
+    dura_log_entry e;
+    if (!s || !pairs || !t)
+        return DURA_EINVAL;
+    memset(&e, 0, sizeof e);
+    e.struct_size = sizeof e;
+    e.log = DURA_LOG_SECURITY;
+    e.kind = DURA_REC_EVENT;
+    e.source = DURA_NONE;
+    e.n_pairs = n_pairs;
+    e.time = *t;
+    if (t->mono_ns > s->last.mono_ns)
+        s->last = *t;
+    int rc = dura_guard_event(s->guard, &e, pairs, len);
+    if (rc != DURA_OK)
+        return dura_error_set(err, rc, NULL, 0, "event", "%s", dura_strerror(rc));
+    rc = dura_guard_idle(s->guard, &s->last, UINT32_MAX);
+    return rc < 0 ? explain(s, rc, err) : DURA_OK;
+}
+
+/* The names of DURA_WHY_* bits, with commas between. */
+static void why_words(uint32_t why, char *buf, size_t n)
+{
+    size_t at = 0;
+    for (uint32_t bit = 0; bit < 32; bit++) {
+        const char *name = why >> bit & 1u ? dura_record_name(DURA_NAME_WHY, bit) : NULL;
+        int k = name ? snprintf(buf + at, n - at, "%s%s", at ? ", " : "", name) : 0;
+        at += k > 0 && (size_t)k < n - at ? (size_t)k : 0;
+    }
+}
+
+static int say_refused(dura_session *s, int rc, const char *path, dura_error *err)
+{
+    dura_gate_status st = DURA_GATE_STATUS_INIT;
+    char words[256] = "";
+    if (dura_guard_release(s->guard, &st) == DURA_OK)
+        why_words(st.why, words, sizeof words);
+    return dura_error_set(err, rc, path, 0, NULL, "the gate refuses it: %s", words[0] ? words : dura_strerror(rc));
+}
+
+/* The subject's bytes, in pieces as they would come over a wire. */
+static int write_subject(dura_session *s, const char *path, dura_error *err)
+{
+    uint8_t *p;
+    size_t n;
+    int rc = durai_host_read(path, &p, &n, err);
+    for (size_t at = 0; rc == DURA_OK && at < n; at += 4096) {
+        size_t piece = n - at < 4096 ? n - at : 4096;
+        rc = dura_guard_write(s->guard, at, p + at, piece, &s->last);
+        if (rc != DURA_OK)
+            (void)dura_error_set(err, rc, path, 0, NULL, "the gate does not take its bytes: %s", dura_strerror(rc));
+    }
+    free(p);
+    return rc;
+}
+
+int dura_session_offer(dura_session *s, const char *path, const char *subject, dura_error *err)
+{
+    char own[PATH_ROOM];
+    dura_gate_status st = DURA_GATE_STATUS_INIT;
+    uint8_t *p;
+    size_t n;
+    if (!s || !path)
+        return DURA_EINVAL;
+    int rc = durai_host_read(path, &p, &n, err);
+    if (rc != DURA_OK)
+        return rc;
+    rc = dura_guard_offer(s->guard, p, n, &s->last);
+    free(p);
+    if (rc == DURA_ENOTSUP)
+        return dura_error_set(err, rc, path, 0, NULL, "this policy takes no updates; add \"updates\": {} to it");
+    if (rc != DURA_OK)
+        return say_refused(s, rc, path, err);
+    if (dura_guard_release(s->guard, &st) != DURA_OK || st.component != DURA_COMPONENT_BRAIN)
+        return DURA_OK;
+    int k = snprintf(own, sizeof own, "%s.brain", path);
+    if (!subject && (k < 0 || (size_t)k >= sizeof own))
+        return too_long(path, err);
+    return write_subject(s, subject ? subject : own, err);
+}
+
 /* ---- close --------------------------------------------------------------------------------------- */
 
 static int write_summary(const dura_session *s, dura_error *err)
@@ -512,7 +761,8 @@ static int write_summary(const dura_session *s, dura_error *err)
 /* Names in the order deterministic CBOR wants: shorter first. */
 static int build_manifest(const dura_session *s, uint8_t *out, size_t cap, size_t *len, dura_error *err)
 {
-    static const char *const names[] = {"model.bin", "policy.bin", "policy.json", "summary.json"};
+    static const char *const names[] = {"model.bin", "policy.bin", "policy.json", "summary.json",
+                                        "incidents.ndjson"};
     durai_cbor c;
     durai_cbor_init(&c, out, cap);
     durai_cbor_uint(&c, 16);
@@ -562,12 +812,30 @@ static int note_head(dura_session *s, uint32_t epoch, dura_error *err)
     return rc == DURA_OK ? rc : dura_keys_error(&s->keys, err);
 }
 
+/* incidents.ndjson, from the records that are durable by now. */
+static int write_incidents(dura_session *s, dura_error *err)
+{
+    char *text;
+    size_t n;
+    int rc = dura_guard_save(s->guard, &s->last);
+    if (rc != DURA_OK)
+        return explain(s, rc, err);
+    rc = dura_incidents_json(s->out, 0, &text, &n, NULL, err);
+    if (rc == DURA_OK)
+        rc = durai_host_write_in(s->out, "incidents.ndjson", text, n, err);
+    if (rc == DURA_OK)
+        free(text);
+    return rc;
+}
+
 static int close_all(dura_session *s, dura_error *err)
 {
     uint8_t manifest[512];
     size_t len = 0;
     dura_log_status before = DURA_LOG_STATUS_INIT, after = DURA_LOG_STATUS_INIT;
-    int rc = write_summary(s, err);
+    int rc = write_incidents(s, err);
+    if (rc == DURA_OK)
+        rc = write_summary(s, err);
     if (rc == DURA_OK)
         rc = build_manifest(s, manifest, sizeof manifest, &len, err);
     if (rc != DURA_OK)
@@ -605,6 +873,9 @@ void dura_session_abort(dura_session *s)
     for (int i = 0; i < 2; i++)
         (void)dura_files_close(&s->logs[i]);
     (void)dura_file_close(&s->nv);
+    (void)dura_file_close(&s->journal);
+    for (int i = 0; i < 2; i++)
+        (void)dura_file_close(&s->slot[i]);
     dura_keys_close(&s->keys);
     free(s->mem);
     free(s->policy);
@@ -612,6 +883,7 @@ void dura_session_abort(dura_session *s)
     free((void *)s->channels);
     free((void *)s->outputs);
     free(s->out);
+    free(s->device);
     free(s);
 }
 

@@ -11,7 +11,7 @@
 #include "dura_log_priv.h"
 
 /* Frozen v1 sizes of what callers hand in. */
-enum { V1_CONFIG = sizeof(dura_log_config), V1_ENTRY = 64, V1_STATUS = 112 };
+enum { V1_CONFIG = offsetof(dura_log_config, noted), V1_ENTRY = 64, V1_STATUS = 112 };
 enum { NS_PER_MS = 1000000 };
 
 /* ---- configuration and memory ------------------------------------------------------ */
@@ -371,12 +371,29 @@ static DURAI_NOINLINE int build(dura_log *log, const durai_ring *r, uint32_t *n)
     return pairs >= 0 && fix_head(c, (uint32_t)pairs) != 0 ? DURA_ENOSPC : pairs;
 }
 
+/* Tell the owner what was numbered last: record of len bytes, its payload n. */
+static DURAI_NOINLINE void tell_noted(dura_log *log, uint32_t len, uint32_t raw, uint32_t n)
+{
+    const dura_log_entry *e = &log->scratch.record.entry;
+    const uint8_t *record = log->scratch.record.cbor.p;
+    dura_log_note *note = &log->scratch.record.note;
+
+    DURA_ASSERT(n <= len && log->gseq > 0);
+    note->entry = e;
+    note->payload = e->raw ? log->raw : record + len - n;
+    note->record = record;
+    note->payload_len = e->raw ? raw : n;
+    note->record_len = len;
+    note->gseq = log->gseq - 1u;
+    log->cfg.noted(log->cfg.noted_user, note);
+}
+
 /* Step: the next record of one ring. Room for any record comes first, so that what is
  * built can be staged; only the segment's end needs the exact length. */
 static int drain_ring(dura_log *log, uint32_t ring)
 {
     durai_ring *r = &log->ring[ring];
-    uint32_t n = durai_ring_next(r), side, len, size;
+    uint32_t n = durai_ring_next(r), side, len, size, raw;
     durai_log_side *s;
     dura_log_entry *e = &log->scratch.record.entry;
     int pairs;
@@ -395,6 +412,7 @@ static int drain_ring(dura_log *log, uint32_t ring)
     if (!durai_log_afford(log, log->cost.hash_block))
         return DURAI_WAIT;
     n -= (uint32_t)sizeof *e;
+    raw = n;
     pairs = build(log, r, &n);
     len = pairs < 0 ? 0 : checked(log, n, (uint32_t)pairs);
     size = durai_log_up(DURAI_FRAME_HEAD + len, s->align);
@@ -404,6 +422,8 @@ static int drain_ring(dura_log *log, uint32_t ring)
         refuse(log, ring, side, e->time.mono_ns);
     } else {
         durai_log_put(log, side, len);
+        if (log->cfg.noted != NULL)
+            tell_noted(log, len, raw, n);
     }
     durai_ring_pop(r);
     log->turn = ring + 1u < log->cfg.n_rings ? ring + 1u : 0;

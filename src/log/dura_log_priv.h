@@ -128,6 +128,7 @@ typedef union durai_log_scratch {
         durai_cbor cbor;
         durai_cbor_in in;
         durai_item key, value;
+        dura_log_note note;
     } record;
     durai_log_loss loss;               /* of the drop record being made */
 } durai_log_scratch;

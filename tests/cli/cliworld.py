@@ -15,7 +15,7 @@ TREE = pathlib.Path(__file__).resolve().parents[2]
 
 POLICY = {
     "dura_policy": 1,
-    "device": {"name": "test-bench", "mode": "enforce"},
+    "device": {"name": "test-bench", "mode": "observe"},
     "channels": [
         {"name": "a", "unit": "bar", "fail_lo": -100, "fail_hi": 100},
         {"name": "b", "fail_lo": -1000, "fail_hi": 1000, "rate_fail": 500},

@@ -122,7 +122,7 @@ def test_the_envelope_holds(world):
     world.write("frames.csv", "time,a,b\n1,0,0\n2,90,100\n3,-90,-100\n4,2,4\n")
     told = json.loads(world.run("--json").stdout)
     assert told["bounded"] == 2
-    assert [d["outputs"]["y"] for d in world.decisions()][1:] == [50, -50, 3]
+    assert [d["proposed"]["y"] for d in world.decisions()][1:] == [50, -50, 3]
 
 
 # ---- exit codes ----------------------------------------------------------------------------

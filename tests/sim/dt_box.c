@@ -86,20 +86,71 @@ static uint8_t *section(uint8_t *image, size_t *end, uint32_t type, size_t n, si
 static size_t names(uint8_t *p, const dt_spec *s)
 {
     size_t n = 0;
-    for (int i = 0; i < s->channels + s->outputs; i++) {
+    int things = s->channels + s->outputs + (s->features ? 2 * s->channels : 0);
+    for (int i = 0; i < things; i++) {
         if (p) {
-            p[n] = i < s->channels ? 'c' : 'o';
-            p[n + 1] = (uint8_t)('a' + i);
+            p[n] = i < s->channels ? 'c' : i < s->channels + s->outputs ? 'o' : 'f';
+            p[n + 1] = (uint8_t)('A' + i);
         }
         n += 4; /* two letters, its end, an empty unit */
     }
     return n;
 }
 
+static uint8_t *put_features(uint8_t *image, size_t *end, const dt_spec *s)
+{
+    uint16_t n = s->features ? (uint16_t)(2u * s->channels) : 0;
+    uint8_t *p = section(image, end, 9, n, 24u * n);
+    for (uint16_t i = 0; i < n; i++, p += 24) {
+        put_f32(p + 4, 1.0f);
+        durai_put16(p + 12, (uint16_t)(i / 2));
+        durai_put16(p + 14, DURA_NONE);
+        durai_put16(p + 16, i % 2 ? 4 : 0);
+        p[18] = i % 2 ? DURA_FEATURE_MEAN : DURA_FEATURE_VALUE;
+    }
+    return p;
+}
+
+static void put_watch(uint8_t *image, size_t *end, const dt_spec *s)
+{
+    uint16_t n = s->arl0 > 0 ? (uint16_t)(s->channels + s->outputs) : 0;
+    uint8_t *p = section(image, end, 10, n > 0, n > 0 ? 8 : 0);
+    if (n)
+        put_f32(p, s->arl0);
+    p = section(image, end, 11, n, 40u * n);
+    for (uint16_t i = 0; i < n; i++, p += 40) {
+        durai_put16(p, i);
+        durai_put32(p + 4, 5000);
+        put_f32(p + 8, s->ref);
+        put_f32(p + 12, 1.0f);
+    }
+    p = section(image, end, 12, s->correlate, s->correlate ? 16 : 0);
+    if (s->correlate) {
+        durai_put32(p, 300000);
+        durai_put32(p + 4, s->quiet_ms ? s->quiet_ms : 60000);
+        durai_put32(p + 8, 3600000);
+        durai_put16(p + 12, 10);
+        durai_put16(p + 14, 10);
+    }
+}
+
+static void put_updates(uint8_t *image, size_t *end, const dt_spec *s)
+{
+    uint8_t *p = section(image, end, 13, s->slot_bytes > 0, s->slot_bytes ? 24 : 0);
+    if (s->slot_bytes) {
+        durai_put32(p, s->slot_bytes);
+        durai_put32(p + 4, s->probation_frames ? s->probation_frames : 10);
+        put_f32(p + 8, s->max_disagreement);
+        p[16] = s->min_clock;
+        p[17] = 1;
+    }
+    (void)section(image, end, 14, 0, 0);
+}
+
 size_t dt_policy_image(const dt_spec *s, const uint8_t key[32], void *image)
 {
     uint8_t *im = image, *p;
-    size_t end = 128;
+    size_t end = 200; /* header and 15 entries, to the next multiple of 8 */
     memset(im, 0, DT_BOX_IMAGE);
     p = section(im, &end, 1, 1, 72);
     memcpy(p, "box", 3);
@@ -111,8 +162,9 @@ size_t dt_policy_image(const dt_spec *s, const uint8_t key[32], void *image)
     p = section(im, &end, 3, s->channels, 48u * s->channels);
     for (uint16_t i = 0; i < s->channels; i++)
         put_channel(p + 48u * i, s);
-    p = section(im, &end, 4, s->channels, 2u * s->channels);
-    for (uint16_t i = 0; i < s->channels; i++)
+    uint16_t inputs = s->features ? 0 : s->channels;
+    p = section(im, &end, 4, inputs, 2u * inputs);
+    for (uint16_t i = 0; i < inputs; i++)
         durai_put16(p + 2u * i, i);
     p = section(im, &end, 5, s->outputs, 24u * s->outputs);
     for (uint16_t i = 0; i < s->outputs; i++)
@@ -120,12 +172,15 @@ size_t dt_policy_image(const dt_spec *s, const uint8_t key[32], void *image)
     put_guard(section(im, &end, 6, 1, 16), s);
     put_logs(section(im, &end, 7, 1, 32), s);
     memcpy(section(im, &end, 8, 1, 32), key, 32);
-    p = section(im, &end, 9, 2u * (s->channels + s->outputs), names(NULL, s));
+    (void)put_features(im, &end, s);
+    put_watch(im, &end, s);
+    put_updates(im, &end, s);
+    p = section(im, &end, 15, 2u * (s->channels + s->outputs + (s->features ? 2u * s->channels : 0u)), names(NULL, s));
     (void)names(p, s);
     end = ((end + 7u) & ~(size_t)7u) + 8u;
     durai_put32(im, 0x314B5044u);
-    durai_put16(im + 4, 1);
-    durai_put16(im + 6, 9);
+    durai_put16(im + 4, 2);
+    durai_put16(im + 6, 15);
     durai_put32(im + 8, (uint32_t)end);
     durai_put32(im + end - 4, durai_crc32c(0, im, end - 4));
     return end;
@@ -167,7 +222,36 @@ static void plug(dt_box *b)
     b->port.crypto = &b->crypto.crypto;
     b->port.region[DURA_REGION_SECURITY] = &b->region[0];
     b->port.region[DURA_REGION_DECISION] = &b->region[1];
-    b->port.region[DURA_REGION_NV] = &b->region[2];
+    for (int i = DURA_REGION_NV; i <= DURA_REGION_SLOT_B; i++)
+        b->port.region[i] = &b->region[i];
+    b->port.feature = dura_feature_part();
+    b->port.drift = dura_drift_part();
+    b->port.correlate = dura_correlate_part();
+    b->port.gate = dura_gate_part();
+}
+
+size_t dt_box_envelope(const void *payload, size_t len, void *out, size_t cap)
+{
+    static const char type[] = DURA_RELEASE_TYPE, head[] = "DSSEv1 33 " DURA_RELEASE_TYPE " ";
+    uint8_t pae[1400], sig[64], id[32], *at = pae;
+    durai_cbor c;
+    memcpy(at, head, sizeof head - 1);
+    at += sizeof head - 1;
+    at += durai_dec((char *)at, len);
+    *at++ = ' ';
+    memcpy(at, payload, len);
+    dt_crypto_fake_sign(factory_key, pae, (size_t)(at - pae) + len, sig);
+    digest(factory_key, 32, id);
+    durai_cbor_init(&c, out, cap);
+    durai_cbor_map(&c, 3);
+    durai_cbor_ktext(&c, 1, type, sizeof type - 1);
+    durai_cbor_kbytes(&c, 2, payload, len);
+    durai_cbor_uint(&c, 3);
+    durai_cbor_array(&c, 1);
+    durai_cbor_map(&c, 2);
+    durai_cbor_kbytes(&c, 1, id, 8);
+    durai_cbor_kbytes(&c, 2, sig, sizeof sig);
+    return c.err == DURA_OK ? c.len : 0;
 }
 
 void dt_box_init(dt_box *b, const dt_spec *s, void *flash_mem, uint32_t segments, void *guard_mem)
@@ -180,14 +264,18 @@ void dt_box_init(dt_box *b, const dt_spec *s, void *flash_mem, uint32_t segments
     for (int i = 0; i < 2; i++, at += room)
         if (dt_flash_init(&b->flash[i], at, room, size, DT_BOX_SEGMENT, 1, 0x00, &b->power))
             return;
-    if (dt_flash_init(&b->flash[2], at, DT_FLASH_BYTES(4096u, 2048u), 4096, 1024, 8, 0xFF, &b->power))
-        return;
-    for (int i = 0; i < 3; i++)
+    for (int i = 2; i < 4; i++, at += DT_FLASH_BYTES(4096u, 2048u))
+        if (dt_flash_init(&b->flash[i], at, DT_FLASH_BYTES(4096u, 2048u), 4096, 1024, 8, 0xFF, &b->power))
+            return;
+    for (int i = 4; i < 6; i++, at += DT_FLASH_BYTES(DT_BOX_SLOT, 4096u))
+        if (dt_flash_init(&b->flash[i], at, DT_FLASH_BYTES(DT_BOX_SLOT, 4096u), DT_BOX_SLOT, 1024, 8, 0xFF, &b->power))
+            return;
+    for (int i = 0; i < 6; i++)
         b->region[i] = dt_flash_region(&b->flash[i]);
     dt_keystore_init(&b->keys, 7);
     plug(b);
     b->image_len = dt_policy_image(s, factory_key, b->image);
-    b->backend.n_inputs = s->channels;
+    b->backend.n_inputs = (uint16_t)(s->features ? 2u * s->channels : s->channels);
     b->backend.n_outputs = s->outputs;
     b->backend.seen = &b->seen;
     b->model.struct_size = sizeof b->model;
@@ -210,7 +298,7 @@ int dt_box_boot(dt_box *b)
 
 void dt_box_reboot(dt_box *b, int mode, uint64_t seed)
 {
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 6; i++)
         dt_flash_reboot(&b->flash[i], mode, seed + (uint64_t)i);
     dt_power_on(&b->power);
     plug(b);

@@ -17,6 +17,7 @@
 #define DT_BOX_CHANNELS 16
 #define DT_BOX_IMAGE 2048
 #define DT_BOX_SEGMENT 4096u
+#define DT_BOX_SLOT 2048u
 
 /* What a test may want to vary. Start from dt_spec_init. */
 typedef struct dt_spec {
@@ -32,6 +33,18 @@ typedef struct dt_spec {
     uint32_t ring_bytes, buffer_bytes, commit_records, seal_records, seal_ms;
     uint16_t max_record;
     uint8_t tree_height;
+    /* what a policy may ask for; zero: it does not */
+    uint8_t features;             /* inputs of the model: for every channel its value and its
+                                     mean over 4 frames, in place of the channels */
+    uint8_t correlate;
+    uint8_t min_clock;            /* DURA_CLOCK_* for windows and dates of releases */
+    uint32_t quiet_ms;            /* of the correlator */
+    float arl0;                   /* drift monitor on every channel and output, their
+                                     reference being mean `ref`, deviation 1 */
+    float ref;
+    uint32_t slot_bytes;          /* updates: room for a brain; DT_BOX_SLOT at most */
+    uint32_t probation_frames;
+    float max_disagreement;
 } dt_spec;
 
 /* 4 channels within 0..100, 1 output 0..50, safe 5, enforce, commit every record. */
@@ -45,8 +58,8 @@ typedef struct dt_box {
     uint64_t image[DT_BOX_IMAGE / 8];
     size_t image_len;
     dt_power power;
-    dt_flash flash[3];            /* security, decision, NV */
-    dura_region region[3];
+    dt_flash flash[6];            /* security, decision, NV, journal, slot A, slot B */
+    dura_region region[6];
     dt_keystore keys;
     dt_crypto crypto;
     dura_port port;
@@ -60,7 +73,9 @@ typedef struct dt_box {
 } dt_box;
 
 /* Memory for the flash of a box with n segments per log, and for its guard. */
-#define DT_BOX_FLASH(n) (2u * DT_FLASH_BYTES((n) * DT_BOX_SEGMENT, 16384u) + DT_FLASH_BYTES(4u * 1024u, 2048u))
+#define DT_BOX_FLASH(n)                                                                             \
+    (2u * DT_FLASH_BYTES((n) * DT_BOX_SEGMENT, 16384u) + 2u * DT_FLASH_BYTES(4u * 1024u, 2048u) +   \
+     2u * DT_FLASH_BYTES(DT_BOX_SLOT, 4096u))
 #define DT_BOX_GUARD 196608u
 
 /* Build everything but the guard; a factory record is in place. flash_mem has
@@ -72,6 +87,8 @@ void dt_box_factory(dt_box *b, const void *policy, size_t policy_len, const void
 int dt_box_boot(dt_box *b);
 /* The power went: reboot all flash in `mode`, supply on; the guard is gone. */
 void dt_box_reboot(dt_box *b, int mode, uint64_t seed);
+/* Sign with the box's own release key: an envelope around the payload, into out. Bytes. */
+size_t dt_box_envelope(const void *payload, size_t len, void *out, size_t cap);
 /* One frame of equal values v, stamped dt_ms after the last one; idle with a large budget. */
 int dt_box_step(dt_box *b, uint64_t frame, int64_t dt_ms, float v, dura_decision *d);
 

@@ -10,11 +10,21 @@ Pure ctypes over libdura; nothing but the standard library is needed.
 """
 from . import errors
 from ._load import lib as _lib
+from .drift import Drift, DriftAlarm, DriftState, Reference, learn_reference
 from .errors import DuraError, IntegrityError
+from .feature import Feature, feature_list, feature_names, features
+from .gate import GateStatus
 from .guard import Decision, Guard
+from .incident import Evidence, Incident
+from .learn import Learned, LearnedChannel, learn
 from .log import Log, Replay, Verdict, replay, verify
+from .pack import Model, pack_model, pack_policy
+from .release import Release, make_brain
+from .run import Run
 from .sensor import Report, Sensor
 
 __version__: str = _lib.dura_version().decode()
-__all__ = ["Decision", "DuraError", "Guard", "IntegrityError", "Log", "Replay", "Report", "Sensor", "Verdict",
-           "errors", "replay", "verify", "__version__"]
+__all__ = ["Decision", "Drift", "DriftAlarm", "DriftState", "DuraError", "Evidence", "Feature", "GateStatus", "Guard",
+           "Incident", "IntegrityError", "Learned", "LearnedChannel", "Log", "Model", "Reference", "Release", "Replay",
+           "Report", "Run", "Sensor", "Verdict", "errors", "feature_list", "feature_names", "features", "learn",
+           "learn_reference", "make_brain", "pack_model", "pack_policy", "replay", "verify", "__version__"]

@@ -7,6 +7,16 @@ from ctypes import POINTER, Structure
 DURA_ABI = 0
 DURA_ACT = 26
 DURA_ACTOR_MAX = 64
+DURA_ASSETS_MAX = 65536
+DURA_BRAIN_GOLDEN = 2
+DURA_BRAIN_MODEL = 1
+DURA_CAUSES = 4
+DURA_CAUSE_ATTACK = 3
+DURA_CAUSE_CHANGE = 4
+DURA_CAUSE_DRIFT = 2
+DURA_CAUSE_FAULT = 1
+DURA_CAUSE_NORMAL = 0
+DURA_CAUSE_UNKNOWN = 5
 DURA_CHANNELS_MAX = 1024
 DURA_CHANNEL_REQUIRED = 1
 DURA_CHANNEL_SUSPECT_OK = 2
@@ -20,6 +30,52 @@ DURA_CLOCK_HOLDOVER = 2
 DURA_CLOCK_NONE = 0
 DURA_CLOCK_SYNCED = 3
 DURA_CLOCK_UNSYNCED = 1
+DURA_COMPONENTS = 4
+DURA_COMPONENT_BOX = 1
+DURA_COMPONENT_BRAIN = 2
+DURA_COMPONENT_POLICY = 3
+DURA_DRIFT_BACK = 0
+DURA_DRIFT_CHANNELS_MAX = 1024
+DURA_DRIFT_CONSTANT = 8
+DURA_DRIFT_CORRELATED = 2
+DURA_DRIFT_DOWN = 2
+DURA_DRIFT_HELD = 16
+DURA_DRIFT_NARROWER = 4
+DURA_DRIFT_ORDER_MAX = 4
+DURA_DRIFT_RESTART = 1
+DURA_DRIFT_SHORT = 1
+DURA_DRIFT_TAILS = 4
+DURA_DRIFT_TREND = 32
+DURA_DRIFT_UP = 1
+DURA_DRIFT_WIDER = 3
+DURA_DRILL_BIAS = 4
+DURA_DRILL_BOUNDED = 10
+DURA_DRILL_BYS = 11
+DURA_DRILL_BY_ACTION = 9
+DURA_DRILL_BY_DRIFT = 7
+DURA_DRILL_BY_FLAT = 5
+DURA_DRILL_BY_INCIDENT = 10
+DURA_DRILL_BY_MISSING = 0
+DURA_DRILL_BY_NONFINITE = 2
+DURA_DRILL_BY_OUTPUT = 6
+DURA_DRILL_BY_OUTPUT_DRIFT = 8
+DURA_DRILL_BY_RANGE = 3
+DURA_DRILL_BY_RATE = 4
+DURA_DRILL_BY_TIME = 1
+DURA_DRILL_DRIFT = 5
+DURA_DRILL_DROPOUT = 3
+DURA_DRILL_KINDS = 11
+DURA_DRILL_NOISE = 6
+DURA_DRILL_NO_INCIDENT = 6
+DURA_DRILL_REPLAY = 8
+DURA_DRILL_REPLAY_ALL = 9
+DURA_DRILL_ROWS_MIN = 80
+DURA_DRILL_SCALE = 7
+DURA_DRILL_SPIKE = 2
+DURA_DRILL_STARTS_MAX = 32
+DURA_DRILL_STUCK = 1
+DURA_DRILL_TEXT_MAX = 4096
+DURA_DRILL_VERDICTS = 7
 DURA_EALIGN = -3
 DURA_EAUTH = -9
 DURA_ECORRUPT = -5
@@ -35,29 +91,120 @@ DURA_ENOTSUP = -6
 DURA_ESTATE = -7
 DURA_ESYNTAX = -14
 DURA_ETIME = -12
+DURA_EVENTS_AUTO = 0
+DURA_EVENTS_EVE = 2
+DURA_EVENTS_NDJSON = 1
+DURA_EVENT_ACCESS = 1
+DURA_EVENT_ACCESS_FAILED = 2
+DURA_EVENT_ACTOR_MAX = 64
+DURA_EVENT_AUDIT = 12
+DURA_EVENT_BYTES_MAX = 640
+DURA_EVENT_CALIBRATION = 10
+DURA_EVENT_CATEGORY_MAX = 32
+DURA_EVENT_CLASSES = 14
+DURA_EVENT_CONFIG = 7
+DURA_EVENT_DETAIL_MAX = 240
+DURA_EVENT_DOS = 6
+DURA_EVENT_EXPLOIT = 4
+DURA_EVENT_HEARTBEAT = 13
+DURA_EVENT_ID_MAX = 64
+DURA_EVENT_MAINTENANCE = 9
+DURA_EVENT_MALWARE = 5
+DURA_EVENT_OTHER = 0
+DURA_EVENT_PEER_MAX = 64
+DURA_EVENT_PHYSICAL = 8
+DURA_EVENT_RECON = 3
+DURA_EVENT_RESULT_MAX = 32
+DURA_EVENT_TYPE_MAX = 48
+DURA_EVENT_UPDATE = 11
 DURA_EVERSION = -4
+DURA_EVIDENCE_MAX = 16
+DURA_EV_ACCESS = 19
+DURA_EV_BACKEND = 13
+DURA_EV_CALIBRATION = 22
+DURA_EV_CLOCK = 26
+DURA_EV_CONFIG = 18
+DURA_EV_DRIFT_SLOW = 6
+DURA_EV_DRIFT_SPREAD = 8
+DURA_EV_DRIFT_SUDDEN = 7
+DURA_EV_EVENT_ASSET = 14
+DURA_EV_EVENT_ELSEWHERE = 16
+DURA_EV_EVENT_ZONE = 15
+DURA_EV_FLAT = 1
+DURA_EV_ISOLATED = 11
+DURA_EV_KINDS = 29
+DURA_EV_LOG = 25
+DURA_EV_MAINTENANCE = 21
+DURA_EV_MANY = 10
+DURA_EV_MISSING = 4
+DURA_EV_NETWORK_QUIET = 27
+DURA_EV_NONE = 0
+DURA_EV_OPERATOR = 24
+DURA_EV_OUTPUT = 12
+DURA_EV_PHYSICAL = 20
+DURA_EV_QUIET = 9
+DURA_EV_RANGE = 2
+DURA_EV_RATE = 3
+DURA_EV_RECON = 17
+DURA_EV_RECOVERED = 28
+DURA_EV_TIME = 5
+DURA_EV_UPDATE = 23
+DURA_EXPORT_CEF = 1
+DURA_EXPORT_OCSF = 3
+DURA_EXPORT_SYSLOG = 2
 DURA_FACT_ACTION = 5
 DURA_FACT_BACKEND_FAILED = 4
 DURA_FACT_BOOT = 8
 DURA_FACT_CHANNEL = 1
 DURA_FACT_CLOCK_STEP = 10
+DURA_FACT_DRIFT = 13
+DURA_FACT_FEATURE = 16
 DURA_FACT_GATE = 9
+DURA_FACT_INCIDENT = 15
 DURA_FACT_INPUT_REJECTED = 2
 DURA_FACT_LOG_LOST = 11
 DURA_FACT_MODE = 6
 DURA_FACT_NONE = 0
 DURA_FACT_OUTPUT_BOUNDED = 3
 DURA_FACT_OVERRIDE = 7
+DURA_FACT_RELEASE = 14
 DURA_FACT_STORAGE = 12
 DURA_FAIL = 4
 DURA_FALLBACK = 76
+DURA_FEATURES_MAX = 1024
+DURA_FEATURE_DIFF = 3
+DURA_FEATURE_LAG = 2
+DURA_FEATURE_MAX = 7
+DURA_FEATURE_MEAN = 4
+DURA_FEATURE_MIN = 6
+DURA_FEATURE_ONEHOT = 9
+DURA_FEATURE_RATIO = 8
+DURA_FEATURE_STD = 5
+DURA_FEATURE_VALUE = 1
+DURA_FEATURE_WINDOW_MAX = 1024
 DURA_FILES_CREATE = 1
 DURA_FILES_READONLY = 2
 DURA_FILES_SLOTS = 4
 DURA_FRAMES_COLUMNS_MAX = 16384
+DURA_GATE_ACCEPTED = 4
+DURA_GATE_ACTIVATING = 6
+DURA_GATE_ARMED = 5
+DURA_GATE_COMMITTED = 9
+DURA_GATE_IDLE = 0
+DURA_GATE_KEYS_MAX = 8
+DURA_GATE_PROBATION = 7
+DURA_GATE_RECEIVED = 1
+DURA_GATE_REJECTED = 11
+DURA_GATE_ROLLED_BACK = 10
+DURA_GATE_SAFE = 12
+DURA_GATE_STAGED = 3
+DURA_GATE_STAGING = 2
+DURA_GOLDEN_MAX = 65536
 DURA_GOOD = 1
 DURA_G_ARGUMENT = 1024
 DURA_G_BACKEND = 4
+DURA_G_CHAMPION = 8192
+DURA_G_FEATURE = 16384
 DURA_G_GATE = 64
 DURA_G_HELD_TOO_LONG = 512
 DURA_G_INPUT = 1
@@ -72,6 +219,11 @@ DURA_G_SUBSTITUTED = 2
 DURA_HASH_BYTES = 32
 DURA_HASH_STATE_BYTES = 256
 DURA_HOLD = 43
+DURA_INCIDENT_CHANNELS = 16
+DURA_INCIDENT_CLOSED = 3
+DURA_INCIDENT_OPENED = 1
+DURA_INCIDENT_REVISED = 2
+DURA_INCIDENT_UNTRUSTED = 1
 DURA_JSON_ARRAY = 5
 DURA_JSON_BOOL = 2
 DURA_JSON_DEPTH_MAX = 32
@@ -86,6 +238,15 @@ DURA_KEYS_PATH_MAX = 1024
 DURA_KEY_DEVICE = 1
 DURA_KEY_LOG = 0
 DURA_KIND_F32 = 0
+DURA_LEARN_CONSTANT = 2
+DURA_LEARN_EMPTY = 4
+DURA_LEARN_GAPS = 64
+DURA_LEARN_HEAVY = 16
+DURA_LEARN_NONFINITE = 128
+DURA_LEARN_NO_FLAT = 32
+DURA_LEARN_REQUIRED = 1
+DURA_LEARN_ROWS_MIN = 64
+DURA_LEARN_SHORT = 8
 DURA_LOG_CLOSED = 1
 DURA_LOG_CUT = 2
 DURA_LOG_DAMAGED = 3
@@ -94,20 +255,41 @@ DURA_LOG_FRESH = 0
 DURA_LOG_RINGS_MAX = 4
 DURA_LOG_SECURITY = 1
 DURA_MISSING = 9
+DURA_MISSING_ASSETS = 4
+DURA_MISSING_CLOCK = 64
+DURA_MISSING_DRIFT = 16
+DURA_MISSING_HEARTBEAT = 2
+DURA_MISSING_LOG = 32
+DURA_MISSING_SECURITY = 1
+DURA_MISSING_TRUST = 8
+DURA_MISSING_WINDOW = 128
 DURA_MODEL_INPUTS_MAX = 1024
+DURA_MODEL_VALUES_MAX = 8388608
 DURA_NAMES_CHANNELS = 1
+DURA_NAMES_FEATURES = 4
 DURA_NAMES_INPUTS = 3
 DURA_NAMES_OUTPUTS = 2
 DURA_NAME_ACTION = 3
+DURA_NAME_CAUSE = 10
 DURA_NAME_CLOCK = 8
+DURA_NAME_COMPONENT = 17
+DURA_NAME_DRIFT = 16
+DURA_NAME_DRIFT_WHY = 20
+DURA_NAME_EVENT = 13
+DURA_NAME_EVIDENCE = 11
 DURA_NAME_FACT = 2
+DURA_NAME_GATE = 14
 DURA_NAME_GUARD_REASON = 7
+DURA_NAME_INCIDENT = 18
 DURA_NAME_KIND = 0
 DURA_NAME_LOG = 1
+DURA_NAME_MISSING = 12
 DURA_NAME_MODE = 4
 DURA_NAME_OVERRIDE = 9
 DURA_NAME_SENSOR_REASON = 6
+DURA_NAME_TRUST = 19
 DURA_NAME_VERDICT = 5
+DURA_NAME_WHY = 15
 DURA_NONE = 65535
 DURA_OBSERVE = 1
 DURA_OK = 0
@@ -118,7 +300,14 @@ DURA_OVERRIDE_STOP = 1
 DURA_PACK_LINEAR = 2
 DURA_PACK_NONE = 0
 DURA_PACK_POLICY = 1
+DURA_PACK_TREES = 3
 DURA_PASS = 1
+DURA_PEOPLE_ACK = 1
+DURA_PEOPLE_CLOSE = 2
+DURA_PEOPLE_TEXT_MAX = 64
+DURA_PICK_AT = 2
+DURA_PICK_FRAME = 1
+DURA_PICK_LAST = 0
 DURA_PUBKEY_BYTES = 32
 DURA_RECORD_MAX = 65535
 DURA_REC_BOOT = 18
@@ -128,6 +317,7 @@ DURA_REC_DROP = 3
 DURA_REC_EVENT = 19
 DURA_REC_FACT = 16
 DURA_REC_GENESIS = 1
+DURA_REC_INCIDENT = 20
 DURA_REC_RECOVER = 4
 DURA_REC_SEAL = 2
 DURA_REGIONS = 6
@@ -138,6 +328,12 @@ DURA_REGION_SECURITY = 0
 DURA_REGION_SLOT_A = 4
 DURA_REGION_SLOT_B = 5
 DURA_REJECT = 3
+DURA_RELEASE_MAX = 1024
+DURA_RELEASE_PAYLOAD_MAX = 264
+DURA_ROLE_OPERATOR = 2
+DURA_ROLE_SAFETY = 4
+DURA_ROLE_SECURITY = 3
+DURA_ROLE_VENDOR = 1
 DURA_R_FLAT_FAIL = 2048
 DURA_R_FLAT_SUSPECT = 1024
 DURA_R_MISSING = 1
@@ -155,13 +351,21 @@ DURA_R_WARMUP = 4096
 DURA_SEED_BYTES = 32
 DURA_SESSION_DEMO_KEY = 1
 DURA_SESSION_ENFORCE = 4
+DURA_SESSION_PEOPLE = 8
 DURA_SESSION_RESUME = 2
+DURA_SHARE_EXACT = 1
+DURA_SHARE_OCCLUSION = 2
 DURA_SIG_BYTES = 64
 DURA_STOP = 141
 DURA_STORAGE_PATH_MAX = 1024
+DURA_STORY_BUCKETS = 600
+DURA_STORY_VERSION = 1
 DURA_SUBSTITUTE = 2
 DURA_SUSPECT = 3
 DURA_TAG_BYTES = 16
+DURA_TRUST_LOCAL = 2
+DURA_TRUST_NONE = 0
+DURA_TRUST_SOURCE = 1
 DURA_UNKNOWN = 2
 DURA_VERIFY_CUT = 1
 DURA_VERIFY_INTACT = 0
@@ -211,6 +415,35 @@ DURA_VERIFY_RULE_STRAY_BYTES = 53
 DURA_VERIFY_RULE_UNLISTED_FILE = 64
 DURA_VERIFY_TAMPERED = 3
 DURA_VERIFY_UNANCHORED = 2
+DURA_WATCH_DRIFT = 1
+DURA_WATCH_INCIDENT = 2
+DURA_WHY_ABORTED = 67108864
+DURA_WHY_BACKEND = 4194304
+DURA_WHY_BUSY = 524288
+DURA_WHY_CLOCK = 65536
+DURA_WHY_COMPONENT = 32
+DURA_WHY_DEVICE = 16
+DURA_WHY_DIGEST = 4096
+DURA_WHY_DISAGREE = 2097152
+DURA_WHY_DRIFT = 8388608
+DURA_WHY_EXPIRED = 128
+DURA_WHY_FORMAT = 1
+DURA_WHY_GOLDEN = 16384
+DURA_WHY_INCIDENT = 131072
+DURA_WHY_INCOMPLETE = 2048
+DURA_WHY_NOT_YET = 256
+DURA_WHY_OPEN = 8192
+DURA_WHY_OUTPUT = 1048576
+DURA_WHY_POLICY = 512
+DURA_WHY_REBOOT = 16777216
+DURA_WHY_ROLE = 8
+DURA_WHY_SIGNATURE = 2
+DURA_WHY_SIZE = 1024
+DURA_WHY_STOPPED = 262144
+DURA_WHY_STORAGE = 33554432
+DURA_WHY_THRESHOLD = 4
+DURA_WHY_VERSION = 64
+DURA_WHY_WINDOW = 32768
 
 # name, code, sentence
 ERRORS = (
@@ -405,6 +638,7 @@ class dura_session_options(Structure):
         ("factory", ctypes.c_char_p),
         ("out", ctypes.c_char_p),
         ("state", ctypes.c_char_p),
+        ("device", ctypes.c_char_p),
     ]
 
 
@@ -511,6 +745,407 @@ class dura_policy_info(Structure):
     ]
 
 
+class dura_backend_io(Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("n_inputs", ctypes.c_uint16),
+        ("n_outputs", ctypes.c_uint16),
+    ]
+
+
+class dura_backend(Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("abi_major", ctypes.c_uint16),
+        ("abi_minor_needed", ctypes.c_uint16),
+        ("id", ctypes.c_char_p),
+        ("version", ctypes.c_char_p),
+        ("mem_req", ctypes.c_void_p),
+        ("open", ctypes.c_void_p),
+        ("io", ctypes.c_void_p),
+        ("run", ctypes.c_void_p),
+        ("reset", ctypes.c_void_p),
+        ("close", ctypes.c_void_p),
+        ("get_extension", ctypes.c_void_p),
+        ("reserved", ctypes.c_void_p),
+    ]
+
+
+class dura_fact(Structure):
+    _fields_ = [
+        ("kind", ctypes.c_uint16),
+        ("severity", ctypes.c_uint8),
+        ("log", ctypes.c_uint8),
+        ("channel", ctypes.c_uint16),
+        ("asset", ctypes.c_uint16),
+        ("zone", ctypes.c_uint16),
+        ("source", ctypes.c_uint16),
+        ("control", ctypes.c_uint16),
+        ("risk", ctypes.c_uint16),
+        ("component", ctypes.c_uint16),
+        ("reserved", ctypes.c_uint16),
+        ("reasons", ctypes.c_uint32),
+        ("frame", ctypes.c_uint64),
+        ("value", (ctypes.c_int64 * 4)),
+    ]
+
+
+class dura_feature_spec(Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("op", ctypes.c_uint8),
+        ("reserved", ctypes.c_uint8),
+        ("channel", ctypes.c_uint16),
+        ("channel2", ctypes.c_uint16),
+        ("n", ctypes.c_uint16),
+        ("offset", ctypes.c_float),
+        ("scale", ctypes.c_float),
+        ("match", ctypes.c_float),
+    ]
+
+
+class dura_feature_config(Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("n_channels", ctypes.c_uint16),
+        ("n_features", ctypes.c_uint16),
+        ("history", ctypes.c_uint32),
+    ]
+
+
+class dura_drift_reference(Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("n", ctypes.c_uint32),
+        ("mean", ctypes.c_float),
+        ("deviation", ctypes.c_float),
+        ("phi", (ctypes.c_float * 4)),
+        ("resolution", ctypes.c_float),
+        ("clip", ctypes.c_float),
+        ("why", ctypes.c_uint32),
+        ("reserved", (ctypes.c_uint32 * 3)),
+    ]
+
+
+class dura_drift_config(Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("n_channels", ctypes.c_uint16),
+        ("flags", ctypes.c_uint16),
+        ("arl0", ctypes.c_float),
+        ("reserved", ctypes.c_uint32),
+    ]
+
+
+class dura_drift_state(Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("alarm", ctypes.c_uint8),
+        ("direction", ctypes.c_uint8),
+        ("reserved", ctypes.c_uint16),
+        ("why", ctypes.c_uint32),
+        ("onset", ctypes.c_uint32),
+        ("statistic", ctypes.c_float),
+        ("limit", ctypes.c_float),
+        ("size", ctypes.c_float),
+        ("z", ctypes.c_float),
+        ("n", ctypes.c_uint64),
+    ]
+
+
+class dura_event(Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("type", ctypes.c_uint8),
+        ("severity", ctypes.c_uint8),
+        ("trust", ctypes.c_uint8),
+        ("failed", ctypes.c_uint8),
+        ("asset", ctypes.c_uint16),
+        ("zone", ctypes.c_uint16),
+        ("actor", ctypes.c_uint32),
+    ]
+
+
+class dura_evidence(Structure):
+    _fields_ = [
+        ("gseq", ctypes.c_uint64),
+        ("leaf", (ctypes.c_uint8 * 8)),
+        ("kind", ctypes.c_uint8),
+        ("log", ctypes.c_uint8),
+        ("trust", ctypes.c_uint8),
+        ("event", ctypes.c_uint8),
+        ("channel", ctypes.c_uint16),
+        ("weight", (ctypes.c_int16 * 4)),
+        ("reserved", ctypes.c_uint16),
+        ("count", ctypes.c_uint32),
+        ("reserved2", ctypes.c_uint32),
+    ]
+
+
+class dura_incident(Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("id", ctypes.c_uint32),
+        ("state", ctypes.c_uint8),
+        ("cause", ctypes.c_uint8),
+        ("flags", ctypes.c_uint8),
+        ("n_evidence", ctypes.c_uint8),
+        ("n_channels", ctypes.c_uint16),
+        ("score", ctypes.c_int16),
+        ("margin", ctypes.c_int16),
+        ("total", (ctypes.c_int16 * 4)),
+        ("trusted", ctypes.c_uint8),
+        ("reserved", ctypes.c_uint8),
+        ("missing", ctypes.c_uint32),
+        ("begin", dura_time),
+        ("end", dura_time),
+        ("channel", (ctypes.c_uint16 * 16)),
+        ("evidence", (dura_evidence * 16)),
+    ]
+
+
+class dura_gate_status(Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("state", ctypes.c_uint8),
+        ("component", ctypes.c_uint8),
+        ("slot", ctypes.c_uint8),
+        ("attempt", ctypes.c_uint8),
+        ("why", ctypes.c_uint32),
+        ("probation_left", ctypes.c_uint32),
+        ("seq", ctypes.c_uint64),
+        ("offset", ctypes.c_uint64),
+        ("length", ctypes.c_uint64),
+        ("candidate", ctypes.c_uint64),
+        ("version", (ctypes.c_uint64 * 4)),
+        ("floor_", (ctypes.c_uint64 * 4)),
+        ("digest", (ctypes.c_uint8 * 32)),
+        ("policy", (ctypes.c_uint8 * 32)),
+    ]
+
+
+class dura_events_row(Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("reserved", ctypes.c_uint32),
+        ("row", ctypes.c_uint64),
+        ("line", ctypes.c_uint64),
+        ("time", dura_time),
+        ("event", dura_event),
+        ("category", ctypes.c_char_p),
+        ("type", ctypes.c_char_p),
+        ("id", ctypes.c_char_p),
+        ("result", ctypes.c_char_p),
+        ("actor", ctypes.c_char_p),
+        ("peer", ctypes.c_char_p),
+        ("detail", ctypes.c_char_p),
+    ]
+
+
+class dura_why_options(Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("which", ctypes.c_uint32),
+        ("frame", ctypes.c_uint64),
+        ("at", ctypes.c_char_p),
+        ("time_format", ctypes.c_char_p),
+        ("model", ctypes.c_char_p),
+        ("verify", ctypes.c_void_p),
+        ("top", ctypes.c_uint32),
+        ("reserved", ctypes.c_uint32),
+    ]
+
+
+class dura_story_options(Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("buckets", ctypes.c_uint32),
+        ("title", ctypes.c_char_p),
+        ("verify", ctypes.c_void_p),
+    ]
+
+
+class dura_learn_options(Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("reserved", ctypes.c_uint32),
+        ("frames", ctypes.c_char_p),
+        ("model", ctypes.c_char_p),
+        ("time_column", ctypes.c_char_p),
+        ("time_format", ctypes.c_char_p),
+        ("exclude", ctypes.c_char_p),
+        ("outputs", ctypes.c_char_p),
+        ("baseline", ctypes.c_char_p),
+        ("name", ctypes.c_char_p),
+        ("spurious", ctypes.c_double),
+        ("holdout", ctypes.c_double),
+        ("period_ns", ctypes.c_int64),
+    ]
+
+
+class dura_learn_channel(Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("flags", ctypes.c_uint32),
+        ("drift_why", ctypes.c_uint32),
+        ("reserved", ctypes.c_uint32),
+        ("name", ctypes.c_char_p),
+        ("seen_lo", ctypes.c_double),
+        ("seen_hi", ctypes.c_double),
+        ("fail_lo", ctypes.c_double),
+        ("fail_hi", ctypes.c_double),
+        ("rate_fail", ctypes.c_double),
+        ("flat_fail_ns", ctypes.c_int64),
+        ("max_age_ns", ctypes.c_int64),
+        ("expected", ctypes.c_double),
+    ]
+
+
+class dura_learn_report(Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("channels", ctypes.c_uint32),
+        ("required", ctypes.c_uint32),
+        ("limits", ctypes.c_uint32),
+        ("rows", ctypes.c_uint64),
+        ("holdout_rows", ctypes.c_uint64),
+        ("period_ns", ctypes.c_int64),
+        ("gap_ns", ctypes.c_int64),
+        ("irregular", ctypes.c_uint64),
+        ("stamps", ctypes.c_uint64),
+        ("gaps", ctypes.c_uint64),
+        ("days", ctypes.c_double),
+        ("holdout_days", ctypes.c_double),
+        ("asked", ctypes.c_double),
+        ("expected", ctypes.c_double),
+        ("least", ctypes.c_double),
+        ("most", ctypes.c_double),
+        ("factor", ctypes.c_double),
+        ("arl0", ctypes.c_double),
+        ("trips", ctypes.c_uint64),
+        ("holdout_trips", ctypes.c_uint64),
+        ("holdout_least", ctypes.c_double),
+        ("holdout_most", ctypes.c_double),
+        ("holdout_drifts", ctypes.c_uint64),
+        ("promised", ctypes.c_uint32),
+        ("references", ctypes.c_uint32),
+    ]
+
+
+class dura_people_options(Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("reserved", ctypes.c_uint32),
+        ("folder", ctypes.c_char_p),
+        ("state", ctypes.c_char_p),
+        ("actor", ctypes.c_char_p),
+        ("reason", ctypes.c_char_p),
+        ("time_format", ctypes.c_char_p),
+    ]
+
+
+class dura_people_report(Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("closed", ctypes.c_uint8),
+        ("stopped", ctypes.c_uint8),
+        ("demo_key", ctypes.c_uint8),
+        ("reserved", ctypes.c_uint8),
+        ("records", ctypes.c_uint64),
+    ]
+
+
+class dura_gate_key(Structure):
+    _fields_ = [
+        ("pub", (ctypes.c_uint8 * 32)),
+        ("role", ctypes.c_uint8),
+        ("reserved", (ctypes.c_uint8 * 7)),
+    ]
+
+
+class dura_gate_config(Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("n_keys", ctypes.c_uint8),
+        ("threshold", ctypes.c_uint8),
+        ("roles", ctypes.c_uint8),
+        ("min_clock", ctypes.c_uint8),
+        ("keys", ctypes.c_void_p),
+        ("device", ctypes.c_char_p),
+        ("policy", (ctypes.c_uint8 * 32)),
+        ("probation_frames", ctypes.c_uint32),
+        ("window_begin", ctypes.c_uint16),
+        ("window_minutes", ctypes.c_uint16),
+        ("fresh", ctypes.c_uint32),
+        ("components", ctypes.c_uint32),
+        ("version", (ctypes.c_uint64 * 4)),
+    ]
+
+
+class dura_release(Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("component", ctypes.c_uint8),
+        ("reserved", (ctypes.c_uint8 * 3)),
+        ("version", ctypes.c_uint64),
+        ("floor_", ctypes.c_uint64),
+        ("length", ctypes.c_uint64),
+        ("digest", (ctypes.c_uint8 * 32)),
+        ("policy", (ctypes.c_uint8 * 32)),
+        ("not_before_s", ctypes.c_int64),
+        ("not_after_s", ctypes.c_int64),
+        ("probation_frames", ctypes.c_uint32),
+        ("reserved2", ctypes.c_uint32),
+        ("device", (ctypes.c_char * 64)),
+        ("name", (ctypes.c_char * 64)),
+    ]
+
+
+class dura_golden(Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("n", ctypes.c_uint32),
+        ("n_inputs", ctypes.c_uint16),
+        ("n_outputs", ctypes.c_uint16),
+        ("abs_tol", ctypes.c_float),
+        ("rel_tol", ctypes.c_float),
+        ("reserved", ctypes.c_uint32),
+        ("values", ctypes.c_void_p),
+    ]
+
+
+class dura_crypto(Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("reserved", ctypes.c_uint32),
+        ("user", ctypes.c_void_p),
+        ("hash_init", ctypes.c_void_p),
+        ("hash_update", ctypes.c_void_p),
+        ("hash_final", ctypes.c_void_p),
+        ("hash_many", ctypes.c_void_p),
+        ("verify", ctypes.c_void_p),
+        ("mac", ctypes.c_void_p),
+        ("key_epoch", ctypes.c_void_p),
+        ("key_public", ctypes.c_void_p),
+        ("sign", ctypes.c_void_p),
+        ("key_advance", ctypes.c_void_p),
+    ]
+
+
+class dura_sodium(Structure):
+    _fields_ = [
+        ("crypto", dura_crypto),
+        ("persist", ctypes.c_void_p),
+        ("persist_user", ctypes.c_void_p),
+        ("epoch", ctypes.c_uint32),
+        ("reserved", ctypes.c_uint32),
+        ("seed", (ctypes.c_uint8 * 32)),
+        ("device", (ctypes.c_uint8 * 32)),
+        ("secret", (ctypes.c_uint8 * 64)),
+        ("pub", ((ctypes.c_uint8 * 32) * 2)),
+    ]
+
+
 STRUCTS = (
     dura_time,
     dura_layout_row,
@@ -531,6 +1166,32 @@ STRUCTS = (
     dura_verify_options,
     dura_verify_report,
     dura_policy_info,
+    dura_backend_io,
+    dura_backend,
+    dura_fact,
+    dura_feature_spec,
+    dura_feature_config,
+    dura_drift_reference,
+    dura_drift_config,
+    dura_drift_state,
+    dura_event,
+    dura_evidence,
+    dura_incident,
+    dura_gate_status,
+    dura_events_row,
+    dura_why_options,
+    dura_story_options,
+    dura_learn_options,
+    dura_learn_channel,
+    dura_learn_report,
+    dura_people_options,
+    dura_people_report,
+    dura_gate_key,
+    dura_gate_config,
+    dura_release,
+    dura_golden,
+    dura_crypto,
+    dura_sodium,
 )
 
 PROTOTYPES = {
@@ -575,8 +1236,68 @@ PROTOTYPES = {
     "dura_keys_state_dir": (ctypes.c_int, [ctypes.c_void_p, ctypes.c_size_t]),
     "dura_keyfile_public": (ctypes.c_int, [ctypes.c_char_p, ctypes.c_void_p, POINTER(dura_error)]),
     "dura_pack_policy": (ctypes.c_int, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, POINTER(ctypes.c_void_p), POINTER(ctypes.c_size_t), POINTER(dura_error)]),
+    "dura_pack_model": (ctypes.c_int, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, POINTER(ctypes.c_void_p), POINTER(ctypes.c_size_t), POINTER(dura_error)]),
     "dura_pack_check": (ctypes.c_int, [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
     "dura_pack_names": (ctypes.c_int, [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, POINTER(ctypes.c_void_p), POINTER(ctypes.c_void_p), ctypes.c_size_t, POINTER(ctypes.c_size_t)]),
     "dura_policy_query": (ctypes.c_int, [ctypes.c_void_p, ctypes.c_size_t, POINTER(dura_policy_info)]),
     "dura_pack_deinit": (None, [ctypes.c_void_p]),
+    "dura_backend_packed": (POINTER(dura_backend), []),
+    "dura_feature_depth": (ctypes.c_uint32, [POINTER(dura_feature_spec)]),
+    "dura_feature_bytes": (ctypes.c_size_t, [POINTER(dura_feature_config)]),
+    "dura_feature_init": (ctypes.c_int, [POINTER(ctypes.c_void_p), ctypes.c_void_p, ctypes.c_size_t, POINTER(dura_feature_config)]),
+    "dura_feature_attach": (ctypes.c_int, [ctypes.c_void_p, ctypes.c_uint16, POINTER(dura_feature_spec)]),
+    "dura_feature_update_n": (ctypes.c_int, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p]),
+    "dura_drift_learn": (ctypes.c_int, [POINTER(dura_drift_reference), ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint32]),
+    "dura_drift_bytes": (ctypes.c_size_t, [POINTER(dura_drift_config)]),
+    "dura_drift_init": (ctypes.c_int, [POINTER(ctypes.c_void_p), ctypes.c_void_p, ctypes.c_size_t, POINTER(dura_drift_config)]),
+    "dura_drift_attach": (ctypes.c_int, [ctypes.c_void_p, ctypes.c_uint16, POINTER(dura_drift_reference)]),
+    "dura_drift_update": (ctypes.c_int, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, POINTER(dura_fact), ctypes.c_size_t]),
+    "dura_drift_query": (ctypes.c_int, [ctypes.c_void_p, ctypes.c_uint16, POINTER(dura_drift_state)]),
+    "dura_drift_reset": (ctypes.c_int, [ctypes.c_void_p]),
+    "dura_drift_save": (ctypes.c_int, [ctypes.c_void_p, ctypes.c_void_p, POINTER(ctypes.c_size_t)]),
+    "dura_drift_load": (ctypes.c_int, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t]),
+    "dura_guard_incident": (ctypes.c_int, [ctypes.c_void_p, POINTER(dura_incident)]),
+    "dura_guard_drift": (ctypes.c_int, [ctypes.c_void_p, ctypes.c_uint16, POINTER(dura_drift_state)]),
+    "dura_guard_release": (ctypes.c_int, [ctypes.c_void_p, POINTER(dura_gate_status)]),
+    "dura_guard_withdraw": (ctypes.c_int, [ctypes.c_void_p, POINTER(dura_time)]),
+    "dura_session_offer": (ctypes.c_int, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_char_p, POINTER(dura_error)]),
+    "dura_session_event": (ctypes.c_int, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint16, POINTER(dura_time), POINTER(dura_error)]),
+    "dura_event_encode": (ctypes.c_int, [POINTER(dura_events_row), ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
+    "dura_incident_json": (ctypes.c_int, [POINTER(dura_incident), POINTER(dura_record_names), ctypes.c_void_p, POINTER(ctypes.c_size_t)]),
+    "dura_incidents_json": (ctypes.c_int, [ctypes.c_char_p, ctypes.c_int, POINTER(ctypes.c_void_p), POINTER(ctypes.c_size_t), POINTER(ctypes.c_size_t), POINTER(dura_error)]),
+    "dura_why_json": (ctypes.c_int, [ctypes.c_char_p, POINTER(dura_why_options), POINTER(ctypes.c_void_p), POINTER(ctypes.c_size_t), POINTER(dura_error)]),
+    "dura_why_deinit": (None, [ctypes.c_void_p]),
+    "dura_story_json": (ctypes.c_int, [ctypes.c_char_p, POINTER(dura_story_options), POINTER(ctypes.c_void_p), POINTER(ctypes.c_size_t), POINTER(dura_error)]),
+    "dura_story_deinit": (None, [ctypes.c_void_p]),
+    "dura_learn_csv": (ctypes.c_int, [POINTER(ctypes.c_void_p), POINTER(dura_learn_options), POINTER(dura_error)]),
+    "dura_learned_policy": (ctypes.c_char_p, [ctypes.c_void_p, POINTER(ctypes.c_size_t)]),
+    "dura_learned_model": (ctypes.c_char_p, [ctypes.c_void_p, POINTER(ctypes.c_size_t)]),
+    "dura_learned_query": (ctypes.c_int, [ctypes.c_void_p, POINTER(dura_learn_report)]),
+    "dura_learned_channel": (ctypes.c_int, [ctypes.c_void_p, ctypes.c_uint32, POINTER(dura_learn_channel)]),
+    "dura_learned_note": (ctypes.c_char_p, [ctypes.c_void_p, ctypes.c_uint32]),
+    "dura_learned_deinit": (None, [ctypes.c_void_p]),
+    "dura_people_label": (ctypes.c_int, [POINTER(dura_people_options), ctypes.c_char_p, POINTER(dura_people_report), POINTER(dura_error)]),
+    "dura_people_incident": (ctypes.c_int, [POINTER(dura_people_options), ctypes.c_int, ctypes.c_char_p, POINTER(dura_people_report), POINTER(dura_error)]),
+    "dura_people_override": (ctypes.c_int, [POINTER(dura_people_options), ctypes.c_int, POINTER(dura_people_report), POINTER(dura_error)]),
+    "dura_sodium_init": (ctypes.c_int, [POINTER(dura_sodium), ctypes.c_void_p, ctypes.c_uint32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
+    "dura_keyfile_load": (ctypes.c_int, [ctypes.c_char_p, ctypes.c_void_p, POINTER(dura_error)]),
+    "dura_dev_seed": (ctypes.c_void_p, []),
+    "dura_factory_make": (ctypes.c_int, [ctypes.c_void_p, POINTER(ctypes.c_size_t), ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint64, ctypes.c_void_p]),
+    "dura_golden_from": (ctypes.c_int, [POINTER(dura_golden), ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_uint32, ctypes.c_float, ctypes.c_float, POINTER(dura_error)]),
+    "dura_golden_random": (ctypes.c_int, [POINTER(dura_golden), ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint64, ctypes.c_uint32, ctypes.c_float, ctypes.c_float, POINTER(dura_error)]),
+    "dura_golden_deinit": (None, [POINTER(dura_golden)]),
+    "dura_brain_make": (ctypes.c_int, [ctypes.c_void_p, ctypes.c_size_t, POINTER(dura_golden), POINTER(ctypes.c_void_p), POINTER(ctypes.c_size_t), POINTER(dura_error)]),
+    "dura_brain_check": (ctypes.c_int, [ctypes.c_void_p, ctypes.c_size_t]),
+    "dura_release_encode": (ctypes.c_int, [POINTER(dura_release), ctypes.c_void_p, POINTER(ctypes.c_size_t), POINTER(dura_error)]),
+    "dura_release_decode": (ctypes.c_int, [ctypes.c_void_p, ctypes.c_size_t, POINTER(dura_release)]),
+    "dura_release_verify": (ctypes.c_int, [ctypes.c_void_p, ctypes.c_size_t, POINTER(dura_crypto), POINTER(dura_gate_key), ctypes.c_uint32, ctypes.c_uint32, ctypes.c_uint32, POINTER(dura_release), ctypes.c_void_p]),
+    "dura_release_policy": (ctypes.c_int, [ctypes.c_void_p, ctypes.c_size_t, POINTER(dura_gate_config), POINTER(dura_gate_key), ctypes.c_void_p]),
+    "dura_release_check": (ctypes.c_uint32, [POINTER(dura_release), POINTER(dura_gate_config), ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint32, ctypes.c_int64, POINTER(dura_error)]),
+    "dura_envelope_make": (ctypes.c_int, [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p, POINTER(ctypes.c_size_t)]),
+    "dura_envelope_sign": (ctypes.c_int, [ctypes.c_void_p, POINTER(ctypes.c_size_t), ctypes.c_size_t, ctypes.c_void_p]),
+    "dura_envelope_open": (ctypes.c_int, [ctypes.c_void_p, ctypes.c_size_t, POINTER(ctypes.c_void_p), POINTER(ctypes.c_size_t), ctypes.c_void_p]),
+    "dura_envelope_signature": (ctypes.c_int, [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint32, ctypes.c_void_p, ctypes.c_void_p]),
+    "dura_why_name": (ctypes.c_char_p, [ctypes.c_uint32]),
+    "dura_why_text": (ctypes.c_char_p, [ctypes.c_uint32]),
+    "dura_component_number": (ctypes.c_uint8, [ctypes.c_char_p]),
 }

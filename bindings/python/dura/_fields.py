@@ -3,7 +3,7 @@
 """The policy's fields: what the packer takes and where the image keeps it."""
 
 MAGIC = b'DPK1'
-VERSION = 1
+VERSION = 2
 HEADER_BYTES = 16
 ENTRY_BYTES = 12
 
@@ -17,7 +17,13 @@ SECTIONS = {
     'guard': (6, 'guard', 16, False),
     'logs': (7, 'logs', 32, False),
     'gate': (8, 'gate', 32, False),
-    'names': (9, None, 0, False),
+    'features': (9, 'features', 24, True),
+    'drift': (10, 'drift', 8, True),
+    'references': (11, 'drift.references', 40, True),
+    'correlate': (12, 'correlate', 16, True),
+    'updates': (13, 'updates', 24, True),
+    'release_keys': (14, 'release_keys', 40, True),
+    'names': (15, None, 0, False),
 }
 
 # section: rows of (name, type, offset, struct format, required, default, lo, hi, unit, words,
@@ -83,5 +89,53 @@ FIELDS = {
     ),
     'gate': (
         ('factory_key', 'key32', 0, '32s', False, '', None, None, '', None, 'Ed25519 public key that signs the factory record, 64 hex digits; absent: the visible development key.'),
+    ),
+    'features': (
+        ('name', 'name', None, None, True, None, None, None, '', None, 'Name of the feature, unique among the features; a value may be called as its channel.'),
+        ('unit', 'name', None, None, False, '', None, None, '', None, 'Unit of the feature, for people.'),
+        ('offset', 'f32', 0, 'f', False, 0, None, None, '', None, 'Subtracted from the result.'),
+        ('scale', 'f32', 4, 'f', False, 1, None, None, '', None, 'Multiplies the result after the offset; not 0.'),
+        ('match', 'f32', 8, 'f', False, 0, None, None, '', None, 'onehot: the value that makes it 1.'),
+        ('channel', 'channel', 12, 'H', True, None, None, None, '', None, 'Name of the channel it is made from.'),
+        ('channel2', 'channel', 14, 'H', False, '', None, None, '', None, 'ratio: name of the channel that divides.'),
+        ('n', 'u16', 16, 'H', False, 0, 0, 1024, 'frames', None, 'lag, diff: so many frames back; mean, std, min, max: so many frames, the present one included.'),
+        ('op', 'enum', 18, 'B', False, 'value', None, None, '', {'value': 1, 'lag': 2, 'diff': 3, 'mean': 4, 'std': 5, 'min': 6, 'max': 7, 'ratio': 8, 'onehot': 9}, 'What is made of the channel.'),
+    ),
+    'drift': (
+        ('arl0', 'f32', 0, 'f', False, 10000, 0, None, 'samples', None, 'Samples between two false alarms of the whole monitor, on average; 100..1e9.'),
+    ),
+    'references': (
+        ('of', 'of', 0, 'H', True, None, None, None, '', None, 'Name of the channel, output or feature that is watched; each at most once.'),
+        ('why', 'u16', 2, 'H', False, 0, 0, 63, '', None, 'Why the asked rate cannot be promised: 1 short, 2 correlated, 4 tails, 8 constant, 16 held, 32 trend; 0: it can.'),
+        ('n', 'u32', 4, 'I', False, 0, 0, 4294967295, 'samples', None, 'Samples it was learned from.'),
+        ('mean', 'f32', 8, 'f', True, None, None, None, '', None, 'Mean.'),
+        ('deviation', 'f32', 12, 'f', False, 0, 0, None, '', None, 'Standard deviation of what the autoregression leaves.'),
+        ('phi1', 'f32', 16, 'f', False, 0, None, None, '', None, 'Autoregression, one sample back.'),
+        ('phi2', 'f32', 20, 'f', False, 0, None, None, '', None, 'Autoregression, two samples back.'),
+        ('phi3', 'f32', 24, 'f', False, 0, None, None, '', None, 'Autoregression, three samples back.'),
+        ('phi4', 'f32', 28, 'f', False, 0, None, None, '', None, 'Autoregression, four samples back.'),
+        ('resolution', 'f32', 32, 'f', False, 0, 0, None, '', None, 'Smallest step seen.'),
+        ('clip', 'f32', 36, 'f', False, 0, 0, None, '', None, 'Standardised samples are cut to plus and minus this; 0: 6.'),
+    ),
+    'correlate': (
+        ('window_ms', 'u32', 0, 'I', False, 300000, 1, 4294967295, 'ms', None, 'Events that far before an anomaly are joined to it.'),
+        ('quiet_ms', 'u32', 4, 'I', False, 60000, 1, 4294967295, 'ms', None, 'An incident closes after that long without evidence.'),
+        ('heartbeat_ms', 'u32', 8, 'I', False, 3600000, 1, 4294967295, 'ms', None, 'A security source that is silent for longer counts as missing.'),
+        ('margin', 'u16', 12, 'H', False, 10, 1, 1000, 'dBan', None, 'A cause must lead the next one by this, else the verdict is unknown.'),
+        ('score', 'u16', 14, 'H', False, 10, 1, 1000, 'dBan', None, 'A cause must have at least this, else the verdict is unknown.'),
+    ),
+    'updates': (
+        ('slot_bytes', 'u32', 0, 'I', False, 65536, 0, 16777216, 'bytes', None, 'Room for a brain image in memory, twice; 0: brains are not updated.'),
+        ('probation_frames', 'u32', 4, 'I', False, 100, 1, 1000000000, 'frames', None, 'Frames a new brain drives with the former one beside it before it is kept.'),
+        ('max_disagreement', 'f32', 8, 'f', False, 0, 0, None, '', None, "In probation an answer further than this share of lo..hi from the former model's is not driven and ends it; 0: no limit."),
+        ('window_begin', 'u16', 12, 'H', False, 0, 0, 1439, 'min', None, 'Minute of the UTC day at which the maintenance window opens.'),
+        ('window_minutes', 'u16', 14, 'H', False, 0, 0, 1440, 'min', None, 'Length of the window; 0: any time.'),
+        ('min_clock', 'enum', 16, 'B', False, 'none', None, None, '', {'none': 0, 'unsynced': 1, 'holdover': 2, 'synced': 3, 'authenticated': 4}, 'Trust in the wall clock that window and dates of a release need.'),
+        ('threshold', 'u8', 17, 'B', False, 1, 1, 8, '', None, 'Keys that must have signed a release.'),
+        ('roles', 'u8', 18, 'B', False, 0, 0, 30, '', None, 'Roles of which one key at least must have signed: 2 vendor, 4 operator, 8 security, 16 safety; added up.'),
+    ),
+    'release_keys': (
+        ('key', 'key32', 0, '32s', True, None, None, None, '', None, 'Ed25519 public key, 64 hex digits.'),
+        ('role', 'enum', 32, 'B', True, None, None, None, '', {'vendor': 1, 'operator': 2, 'security': 3, 'safety': 4}, 'What its owner answers for.'),
     ),
 }

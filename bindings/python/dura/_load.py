@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 import ctypes.util
 import os
-from typing import Iterable, List
+from typing import Any, Dict, Iterable, List, Tuple
 
 from . import _abi
 
@@ -60,7 +60,7 @@ def check_abi(lib: ctypes.CDLL) -> None:
         raise ImportError(f"dura: {lib._name} has ABI {found}, this package was made for {_abi.DURA_ABI}")
 
 
-def layout_problems(rows: dict, structs: Iterable[type]) -> List[str]:
+def layout_problems(rows: Dict[str, Tuple[int, int]], structs: Iterable[Any]) -> List[str]:
     """What differs between the library's table {name: (offset, size)} and our mirrors."""
     problems = []
     for struct in structs:
@@ -80,7 +80,7 @@ def layout_problems(rows: dict, structs: Iterable[type]) -> List[str]:
     return problems
 
 
-def layout(lib: ctypes.CDLL) -> dict:
+def layout(lib: ctypes.CDLL) -> Dict[str, Tuple[int, int]]:
     """The library's table as {name: (offset, size)}."""
     n = ctypes.c_size_t()
     rows = lib.dura_layout(ctypes.byref(n))

@@ -8,7 +8,7 @@ no" is a value (a decision, a verdict, a report), never an exception.
 from __future__ import annotations
 
 import ctypes
-from typing import Dict, Optional, Type
+from typing import Dict, Optional, Tuple, Type
 
 from . import _abi
 from ._load import lib
@@ -37,7 +37,7 @@ class StorageError(DuraError, OSError):
     name = "STORAGE"
 
 
-_BASES: Dict[str, tuple] = {
+_BASES: Dict[str, Tuple[type, ...]] = {
     "EINVAL": (DuraError, ValueError), "ESYNTAX": (DuraError, ValueError), "ELIMIT": (DuraError, ValueError),
     "ENOSPC": (DuraError, MemoryError), "ETIME": (DuraError, TimeoutError), "EIO": (DuraError, OSError),
     "ENOENT": (DuraError, FileNotFoundError), "EDENIED": (DuraError, PermissionError),

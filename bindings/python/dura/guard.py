@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import ctypes
 import datetime
+import json
 import time as clock
 import weakref
 from dataclasses import dataclass
-from typing import Callable, Dict, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
-from . import _abi, _names
+from . import _abi, _names, _policy
 from ._load import lib
 from ._names import PathLike
-from .errors import check
+from .drift import DriftState, state_of
+from .errors import DuraError, check
+from .gate import GateStatus, gate_status
+from .incident import Incident
+from .log import RecordNames
 
 Model = Callable[[Sequence[float]], Sequence[float]]
 Values = Union[Mapping[str, Optional[float]], Sequence[Optional[float]]]
@@ -48,18 +53,44 @@ def _nanoseconds(when: Time) -> int:
 
 def _policy_counts(policy: PathLike) -> Tuple[int, int]:
     """Model inputs and outputs of a policy.json."""
-    with open(policy, "rb") as file:
-        text = file.read()
-    image, length, err = ctypes.c_void_p(), ctypes.c_size_t(), _abi.dura_error()
-    check(lib.dura_pack_policy(text, len(text), _names.path_bytes(policy), ctypes.byref(image), ctypes.byref(length),
-                               ctypes.byref(err)), err)
-    info = _abi.dura_policy_info()
-    info.struct_size = ctypes.sizeof(info)
-    try:
-        check(lib.dura_policy_query(image, length, ctypes.byref(info)))
-    finally:
-        lib.dura_pack_deinit(image)
-    return info.n_inputs, info.n_outputs
+    image = _policy.policy_image(policy)
+    return (len(_policy.names(image, _abi.DURA_NAMES_INPUTS)), len(_policy.names(image, _abi.DURA_NAMES_OUTPUTS)))
+
+
+#: Room for the texts of an event, in bytes of UTF-8.
+_EVENT_ROOM = {"category": _abi.DURA_EVENT_CATEGORY_MAX, "type": _abi.DURA_EVENT_TYPE_MAX, "id": _abi.DURA_EVENT_ID_MAX,
+               "result": _abi.DURA_EVENT_RESULT_MAX, "actor": _abi.DURA_EVENT_ACTOR_MAX,
+               "peer": _abi.DURA_EVENT_PEER_MAX, "detail": _abi.DURA_EVENT_DETAIL_MAX}
+_TRUST = {"none": _abi.DURA_TRUST_NONE, "source": _abi.DURA_TRUST_SOURCE}
+
+
+def _event_text(field: str, text: str) -> bytes:
+    raw = text.encode()
+    if len(raw) > _EVENT_ROOM[field]:
+        raise ValueError(f"{field}: {len(raw)} bytes, at most {_EVENT_ROOM[field]}: shorten it")
+    if any(ord(c) < 32 or ord(c) == 127 for c in text):
+        raise ValueError(f"{field}: {text!r} holds a control character")
+    return raw
+
+
+def _event_row(texts: Mapping[str, str], severity: int, asset: Optional[int], zone: Optional[int],
+               trust: str) -> _abi.dura_events_row:
+    for what, value, top in (("severity", severity, 10), ("asset", asset, 65534), ("zone", zone, 65534)):
+        if value is not None and not 0 <= value <= top:
+            raise ValueError(f"{what} is {value}, want 0..{top}")
+    if trust not in _TRUST:
+        raise ValueError(f"trust is {trust!r}: 'source' for who has proved who it is, else 'none'")
+    for field in ("category", "type"):
+        if not texts[field]:
+            raise ValueError(f"{field} is empty: every event has one")
+    row = _abi.dura_events_row()
+    row.struct_size, row.event.struct_size = ctypes.sizeof(row), ctypes.sizeof(row.event)
+    row.event.severity, row.event.trust = severity, _TRUST[trust]
+    row.event.asset = _abi.DURA_NONE if asset is None else asset
+    row.event.zone = _abi.DURA_NONE if zone is None else zone
+    for field, text in texts.items():
+        setattr(row, field, _event_text(field, text))
+    return row
 
 
 class Guard:
@@ -72,23 +103,26 @@ class Guard:
     model: path of model.json, or a function from a list of floats to a sequence of floats;
     then model_id names and versions it, and its digest stands in the gate record.
     Leaving the block closes the run; leaving it by an exception abandons it, and
-    verify() calls it CUT. One thread at a time.
+    verify() calls it CUT. One thread at a time. device: folder of the device's journal and model
+    slots, so that updates stay from run to run.
     """
 
     def __init__(self, policy: PathLike, model: Union[PathLike, Model], *, out: PathLike,
-                 state: Optional[PathLike] = None, factory: Optional[PathLike] = None, model_id: str = "",
+                 state: Optional[PathLike] = None, factory: Optional[PathLike] = None,
+                 device: Optional[PathLike] = None, model_id: str = "",
                  demo_key: bool = False, resume: bool = False, enforce: bool = False, source: int = 0) -> None:
         options = _abi.dura_session_options()
         options.struct_size = ctypes.sizeof(options)
         options.flags = (_abi.DURA_SESSION_DEMO_KEY * demo_key | _abi.DURA_SESSION_RESUME * resume
                          | _abi.DURA_SESSION_ENFORCE * enforce)
-        self._keep: list = []            # what the library borrows
+        self._keep: List[Any] = []            # what the library borrows
         self._error: Optional[BaseException] = None
         self._source = source
         options.policy = self._text(policy)
         options.out = self._text(out)
         options.state = self._text(state)
         options.factory = self._text(factory)
+        options.device = self._text(device)
         if callable(model):
             options.call = self._function(model, *_policy_counts(policy))
             options.call_id = self._text(model_id) if model_id else None
@@ -99,6 +133,7 @@ class Guard:
         self._handle: Optional[ctypes.c_void_p] = handle
         # Without this a forgotten guard keeps its locks; abandoned is what it then is.
         self._finalizer = weakref.finalize(self, lib.dura_session_abort, handle)
+        self._run = out
         self._describe()
 
     # ---- what the library needs kept -------------------------------------------------
@@ -141,7 +176,9 @@ class Guard:
         self.outputs: Tuple[str, ...] = tuple(lib.dura_session_output(handle, i).decode()
                                               for i in range(lib.dura_session_outputs(handle)))
         self.origin: str = lib.dura_session_origin(handle).decode()
-        self._next = lib.dura_session_next_frame(handle)
+        self._next: int = lib.dura_session_next_frame(handle)
+        self._names = RecordNames(self._run)     # of the policy that is in force
+        self._watched: Tuple[str, ...] = self._names.watched
         n = len(self.channels)
         self._values, self._missing = (ctypes.c_float * n)(), (ctypes.c_uint8 * n)()
         self._baseline = (ctypes.c_float * len(self.outputs))()
@@ -216,6 +253,98 @@ class Guard:
         return Decision(d.frame, _names.action(d.action), _names.mode(d.mode), _names.verdict(d.verdict),
                         dict(zip(self.outputs, d.output)), dict(zip(self.outputs, d.proposed)),
                         _names.guard_reasons(d.reasons), _names.sensor_reasons(d.sensor_reasons), worst)
+
+    # ---- what the guard sees beside the frames ------------------------------------------
+
+    def event(self, *, category: str, type: str, severity: int, asset: Optional[int] = None, zone: Optional[int] = None,
+              trust: str = "none", id: str = "", result: str = "", actor: str = "", peer: str = "", detail: str = "",
+              time: Optional[Time] = None) -> None:
+        """A security-relevant event into the security log, and to the correlator.
+
+        severity: 0 to 10. asset, zone: numbers of your asset list. trust: "source" when whoever
+        said so has proved who he is; "none" counts half, and never makes an attack on its own.
+        result begins with "fail" when what was tried did not succeed. docs/correlate.md has the
+        words of category and type that mean something. time: as in step().
+        """
+        handle, err, n = self._open(), _abi.dura_error(), ctypes.c_uint16()
+        row = _event_row({"category": category, "type": type, "id": id, "result": result, "actor": actor, "peer": peer,
+                          "detail": detail}, severity, asset, zone, trust)
+        room = ctypes.create_string_buffer(_abi.DURA_EVENT_BYTES_MAX)
+        length = check(lib.dura_event_encode(ctypes.byref(row), room, len(room), ctypes.byref(n)))
+        self._stamp(time)
+        check(lib.dura_session_event(handle, room, length, n, ctypes.byref(self._frame.time), ctypes.byref(err)), err)
+
+    @property
+    def last_incident(self) -> Optional[Incident]:
+        """The incident of now, or the last closed one; None: there was none."""
+        self._open()
+        found = _abi.dura_incident()
+        found.struct_size = ctypes.sizeof(found)
+        rc = lib.dura_guard_incident(lib.dura_session_guard(self._handle), ctypes.byref(found))
+        if rc == _abi.DURA_ENOENT:
+            return None
+        self._asked(rc, "correlate", "joins no incidents")
+        length = ctypes.c_size_t(16384)
+        room = ctypes.create_string_buffer(length.value)
+        check(lib.dura_incident_json(ctypes.byref(found), ctypes.byref(self._names.struct), room, ctypes.byref(length)))
+        return Incident.from_json(json.loads(room.value))
+
+    @property
+    def incident(self) -> Optional[Incident]:
+        """The incident that is open now, or None."""
+        last = self.last_incident
+        return last if last is not None and last.is_open else None
+
+    def drift(self, name: str) -> DriftState:
+        """How far a watched channel, output or feature has moved from its reference."""
+        self._open()
+        if name not in self._watched:
+            raise KeyError(f"{name!r} is no channel, output or feature of the policy: {', '.join(self._watched)}")
+        guard = lib.dura_session_guard(self._handle)
+        try:
+            return state_of(lib.dura_guard_drift, guard, self._watched.index(name))
+        except DuraError as error:
+            self._asked(error.code, "drift", "watches no drift")
+            raise type(error)(f"{name!r} has no reference in the policy; add one to drift.references", error.code,
+                              field=name) from None
+
+    @staticmethod
+    def _asked(rc: int, member: str, lacks: str) -> None:
+        """An error that says what to add to the policy when it did not ask for this."""
+        if rc == _abi.DURA_ENOTSUP:
+            err = _abi.dura_error()
+            err.code, err.field = rc, member.encode()
+            err.text = f'this policy {lacks}; add "{member}": {{}} to it'.encode()
+            check(rc, err)
+        if rc != _abi.DURA_ENOENT:
+            check(rc)
+
+    # ---- updates -------------------------------------------------------------------------
+
+    def offer(self, release: PathLike, subject: Optional[PathLike] = None) -> GateStatus:
+        """Offer a release to the gate (subject None: for a brain, the file beside it that ends in
+        .brain). It goes on with every step; `gate` says where it stands. A refusal raises, and
+        says why."""
+        handle, err = self._open(), _abi.dura_error()
+        check(lib.dura_session_offer(handle, _names.path_bytes(release),
+                                     None if subject is None else _names.path_bytes(subject), ctypes.byref(err)), err)
+        return self.gate
+
+    @property
+    def gate(self) -> GateStatus:
+        """Where the update machine stands, and which versions run."""
+        self._open()
+        try:
+            return gate_status(lib.dura_session_guard(self._handle))
+        except DuraError as error:
+            self._asked(error.code, "updates", "takes no updates")
+            raise
+
+    def withdraw(self) -> GateStatus:
+        """Give up the release in hand: rejected, or rolled back when it drives already."""
+        self._open()
+        check(lib.dura_guard_withdraw(lib.dura_session_guard(self._handle), ctypes.byref(self._frame.time)))
+        return self.gate
 
     # ---- people ------------------------------------------------------------------------
 

@@ -8,10 +8,10 @@ import os
 from dataclasses import dataclass
 from typing import Any, Dict, Iterator, List, Optional, Tuple, Union
 
-from . import _abi, _names
+from . import _abi, _names, _policy
 from ._load import lib
 from ._names import PathLike
-from .errors import check
+from .errors import DuraError, check
 
 _LOGS = {None: 0, "security": _abi.DURA_LOG_SECURITY, "decision": _abi.DURA_LOG_DECISION}
 
@@ -67,6 +67,19 @@ def _read_key(key: Union[bytes, PathLike]) -> bytes:
     return out.raw
 
 
+def verify_options(key: Union[bytes, PathLike, None] = None, checkpoint: Optional[PathLike] = None,
+                   state: Optional[PathLike] = None) -> Tuple[_abi.dura_verify_options, List[Any]]:
+    """(facts from outside as the C calls want them, what they point to: keep it during the call)."""
+    options = _abi.dura_verify_options()
+    options.struct_size = ctypes.sizeof(options)
+    where = os.fspath(state) if state is not None else default_state()
+    keep = [ctypes.create_string_buffer(_read_key(key), 32) if key is not None else None,
+            ctypes.create_string_buffer(_names.path_bytes(checkpoint)) if checkpoint is not None else None,
+            ctypes.create_string_buffer(os.fsencode(where)) if where is not None else None]
+    options.key, options.checkpoint, options.state_dir = [k and ctypes.addressof(k) for k in keep]
+    return options, keep
+
+
 def verify(run: PathLike, *, key: Union[bytes, PathLike, None] = None, checkpoint: Optional[PathLike] = None,
            state: Optional[PathLike] = None) -> Verdict:
     """Verify a run folder.
@@ -75,15 +88,12 @@ def verify(run: PathLike, *, key: Union[bytes, PathLike, None] = None, checkpoin
     checkpoint: a checkpoint file kept elsewhere. state: folder that may know the device;
     None is the user's own.
     """
-    options, report, err = _abi.dura_verify_options(), _abi.dura_verify_report(), _abi.dura_error()
-    options.struct_size, report.struct_size = ctypes.sizeof(options), ctypes.sizeof(report)
-    where = os.fspath(state) if state is not None else default_state()
-    keep = [ctypes.create_string_buffer(_read_key(key), 32) if key is not None else None,
-            ctypes.create_string_buffer(_names.path_bytes(checkpoint)) if checkpoint is not None else None,
-            ctypes.create_string_buffer(os.fsencode(where)) if where is not None else None]
-    options.key, options.checkpoint, options.state_dir = [k and ctypes.addressof(k) for k in keep]
+    options, keep = verify_options(key, checkpoint, state)
+    report, err = _abi.dura_verify_report(), _abi.dura_error()
+    report.struct_size = ctypes.sizeof(report)
     check(lib.dura_verify_folder(_names.path_bytes(run), ctypes.byref(options), ctypes.byref(report),
                                  ctypes.byref(err)), err)
+    del keep
     word = lib.dura_verify_word(report.word).decode()
     rule = lib.dura_verify_rule(report.rule).decode()
     return Verdict(word, rule, report.text.decode(errors="replace"), report.file.decode(errors="replace"),
@@ -125,19 +135,7 @@ def replay(run: PathLike, model: Optional[PathLike] = None) -> Replay:
 
 # ---- records --------------------------------------------------------------------------
 
-def _policy_names(image: bytes, what: int) -> List[bytes]:
-    n = ctypes.c_size_t()
-    room = ctypes.create_string_buffer(image, len(image))
-    aligned = (ctypes.c_uint64 * (len(image) // 8 + 1))()
-    ctypes.memmove(aligned, room, len(image))
-    if lib.dura_pack_names(aligned, len(image), what, None, None, 0, ctypes.byref(n)) < 0:
-        return []
-    names = (ctypes.c_void_p * n.value)()
-    check(lib.dura_pack_names(aligned, len(image), what, names, None, n.value, ctypes.byref(n)))
-    return [ctypes.string_at(p) for p in names if p]
-
-
-class _Names:
+class RecordNames:
     """The dura_record_names of a run's policy, with everything it points to."""
 
     def __init__(self, run: PathLike) -> None:
@@ -149,13 +147,23 @@ class _Names:
         self.struct = _abi.dura_record_names()
         self.struct.struct_size = ctypes.sizeof(self.struct)
         self.keep: List[Any] = []
-        self.struct.n_channels, self.struct.channels = self.array(image, _abi.DURA_NAMES_CHANNELS)
-        self.struct.n_outputs, self.struct.outputs = self.array(image, _abi.DURA_NAMES_OUTPUTS)
+        self.channels = self._list(image, _abi.DURA_NAMES_CHANNELS)
+        self.outputs = self._list(image, _abi.DURA_NAMES_OUTPUTS)
+        self.struct.n_channels, self.struct.channels = self._array(self.channels)
+        self.struct.n_outputs, self.struct.outputs = self._array(self.outputs)
+        #: what may have a drift reference, in the order of its index
+        self.watched: Tuple[str, ...] = (*self.channels, *self.outputs, *self._list(image, _abi.DURA_NAMES_FEATURES))
 
-    def array(self, image: bytes, what: int) -> Tuple[int, Optional[int]]:
-        names = _policy_names(image, what) if image else []
-        array = (ctypes.c_char_p * len(names))(*names)
-        self.keep += [names, array]
+    @staticmethod
+    def _list(image: bytes, what: int) -> List[str]:
+        try:
+            return _policy.names(image, what) if image else []
+        except DuraError:                    # a damaged policy costs the names, not the records
+            return []
+
+    def _array(self, names: List[str]) -> Tuple[int, Optional[int]]:
+        array = (ctypes.c_char_p * len(names))(*[name.encode() for name in names])
+        self.keep.append(array)
         return len(names), ctypes.addressof(array) if names else None
 
 
@@ -187,7 +195,7 @@ class Log:
 
     def lines(self) -> Iterator[str]:
         """Each record as the line of JSON that `dura show --json` prints."""
-        names, cursor, err = _Names(self.run), self._open(), _abi.dura_error()
+        names, cursor, err = RecordNames(self.run), self._open(), _abi.dura_error()
         record, room = _abi.dura_record(), ctypes.create_string_buffer(4096)
         record.struct_size = ctypes.sizeof(record)
         try:

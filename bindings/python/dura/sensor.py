@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ctypes
 from dataclasses import dataclass
-from typing import Any, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 
 from . import _abi, _names
 from ._load import lib
@@ -34,7 +34,7 @@ class Report:
     usable: Tuple[float, ...]            #: what the model may see
 
 
-def _limits(options: Mapping[str, Any]) -> dict:
+def _limits(options: Mapping[str, Any]) -> Dict[str, Any]:
     """The four range limits with the defaults of a policy: an absent one is no limit."""
     if not any(k in options for k in _RANGE):
         return {}
@@ -136,7 +136,7 @@ class Sensor:
         import numpy
         return numpy.frombuffer(actions, numpy.uint8), numpy.frombuffer(verdicts, numpy.uint8).reshape(frames, self.n)
 
-    def query(self, channel: int) -> dict:
+    def query(self, channel: int) -> Dict[str, Any]:
         """Value, quality, ratio, verdict and reasons of one channel after the last frame."""
         state = _abi.dura_sensor_state()
         state.struct_size = ctypes.sizeof(state)

@@ -36,9 +36,37 @@ class World:
         change(policy)
         return self.write("policy.json", policy)
 
+    def factory(self, model, model_id):
+        """A factory record by the development key, or None when nothing can be signed."""
+        import ctypes
+        from dura._load import lib
+        image, n, room = ctypes.c_void_p(), ctypes.c_size_t(), ctypes.create_string_buffer(512)
+        text = pathlib.Path(self.policy).read_bytes()
+        if lib.dura_pack_policy(text, len(text), None, ctypes.byref(image), ctypes.byref(n), None) != 0:
+            return None
+        policy = ctypes.string_at(image, n.value)
+        lib.dura_pack_deinit(image)
+        if callable(model):
+            bytes_of = model_id.encode()
+        else:
+            text = pathlib.Path(model).read_bytes() if pathlib.Path(model).exists() else b""
+            if lib.dura_pack_model(text, len(text), None, ctypes.byref(image), ctypes.byref(n), None) != 0:
+                return None
+            bytes_of = ctypes.string_at(image, n.value)
+            lib.dura_pack_deinit(image)
+        size = ctypes.c_size_t(len(room))
+        if lib.dura_factory_make(room, ctypes.byref(size), policy, len(policy), bytes_of, len(bytes_of), 0,
+                                 lib.dura_dev_seed()) != 0:
+            return None
+        path = self.folder / "factory.rec"
+        path.write_bytes(room.raw[:size.value])
+        return path
+
     def guard(self, model=None, **how):
         import dura
         how.setdefault("out", self.out)
+        if "factory" not in how:
+            how["factory"] = self.factory(self.model if model is None else model, how.get("model_id", ""))
         return dura.Guard(self.policy, self.model if model is None else model, state=self.state, **how)
 
 

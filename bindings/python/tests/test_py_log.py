@@ -64,7 +64,7 @@ def test_one_altered_byte_of_any_file_of_a_closed_run_is_tampering(world):
         for i in range(12):
             g.step([i % 9, 500 if i == 5 else i % 5], i)
     files = sorted(p for p in world.out.rglob("*") if p.is_file())
-    assert len(files) == 8      # two segments, two checkpoints, two policies, model, summary
+    assert len(files) == 9      # two segments, two checkpoints, two policies, model, summary
     for path in files:
         good = path.read_bytes()
         for at in range(len(good)):

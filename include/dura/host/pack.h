@@ -2,10 +2,10 @@
 /*
  * dura/host/pack.h - what people write becomes what devices read.
  *
- * policy.json and a linear model's JSON are packed into little-endian images: the same
- * bytes on every host, checked once, read in place. Digests and signatures cover the
- * images, never the JSON. docs/formats/policy.md and docs/formats/model-linear.md have
- * the fields and the bytes.
+ * policy.json, a linear model's JSON and boosted trees as XGBoost saves them are packed
+ * into little-endian images: the same bytes on every host, checked once, read in place.
+ * Digests and signatures cover the images, never the JSON. docs/formats/policy.md,
+ * model-linear.md and model-trees.md have the fields and the bytes.
  *
  *   dura_pack_policy | dura_pack_model | dura_pack_json -> image -> dura_pack_deinit
  *
@@ -27,14 +27,21 @@ extern "C" {
 enum {
     DURA_PACK_NONE = 0,
     DURA_PACK_POLICY = 1,     /* 'DPK1' */
-    DURA_PACK_LINEAR = 2      /* 'DLIN' */
+    DURA_PACK_LINEAR = 2,     /* 'DLIN' */
+    DURA_PACK_TREES = 3       /* 'DTRE' */
 };
+
+/* Limits of a model that XGBoost saved. All other texts keep those of dura/host/json.h. */
+#define DURA_MODEL_TEXT_MAX ((size_t)64 << 20)  /* bytes */
+#define DURA_MODEL_VALUES_MAX 8388608u          /* in one text */
 
 /* Whose names. */
 enum {
     DURA_NAMES_CHANNELS = 1,  /* of a policy */
     DURA_NAMES_OUTPUTS = 2,   /* of a policy or a model */
-    DURA_NAMES_INPUTS = 3     /* of a model; of a policy: the channels that feed it */
+    DURA_NAMES_INPUTS = 3,    /* of a model; of a policy: the channels or features that feed
+                                 it */
+    DURA_NAMES_FEATURES = 4   /* of a policy */
 };
 
 /** Pack a policy: len bytes of JSON; filename is said in errors (may be NULL).
@@ -45,13 +52,14 @@ DURA_API DURA_CHECK int dura_pack_policy(const char *text, size_t len, const cha
                                          void **image, size_t *image_len, dura_error *err);
 
 /** Pack a model: {"dura_model": 1, "kind": "linear", "inputs": [names], "outputs":
- *  [{"name", "bias", "weights": [one per input]}]}. returns as dura_pack_policy().
- *                                                                     [any] O(len log len) */
+ *  [{"name", "bias", "weights": [one per input]}]}, or what XGBoost 2 or 3 saves under a
+ *  name that ends in .json. returns as dura_pack_policy().            [any] O(len log len) */
 DURA_API DURA_CHECK int dura_pack_model(const char *text, size_t len, const char *filename,
                                         void **image, size_t *image_len, dura_error *err);
 
-/** Pack whichever it is: a model has the member dura_model. *kind (may be NULL) gets
- *  DURA_PACK_*. returns as dura_pack_policy().                        [any] O(len log len) */
+/** Pack whichever it is: a model has the member dura_model, or learner when XGBoost saved
+ *  it. *kind (may be NULL) gets DURA_PACK_*. returns as dura_pack_policy().
+ *                                                                     [any] O(len log len) */
 DURA_API DURA_CHECK int dura_pack_json(const char *text, size_t len, const char *filename,
                                        void **image, size_t *image_len, int *kind,
                                        dura_error *err);
@@ -66,8 +74,9 @@ DURA_API void dura_pack_deinit(void *image);
 DURA_API DURA_CHECK int dura_pack_check(const void *image, size_t len, int *kind);
 
 /** Does the model fit the policy? Its inputs are the policy's model inputs, by name and
- *  in order; its outputs are the policy's outputs, by name and in order. policy_name and
- *  model_name (may be NULL) are said in errors.
+ *  in order; its outputs are the policy's outputs, by name and in order, or only in number
+ *  when the model names none of them. policy_name and model_name (may be NULL) are said in
+ *  errors.
  *  returns  DURA_OK; DURA_EINVAL: err names the first name that does not fit; as
  *           dura_pack_check() for a bad image.             [any] O(inputs x channels) */
 DURA_API DURA_CHECK int dura_pack_check_model(const void *policy, size_t policy_len,
@@ -107,12 +116,16 @@ DURA_API DURA_CHECK int dura_policy_query(const void *image, size_t len, dura_po
 
 /** Names and units of a policy's or a model's channels, inputs or outputs: pointers into
  *  the image, n of them. names and units may each be NULL; cap is the room in those
- *  given. A model has no units: "" each.
+ *  given. A model has no units: "" each; outputs of trees may have no names either.
  *  returns  DURA_OK; DURA_ENOSPC (more than cap; *n is how many); DURA_EINVAL (what);
  *           as dura_pack_check().                                       [any] O(len) */
 DURA_API DURA_CHECK int dura_pack_names(const void *image, size_t len, int what,
                                         const char **names, const char **units, size_t cap,
                                         size_t *n);
+
+/** A backend that runs any packed model, linear or trees: config is NULL, the image says
+ *  what it is. With it an update may bring a model of another kind. Static.  [any] O(1) */
+DURA_API DURA_CHECK const dura_backend *dura_backend_packed(void);
 
 /* ---- the linear model: y = bias + sum of weight x input ----------------------------- */
 
@@ -125,6 +138,16 @@ DURA_API DURA_CHECK int dura_linear_check(const void *image, size_t len);
  *  here and borrowed until the function is no longer used.
  *  returns  DURA_OK; DURA_EINVAL (out); as dura_linear_check().         [any] O(len) */
 DURA_API DURA_CHECK int dura_linear_fn(dura_fn *out, const void *image, size_t len);
+
+/* ---- either kind of model ------------------------------------------------------------ */
+
+/** Make *out (start from DURA_MODEL_INIT) the model of an image that dura_pack_check()
+ *  accepts: a linear one through *fn (start from DURA_FN_INIT), trees through
+ *  dura_backend_trees(). out borrows the image, and fn, until it is no longer used.
+ *  returns  DURA_OK; DURA_EINVAL (out, fn, the image is a policy); as dura_pack_check().
+ *           On error nothing is changed.                                [any] O(len) */
+DURA_API DURA_CHECK int dura_model_open(dura_model *out, dura_fn *fn, const void *image,
+                                        size_t len);
 
 #ifdef __cplusplus
 }

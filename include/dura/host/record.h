@@ -87,7 +87,18 @@ enum {
     DURA_NAME_SENSOR_REASON = 6,/* bit of DURA_R_*: "range_fail" */
     DURA_NAME_GUARD_REASON = 7, /* bit of DURA_G_*: "rate" */
     DURA_NAME_CLOCK = 8,        /* "synced" */
-    DURA_NAME_OVERRIDE = 9      /* "stop", "release" */
+    DURA_NAME_OVERRIDE = 9,     /* "stop", "release" */
+    DURA_NAME_CAUSE = 10,       /* DURA_CAUSE_*: "normal", "fault", .. "unknown" */
+    DURA_NAME_EVIDENCE = 11,    /* DURA_EV_*: "flat" */
+    DURA_NAME_MISSING = 12,     /* bit of DURA_MISSING_*: "security" */
+    DURA_NAME_EVENT = 13,       /* DURA_EVENT_*: "recon" */
+    DURA_NAME_GATE = 14,        /* DURA_GATE_*: "probation" */
+    DURA_NAME_WHY = 15,         /* bit of DURA_WHY_*: "signature" */
+    DURA_NAME_DRIFT = 16,       /* DURA_DRIFT_BACK..: "up" */
+    DURA_NAME_COMPONENT = 17,   /* DURA_COMPONENT_*: "brain" */
+    DURA_NAME_INCIDENT = 18,    /* DURA_INCIDENT_OPENED..: "opened" */
+    DURA_NAME_TRUST = 19,       /* DURA_TRUST_*: "none", "source", "local" */
+    DURA_NAME_DRIFT_WHY = 20    /* bit of DURA_DRIFT_SHORT..: "short" */
 };
 
 /** The name, or NULL when the value has none. Static storage.          [any] O(names) */

@@ -9,7 +9,7 @@
  *   open -> step ... -> close
  *
  * The run folder gets security.log/, decision.log/, policy.json, policy.bin, model.bin
- * and, at close, summary.json and a manifest record over all of them. Secrets never go
+ * and, at close, summary.json, incidents.ndjson and a manifest record over all of them. Secrets never go
  * there: they live in <state>/<origin>/. Unstable until 1.0.
  *
  * Memory: heap, freed by close or abort. Threads: one caller at a time per object.
@@ -29,25 +29,32 @@ typedef struct dura_session dura_session;
 typedef struct dura_session_options {
     uint32_t struct_size;
     uint32_t flags;            /* DURA_SESSION_* */
-    const char *policy;        /* path of policy.json; required unless resuming */
+    const char *policy;        /* path of policy.json; required */
     const char *model;         /* path of the model's JSON; NULL: `call` is the model */
     const dura_fn *call;       /* a C function as the model (backend `fn`) */
     const char *call_id;       /* names and versions it: what its digest covers; required
                                   with call */
     const char *factory;       /* path of a factory record; NULL: one is signed here with
                                   the visible development key, and the policy must name
-                                  that key (it does by default) */
+                                  that key (it does by default) and observe: enforcing is
+                                  entered with a factory record or through the gate */
     const char *out;           /* run folder; created, must not hold a run already */
     const char *state;         /* state folder; NULL: the user's default */
+    const char *device;        /* folder of the device's journal, model slots and key, made
+                                  when it is not there: what updates change is kept from
+                                  run to run. NULL: beside the keys of this run */
 } dura_session_options;
 #define DURA_SESSION_OPTIONS_INIT                                                      \
-    { (uint32_t)sizeof(dura_session_options), 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL }
+    { (uint32_t)sizeof(dura_session_options), 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL }
 
 enum {
     DURA_SESSION_DEMO_KEY = 1,   /* public demo seed: bytes repeat exactly, proof is worth
                                     nothing, and verify says so */
     DURA_SESSION_RESUME = 2,     /* go on in a run folder that was not closed */
-    DURA_SESSION_ENFORCE = 4     /* refuse a policy whose mode is observe */
+    DURA_SESSION_ENFORCE = 4,    /* refuse a policy whose mode is observe */
+    DURA_SESSION_PEOPLE = 8      /* open a run again, closed or not, to add what people say:
+                                    events, override. policy, model, call and factory are
+                                    left out; no model runs */
 };
 
 /** Open a run. On success *out is a session with a guard that has booted.
@@ -62,6 +69,19 @@ DURA_API DURA_CHECK int dura_session_open(dura_session **out, const dura_session
  *           decision in *d is valid all the same).                   [serial, port] */
 DURA_API DURA_CHECK int dura_session_step(dura_session *s, const dura_frame *f, dura_decision *d,
                                           dura_error *err);
+
+/** Offer a release to the guard's gate: the file `path` (an envelope) and, for a brain, its
+ *  subject (NULL: path with ".brain"). The gate goes on with every step; dura_guard_release()
+ *  on the guard says where it stands.
+ *  returns  DURA_OK: it is in hand. DURA_EDENIED, DURA_EAUTH, ...: refused, err says why in
+ *           words; DURA_ENOENT, DURA_EIO (a file); DURA_ENOTSUP.      [serial, port] */
+DURA_API DURA_CHECK int dura_session_offer(dura_session *s, const char *path, const char *subject,
+                                           dura_error *err);
+
+/** A security event as CBOR pairs (dura_event_encode) at time t, into the security log.
+ *  returns  as dura_guard_event().                                    [serial, port] */
+DURA_API DURA_CHECK int dura_session_event(dura_session *s, const void *pairs, size_t len,
+                                           uint16_t n_pairs, const dura_time *t, dura_error *err);
 
 /** Clean end: summary.json, manifest, final seals, checkpoint files. Frees s in any case.
  *  returns  DURA_OK or a storage code.                               [serial, port] */
@@ -103,7 +123,8 @@ typedef struct dura_replay_report {
     uint32_t boots;             /* boots found in the log */
     uint64_t decisions;         /* records replayed */
     uint64_t equal;             /* whose record came out the same, bit for bit */
-    uint64_t not_replayed;      /* behind lost records: history unknown */
+    uint64_t not_replayed;      /* behind lost records, or of a model an update brought:
+                                   history unknown until the next boot */
     uint64_t first_gseq;        /* of the first difference; UINT64_MAX: none */
     char difference[192];       /* what differed there, for people */
 } dura_replay_report;

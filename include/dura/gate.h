@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * dura/gate.h - may this release become active, now?
+ *
+ * One journaled state machine for what runs in the box and for the brain. A release is a
+ * deterministic CBOR statement in a DSSE envelope (DSSE 1.0.2, pre-authentication
+ * encoding; CBOR instead of JSON, so that a small device needs no second parser), signed
+ * with Ed25519 by enough keys of the required roles. A brain's bytes go into the model
+ * slot that is not in use, are read back, compared with the signed digest, opened beside
+ * the running model, tried on their own golden vectors, switched to at a frame boundary
+ * inside the window, watched, and then kept or rolled back.
+ *
+ *   dura_gate_bytes -> init -> start -> offer, write, step ... -> query
+ *
+ * Every arrow is one record of the journal (at most 512 bytes, atomic): after a power cut
+ * either the old or the new one runs. Conditions are checked again where they act: the
+ * digest over the very bytes that are opened, window and incidents at the switch.
+ *
+ *   IDLE -> RECEIVED -> STAGING -> STAGED -> ACCEPTED -> ARMED -> ACTIVATING -> PROBATION
+ *     -> COMMITTED | ROLLED_BACK; REJECTED from anywhere before; SAFE: nothing may run
+ *
+ * The gate calls no sibling: it loads, runs and switches through hooks. Memory: yours.
+ * Threads: one caller at a time per object, the worker. docs/gate.md, docs/formats/release.md,
+ * docs/formats/journal.md.
+ */
+#ifndef DURA_GATE_H
+#define DURA_GATE_H
+
+#include <dura/port.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Written into journal and records: values never move. */
+enum {
+    DURA_GATE_IDLE = 0,
+    DURA_GATE_RECEIVED = 1,     /* the release is authentic and newer than the floor */
+    DURA_GATE_STAGING = 2,      /* bytes are coming */
+    DURA_GATE_STAGED = 3,       /* all bytes read back, digest equal */
+    DURA_GATE_ACCEPTED = 4,     /* opened beside the running one, golden vectors right */
+    DURA_GATE_ARMED = 5,        /* waits for window, clock, no incident, no stop */
+    DURA_GATE_ACTIVATING = 6,   /* written before the switch */
+    DURA_GATE_PROBATION = 7,    /* drives, the former one runs beside it */
+    DURA_GATE_COMMITTED = 9,    /* kept; the floor is raised in the same record */
+    DURA_GATE_ROLLED_BACK = 10,
+    DURA_GATE_REJECTED = 11,
+    DURA_GATE_SAFE = 12         /* no usable brain, or the journal is lost: only a release
+                                   that replaces it helps */
+};
+
+/* What a release is about. */
+enum {
+    DURA_COMPONENT_BOX = 1,     /* firmware: the gate authorises its digest, the box installs it */
+    DURA_COMPONENT_BRAIN = 2,
+    DURA_COMPONENT_POLICY = 3,  /* a packed policy: in force from the next start */
+    DURA_COMPONENTS = 4         /* room: floors are indexed by component */
+};
+
+/* Who signs. A key has one role. */
+enum { DURA_ROLE_VENDOR = 1, DURA_ROLE_OPERATOR = 2, DURA_ROLE_SECURITY = 3, DURA_ROLE_SAFETY = 4 };
+
+/* Why not. Bits: unmet conditions while waiting, reasons of a rejection or a rollback. */
+enum {
+    DURA_WHY_FORMAT = 1 << 0,       /* not a release, or a newer one than this build knows */
+    DURA_WHY_SIGNATURE = 1 << 1,    /* no signature by a known key is right */
+    DURA_WHY_THRESHOLD = 1 << 2,    /* too few keys signed */
+    DURA_WHY_ROLE = 1 << 3,         /* a required role did not sign */
+    DURA_WHY_DEVICE = 1 << 4,       /* for another device */
+    DURA_WHY_COMPONENT = 1 << 5,    /* a component this device does not update */
+    DURA_WHY_VERSION = 1 << 6,      /* not above the running one, or below the floor */
+    DURA_WHY_EXPIRED = 1 << 7,
+    DURA_WHY_NOT_YET = 1 << 8,
+    DURA_WHY_POLICY = 1 << 9,       /* made for another policy */
+    DURA_WHY_SIZE = 1 << 10,        /* larger than the slot */
+    DURA_WHY_INCOMPLETE = 1 << 11,  /* bytes are missing */
+    DURA_WHY_DIGEST = 1 << 12,      /* the bytes are not those that were signed */
+    DURA_WHY_OPEN = 1 << 13,        /* the backend does not take the model */
+    DURA_WHY_GOLDEN = 1 << 14,      /* a golden vector came out wrong */
+    DURA_WHY_WINDOW = 1 << 15,      /* outside the maintenance window */
+    DURA_WHY_CLOCK = 1 << 16,       /* the clock is not trusted enough to say */
+    DURA_WHY_INCIDENT = 1 << 17,    /* an incident is open */
+    DURA_WHY_STOPPED = 1 << 18,     /* an operator stopped the model */
+    DURA_WHY_BUSY = 1 << 19,        /* the arena is still in use: frames must go on */
+    DURA_WHY_OUTPUT = 1 << 20,      /* probation: an answer outside the envelope or not finite */
+    DURA_WHY_DISAGREE = 1 << 21,    /* probation: too far from the former model */
+    DURA_WHY_BACKEND = 1 << 22,     /* probation: the model failed or was late */
+    DURA_WHY_DRIFT = 1 << 23,       /* probation: outputs drifted, or the guard's own word */
+    DURA_WHY_REBOOT = 1 << 24,      /* a restart in probation */
+    DURA_WHY_STORAGE = 1 << 25,     /* a slot could not be read or written */
+    DURA_WHY_ABORTED = 1 << 26      /* a person said no */
+};
+
+#define DURA_RELEASE_TYPE "application/vnd.dura.release+cbor"
+#define DURA_RELEASE_MAX 1024          /* bytes of an envelope a device accepts */
+#define DURA_RELEASE_PAYLOAD_MAX 264   /* of them the statement: every field at its longest */
+#define DURA_GATE_KEYS_MAX 8
+
+typedef struct dura_gate_key {
+    uint8_t pub[DURA_PUBKEY_BYTES];
+    uint8_t role;                      /* DURA_ROLE_* */
+    uint8_t reserved[7];               /* 0 */
+} dura_gate_key;
+
+/* A decoded release. Start from DURA_RELEASE_INIT. */
+typedef struct dura_release {
+    uint32_t struct_size;
+    uint8_t  component;                /* DURA_COMPONENT_* */
+    uint8_t  reserved[3];              /* 0 */
+    uint64_t version;                  /* >= 1; rises with every release of a component */
+    uint64_t floor_;                   /* lowest version accepted once this is committed;
+                                          <= version */
+    uint64_t length;                   /* bytes of the subject */
+    uint8_t  digest[DURA_HASH_BYTES];  /* SHA-256 of the subject */
+    uint8_t  policy[DURA_HASH_BYTES];  /* digest of the policy it was tested under; zeros: any */
+    int64_t  not_before_s, not_after_s;/* seconds since 1970; 0: no limit */
+    uint32_t probation_frames;         /* wanted; the policy's number when that is larger */
+    uint32_t reserved2;                /* 0 */
+    char     device[64];               /* name of one device, or "*" */
+    char     name[64];                 /* for people */
+} dura_release;
+#define DURA_RELEASE_INIT                                                              \
+    { (uint32_t)sizeof(dura_release), 0, {0, 0, 0}, 0, 0, 0, {0}, {0}, 0, 0, 0, 0,     \
+      {0}, {0} }
+
+/* ---- brain images ------------------------------------------------------------------- */
+
+/* What lies in a slot: the model and what is bound to it, one set under one digest
+ * (docs/formats/brain.md). */
+enum { DURA_BRAIN_MODEL = 1, DURA_BRAIN_GOLDEN = 2 };
+
+/** Is this an intact brain image? returns DURA_OK; DURA_EINVAL, DURA_ECORRUPT,
+ *  DURA_EVERSION.                                                      [any] O(len) */
+DURA_API DURA_CHECK int dura_brain_check(const void *image, size_t len);
+
+/** A section of a checked image, 8-byte aligned in it. returns DURA_OK; DURA_ENOENT.
+ *                                                                      [any] O(sections) */
+DURA_API DURA_CHECK int dura_brain_section(const void *image, size_t len, uint32_t type,
+                                           const void **p, size_t *n);
+
+/* ---- releases ----------------------------------------------------------------------- */
+
+/** Decode a release's payload. returns DURA_OK; DURA_ECORRUPT; DURA_EVERSION; DURA_EINVAL
+ *  (a field outside its range).                                        [any] O(len) */
+DURA_API DURA_CHECK int dura_release_decode(const void *payload, size_t len, dura_release *out);
+
+/** Check an envelope: right signatures by at least `threshold` different keys of `keys`,
+ *  one at least of every role whose bit (1 << role) is in `roles`. Wrong signatures among
+ *  right ones are ignored; the same key twice counts once.
+ *  returns  DURA_OK: *out is the release; DURA_EAUTH, DURA_ECORRUPT, DURA_EVERSION,
+ *           DURA_EINVAL; *why (may be NULL) gets DURA_WHY_* bits.
+ *                                     [port] O(len) + one verify per signature and key */
+DURA_API DURA_CHECK int dura_release_verify(const void *envelope, size_t len,
+                                            const dura_crypto *crypto, const dura_gate_key *keys,
+                                            uint32_t n_keys, uint32_t threshold, uint32_t roles,
+                                            dura_release *out, uint32_t *why);
+
+/* ---- the gate ----------------------------------------------------------------------- */
+
+/* What the gate asks of its owner. Required, all of them. `user` is handed back. */
+typedef struct dura_gate_hooks {
+    uint32_t struct_size;
+    uint32_t reserved;                 /* 0 */
+    void *user;
+    /* Where the bytes of a brain that is to be opened may lie, 8-byte aligned; NULL: not
+     * now, the place is still in use (*cap may be set all the same). */
+    void *(*arena)(void *user, size_t *cap);
+    /* Open the model in the arena beside the running one. */
+    int (*open)(void *user, const void *model, size_t len);
+    /* The opened one, once. */
+    int (*run)(void *user, const float *in, size_t n_in, float *out, size_t n_out);
+    /* It drives from the next frame boundary on. probation 0: and is the only one at once. */
+    int (*activate)(void *user, uint32_t probation);
+    /* Progress of probation: frames served so far; returns DURA_WHY_* bits, 0: all well. */
+    uint32_t (*watch)(void *user, uint32_t *frames);
+    /* Keep it: the former one is closed. Drop it: the former one drives, the opened one is
+     * closed, whether it was activated or not. DURA_ESTATE: the producer has not passed a
+     * frame boundary since; asked again later. */
+    int (*keep)(void *user);
+    int (*drop)(void *user);
+    /* DURA_WHY_INCIDENT, DURA_WHY_STOPPED as they stand. */
+    uint32_t (*blocked)(void *user);
+    /* A fact for the security log. */
+    void (*say)(void *user, const dura_fact *f);
+} dura_gate_hooks;
+
+typedef struct dura_gate_config {
+    uint32_t struct_size;
+    uint8_t  n_keys;                   /* 1..DURA_GATE_KEYS_MAX */
+    uint8_t  threshold;                /* 1..n_keys */
+    uint8_t  roles;                    /* bits 1 << DURA_ROLE_* that must have signed */
+    uint8_t  min_clock;                /* DURA_CLOCK_* needed for window and dates */
+    const dura_gate_key *keys;         /* borrowed */
+    const char *device;                /* name of this device, borrowed */
+    uint8_t  policy[DURA_HASH_BYTES];  /* digest of the running policy */
+    uint32_t probation_frames;         /* 1..2^31 */
+    uint16_t window_begin;             /* minute of the UTC day, 0..1439 */
+    uint16_t window_minutes;           /* 0: any time; else 1..1440 */
+    uint32_t fresh;                    /* 1: a blank journal is a first start; 0: it is a
+                                          loss, and SAFE */
+    uint32_t components;               /* bits 1 << DURA_COMPONENT_* this device takes */
+    uint64_t version[DURA_COMPONENTS]; /* factory versions, usually 0 */
+} dura_gate_config;
+#define DURA_GATE_CONFIG_INIT                                                          \
+    { (uint32_t)sizeof(dura_gate_config), 0, 0, 0, 0, NULL, NULL, {0}, 0, 0, 0, 0, 0,  \
+      {0} }
+
+typedef struct dura_gate dura_gate;    /* lives in memory you give to init */
+
+/* Where the gate stands. */
+typedef struct dura_gate_status {
+    uint32_t struct_size;              /* in: sizeof in your build; out: bytes filled */
+    uint8_t  state;                    /* DURA_GATE_* */
+    uint8_t  component;                /* of the release in hand; 0: none */
+    uint8_t  slot;                     /* brain that runs: 0 factory, 1 A, 2 B, 255 none */
+    uint8_t  attempt;                  /* starts of the release in hand */
+    uint32_t why;                      /* unmet conditions now, or why the last one ended */
+    uint32_t probation_left;           /* frames */
+    uint64_t seq;                      /* records written */
+    uint64_t offset;                   /* bytes staged */
+    uint64_t length;                   /* bytes of the subject in hand */
+    uint64_t candidate;                /* version in hand; 0: none */
+    uint64_t version[DURA_COMPONENTS]; /* running, by component */
+    uint64_t floor_[DURA_COMPONENTS];
+    uint8_t  digest[DURA_HASH_BYTES];  /* of the running brain image; zeros: factory */
+    uint8_t  policy[DURA_HASH_BYTES];  /* of the policy a release put in force; zeros: the
+                                          factory record's */
+} dura_gate_status;
+#define DURA_GATE_STATUS_INIT                                                          \
+    { (uint32_t)sizeof(dura_gate_status), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, {0}, {0},      \
+      {0}, {0} }
+
+/** Exact bytes init() needs; 0 when cfg is invalid.                     [any] O(1) */
+DURA_API DURA_CHECK size_t dura_gate_bytes(const dura_gate_config *cfg);
+
+/** Build in mem (8-byte aligned) and read the journal. An update that was cut short in
+ *  probation or before is ended here: rolled back or still staged, as the journal says.
+ *  port needs DURA_REGION_JOURNAL (>= 2 erase blocks); without both slots brain releases
+ *  are refused (DURA_WHY_COMPONENT). cfg, hooks are copied; keys, device, port borrowed.
+ *  Nothing is written before start() or step(). A fresh box whose first record was torn is
+ *  still fresh.
+ *  returns  DURA_OK (SAFE is a state, not an error); DURA_EINVAL (also a journal that is
+ *           too small), DURA_ENOSPC, DURA_EALIGN, DURA_EVERSION, DURA_ENOTSUP (no journal,
+ *           hash or verify); a hook's code.
+ *                                                     [init, port] O(journal block) */
+DURA_API DURA_CHECK int dura_gate_init(dura_gate **out, void *mem, size_t len,
+                                       const dura_gate_config *cfg, const dura_gate_hooks *hooks,
+                                       const dura_port *port);
+
+/** Load the brain that the journal says is active into the arena, verify, open, activate
+ *  and keep it. A slot that does not hold what was signed gives way to the other slot, that
+ *  to the factory model, each only above the floor; else SAFE.
+ *  returns  0: the factory model runs; 1, 2: slot A, B runs; DURA_EDENIED: SAFE; a hook's
+ *           code: nothing is decided, call again. Once, before the first frame.
+ *                                                       [init, port] O(slot) unbounded */
+DURA_API DURA_CHECK int dura_gate_start(dura_gate *g);
+
+/** Offer a release: envelope of up to DURA_RELEASE_MAX bytes.
+ *  returns  DURA_OK: taken; write() its bytes next (none for BOX and POLICY). DURA_EDENIED,
+ *           DURA_EAUTH, DURA_ECORRUPT, DURA_EVERSION: refused, query().why says why, nothing
+ *           changed but the journal's note of it (and not even that when no known key
+ *           signed it, or when it was refused just before); DURA_ESTATE: one is in hand;
+ *           a hook's code.
+ *                                                                    [serial worker, port] */
+DURA_API DURA_CHECK int dura_gate_offer(dura_gate *g, const void *envelope, size_t len,
+                                        const dura_time *now);
+
+/** Bytes of the subject, in order from query().offset on; may be resumed after a restart.
+ *  returns  DURA_OK; DURA_ESTATE; DURA_EINVAL (offset); DURA_ELIMIT (behind the signed
+ *           length); a hook's code: go on from query().offset, which may have gone back to
+ *           the last erase block.                                    [serial worker, port] */
+DURA_API DURA_CHECK int dura_gate_write(dura_gate *g, uint64_t offset, const void *p, size_t n,
+                                        const dura_time *now);
+
+/** Go on: at most `budget` work units (a chunk of 512 bytes, a golden vector, a journal
+ *  record: one each). returns >= 0: units spent, 0: nothing to do now; < 0: a hook's code,
+ *  tried again later.                                              [serial worker, port] */
+DURA_API DURA_CHECK int dura_gate_step(dura_gate *g, const dura_time *now, uint32_t budget);
+
+/** Give up the release in hand: rejected, or rolled back when it drives already.
+ *  When a step of the producer still uses it, the next steps finish that.
+ *  returns  DURA_OK; DURA_ESTATE (none in hand, or kept already); a hook's code.
+ *                                                                    [serial worker, port] */
+DURA_API DURA_CHECK int dura_gate_reset(dura_gate *g, const dura_time *now);
+
+/** Fill *out (set out->struct_size first). returns DURA_OK, DURA_EINVAL. [serial] O(1) */
+DURA_API DURA_CHECK int dura_gate_query(const dura_gate *g, dura_gate_status *out);
+
+/* What the guard calls; see dura/feature.h. */
+typedef struct dura_gate_calls {
+    uint32_t struct_size;
+    uint32_t reserved;                 /* 0 */
+    size_t (*bytes)(const dura_gate_config *cfg);
+    int (*init)(dura_gate **out, void *mem, size_t len, const dura_gate_config *cfg,
+                const dura_gate_hooks *hooks, const dura_port *port);
+    int (*start)(dura_gate *g);
+    int (*offer)(dura_gate *g, const void *envelope, size_t len, const dura_time *now);
+    int (*write)(dura_gate *g, uint64_t offset, const void *p, size_t n, const dura_time *now);
+    int (*step)(dura_gate *g, const dura_time *now, uint32_t budget);
+    int (*reset)(dura_gate *g, const dura_time *now);
+    int (*query)(const dura_gate *g, dura_gate_status *out);
+} dura_gate_calls;
+
+/** The table of the functions above. Static storage.                    [any] O(1) */
+DURA_API DURA_CHECK const dura_gate_calls *dura_gate_part(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

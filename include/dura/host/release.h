@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * dura/host/release.h - the other end of the gate: making, signing and reading releases.
+ *
+ *   brain:   dura_golden_from | _random -> dura_brain_make -> image
+ *   release: dura_release -> dura_release_encode -> dura_envelope_make -> dura_envelope_sign...
+ *            <-> dura_envelope_json (DSSE as other tools read it)
+ *   before it is shipped: dura_release_policy + dura_release_verify + dura_release_check say
+ *            what the device will say
+ *   afterwards: dura_journal_query reads what a device's journal says
+ *
+ * docs/formats/release.md, brain.md and journal.md have the bytes. Images and texts come from
+ * the heap; give them to dura_pack_deinit. Unstable until 1.0.
+ */
+#ifndef DURA_HOST_RELEASE_H
+#define DURA_HOST_RELEASE_H
+
+#include <dura/gate.h>
+#include <dura/host/crypto.h>
+#include <dura/host/error.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define DURA_GOLDEN_MAX 65536u     /* vectors in a brain */
+
+/* ---- golden vectors and brain images ----------------------------------------------------- */
+
+/* What the model must answer. Start from DURA_GOLDEN_INIT; values come from the heap. */
+typedef struct dura_golden {
+    uint32_t struct_size;
+    uint32_t n;                    /* vectors, 1..DURA_GOLDEN_MAX */
+    uint16_t n_inputs, n_outputs;
+    float    abs_tol, rel_tol;     /* |y - want| <= abs_tol + rel_tol x |want| */
+    uint32_t reserved;             /* 0 */
+    float   *values;               /* n x (n_inputs + n_outputs) */
+} dura_golden;
+#define DURA_GOLDEN_INIT { (uint32_t)sizeof(dura_golden), 0, 0, 0, 0.0f, 0.0f, 0, NULL }
+
+/** Run the model (packed image, linear or trees) over n inputs, n_inputs floats each, and
+ *  keep what it answers.
+ *  returns  DURA_OK: give *out to dura_golden_deinit. DURA_EINVAL (n, tolerance, an input
+ *           or answer that is not finite: err says which), DURA_ENOSPC; as
+ *           dura_pack_check().                                          [any] n runs */
+DURA_API DURA_CHECK int dura_golden_from(dura_golden *out, const void *model, size_t model_len,
+                                         const float *inputs, uint32_t n, float abs_tol,
+                                         float rel_tol, dura_error *err);
+
+/** The same over n inputs made from seed: both signs, magnitudes 0.001 to 10000.
+ *                                                                       [any] n runs */
+DURA_API DURA_CHECK int dura_golden_random(dura_golden *out, const void *model, size_t model_len,
+                                           uint64_t seed, uint32_t n, float abs_tol,
+                                           float rel_tol, dura_error *err);
+
+/** Release the values.                                                     [any] O(1) */
+DURA_API void dura_golden_deinit(dura_golden *golden);
+
+/** Model and golden vectors as one image for a slot.
+ *  returns  DURA_OK; DURA_EINVAL, DURA_ELIMIT (4 GiB), DURA_ENOSPC.      [any] O(len) */
+DURA_API DURA_CHECK int dura_brain_make(const void *model, size_t model_len,
+                                        const dura_golden *golden, void **image, size_t *len,
+                                        dura_error *err);
+
+/* ---- releases and envelopes ---------------------------------------------------------------- */
+
+/** The payload of a release: what dura_release_decode() reads, and nothing it refuses.
+ *  *len: in, room at payload; out, bytes written or needed.
+ *  returns  DURA_OK; DURA_ENOSPC; DURA_EINVAL (a field: err says which).  [any] O(1) */
+DURA_API DURA_CHECK int dura_release_encode(const dura_release *r, void *payload, size_t *len,
+                                            dura_error *err);
+
+/** An envelope without signatures around a payload. *len as above; DURA_RELEASE_MAX is
+ *  enough. returns DURA_OK; DURA_ENOSPC; DURA_EINVAL.                       [any] O(n) */
+DURA_API DURA_CHECK int dura_envelope_make(const void *payload, size_t n, void *envelope,
+                                           size_t *len);
+
+/** Append a signature by the key of this seed. envelope has room for cap bytes, *len are
+ *  used. returns DURA_OK; DURA_ENOSPC; DURA_ESTATE (this key signed it already);
+ *  DURA_ELIMIT (16 signatures); DURA_ECORRUPT.                   [any] one signature */
+DURA_API DURA_CHECK int dura_envelope_sign(void *envelope, size_t *len, size_t cap,
+                                           const uint8_t seed[DURA_SEED_BYTES]);
+
+/** The payload within an envelope, and how many signatures it carries (n_signatures may
+ *  be NULL). Nothing is verified. returns DURA_OK; DURA_ECORRUPT; DURA_EINVAL.
+ *                                                                           [any] O(n) */
+DURA_API DURA_CHECK int dura_envelope_open(const void *envelope, size_t len, const void **payload,
+                                           size_t *n, uint32_t *n_signatures);
+
+/** Key id and signature number i. returns DURA_OK; DURA_ENOENT; as open().   [any] O(n) */
+DURA_API DURA_CHECK int dura_envelope_signature(const void *envelope, size_t len, uint32_t i,
+                                                uint8_t key_id[8], uint8_t sig[DURA_SIG_BYTES]);
+
+/** The key id of a public key: first 8 bytes of its SHA-256.                  [any] O(1) */
+DURA_API void dura_envelope_key_id(uint8_t key_id[8], const uint8_t pub[DURA_PUBKEY_BYTES]);
+
+/** The envelope as DSSE JSON: {"payload", "payloadType", "signatures": [{"keyid", "sig"}]}.
+ *  *text is zero-terminated. returns DURA_OK; DURA_ECORRUPT; DURA_ENOSPC (heap). [any] */
+DURA_API DURA_CHECK int dura_envelope_json(const void *envelope, size_t len, char **text,
+                                           size_t *text_len);
+
+/** And back: DSSE JSON, either base64; members DSSE does not know are passed over. A keyid
+ *  that is not at least 16 hex digits is a hint nobody here can use: zeros.
+ *  returns  DURA_OK; DURA_ESYNTAX, DURA_ELIMIT (JSON); DURA_EINVAL (a member);
+ *           DURA_ENOSPC (cap).                                            [any] O(len) */
+DURA_API DURA_CHECK int dura_envelope_from_json(const char *text, size_t text_len,
+                                                const char *filename, void *envelope, size_t cap,
+                                                size_t *len, dura_error *err);
+
+/** What a release says: lines for people, or one JSON object (json not 0). *text is
+ *  zero-terminated. returns DURA_OK; DURA_EINVAL; DURA_ENOSPC (heap).        [any] O(1) */
+DURA_API DURA_CHECK int dura_release_describe(const dura_release *r, int json, char **text,
+                                              size_t *text_len);
+
+/* ---- what the device will say ---------------------------------------------------------------- */
+
+/** What a packed policy says of updates: keys (room for DURA_GATE_KEYS_MAX, the factory
+ *  key as vendor's when it names none), threshold, roles, clock, window, probation,
+ *  components, device and digest. cfg borrows keys and the image.
+ *  returns  DURA_OK; DURA_ENOENT (the policy takes no updates); as dura_pack_check().
+ *                                                                         [any] O(len) */
+DURA_API DURA_CHECK int dura_release_policy(const void *policy, size_t len, dura_gate_config *cfg,
+                                            dura_gate_key *keys, uint32_t *slot_bytes);
+
+/** Everything a device judges by its policy, the present time and the subject: device,
+ *  component, policy, dates, size, digest, model, golden vectors; not by its journal. n 0:
+ *  the subject is not at hand. now_s: seconds since 1970; 0: unknown. window: minute of
+ *  the day is compared, too. returns DURA_WHY_* bits; err (may be NULL) says more of
+ *  OPEN and GOLDEN.                                              [any] O(subject) + runs */
+DURA_API DURA_CHECK uint32_t dura_release_check(const dura_release *r, const dura_gate_config *cfg,
+                                                const void *policy, size_t policy_len,
+                                                const void *subject, size_t n, uint32_t slot_bytes,
+                                                int64_t now_s, dura_error *err);
+
+/* ---- words ------------------------------------------------------------------------------------- */
+
+/** The lowest bit of why as a word ("digest") and a sentence; NULL: no bit that is known.
+ *                                                                           [any] O(1) */
+DURA_API DURA_CHECK const char *dura_why_name(uint32_t why);
+DURA_API DURA_CHECK const char *dura_why_text(uint32_t why);
+
+/** "armed", "brain", "vendor"; "?" when there is no such. Static storage.     [any] O(1) */
+DURA_API DURA_CHECK const char *dura_gate_state_name(uint32_t state);
+DURA_API DURA_CHECK const char *dura_component_name(uint32_t component);
+DURA_API DURA_CHECK const char *dura_role_name(uint32_t role);
+
+/** The number of such a word; 0: there is none.                               [any] O(1) */
+DURA_API DURA_CHECK uint8_t dura_component_number(const char *name);
+DURA_API DURA_CHECK uint8_t dura_role_number(const char *name);
+
+/* ---- journals ------------------------------------------------------------------------------------ */
+
+typedef struct dura_journal_info {
+    uint32_t struct_size;          /* in: sizeof in your build; out: bytes filled */
+    uint32_t records;              /* whole ones found */
+    dura_gate_status status;       /* as the newest says; its offset is the noted one */
+    uint64_t slot_version[2];      /* A, B; 0: nothing */
+    int64_t  wall_s;               /* no trusted clock may be below */
+    uint8_t  slot_digest[2][DURA_HASH_BYTES];
+    uint8_t  candidate_digest[DURA_HASH_BYTES];
+    uint8_t  box[DURA_HASH_BYTES]; /* firmware authorised last; zeros: none */
+} dura_journal_info;
+
+/** The newest whole record in the bytes of a journal region. Its tag is not checked: that
+ *  takes the device's key. returns DURA_OK; DURA_ENOENT (none); DURA_EINVAL.
+ *                                                                         [any] O(len) */
+DURA_API DURA_CHECK int dura_journal_query(const void *bytes, size_t len, dura_journal_info *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The gate's journal (docs/formats/journal.md): whole records, one behind the other in one
+ * of two banks; when that is full the other is erased and used. The bank that holds the
+ * newest valid record is never erased, so a power cut at any moment leaves that record or
+ * the next one. Every attempt has a number of its own: what a failed write left behind
+ * never ties with what was written after it.
+ */
+#include "dura_gate_priv.h"
+
+enum { RECORD_MAGIC = 0x314A4744 /* "DGJ1" */, RECORD_VERSION = 1, HEAD = 32, DIGESTS_AT = HEAD + 8 * DURAI_NUMBERS };
+
+/* ---- bytes ------------------------------------------------------------------------ */
+
+static void encode(const durai_gate_record *r, uint8_t *b)
+{
+    DURA_ASSERT(DIGESTS_AT + 32 * DURAI_DIGESTS == DURAI_GATE_TAGGED);
+    memset(b, 0, DURAI_GATE_RECORD);
+    durai_put32(b, RECORD_MAGIC);
+    durai_put16(b + 4, RECORD_VERSION);
+    durai_put16(b + 6, DURAI_GATE_RECORD);
+    durai_put64(b + 8, r->seq);
+    b[16] = r->state;
+    b[17] = r->component;
+    b[18] = r->active;
+    b[19] = r->slot;
+    b[20] = r->attempt;
+    durai_put32(b + 24, r->why);
+    durai_put32(b + 28, r->probation);
+    for (uint32_t i = 0; i < DURAI_NUMBERS; i++)
+        durai_put64(b + HEAD + 8u * i, r->n[i]);
+    memcpy(b + DIGESTS_AT, r->d, sizeof r->d);
+}
+
+/* The keyed tag, or zeros when the provider has no key; the CRC always. */
+static int seal(const dura_crypto *c, uint8_t *b)
+{
+    int rc = DURA_OK;
+    memset(b + DURAI_GATE_TAGGED, 0, DURA_TAG_BYTES);
+    if (c->mac)
+        rc = c->mac(c->user, DURA_KEY_DEVICE, b, DURAI_GATE_TAGGED, b + DURAI_GATE_TAGGED);
+    durai_put32(b + DURAI_GATE_RECORD - 4, durai_crc32c(0, b, DURAI_GATE_RECORD - 4));
+    return rc;
+}
+
+/* Values no record of ours has. */
+static int sensible(const durai_gate_record *r)
+{
+    int state = r->state <= DURA_GATE_PROBATION || (r->state >= DURA_GATE_COMMITTED && r->state <= DURA_GATE_SAFE);
+    int in_hand = r->state >= DURA_GATE_RECEIVED && r->state <= DURA_GATE_PROBATION;
+    int brain = !in_hand || r->component != DURA_COMPONENT_BRAIN || (r->slot >= 1 && r->slot != r->active);
+    return state && brain && r->component < DURA_COMPONENTS && (r->component > 0 || !in_hand) && r->slot <= 2 &&
+           (r->active <= 2 || r->active == DURAI_BRAIN_NOTHING) && r->seq > 0 &&
+           r->n[DURAI_N_OFFSET] <= r->n[DURAI_C_LENGTH] && r->n[DURAI_N_WALL] <= INT64_MAX / 1000000000;
+}
+
+static void parse(const uint8_t *b, durai_gate_record *r)
+{
+    r->seq = durai_le64(b + 8);
+    r->state = b[16];
+    r->component = b[17];
+    r->active = b[18];
+    r->slot = b[19];
+    r->attempt = b[20];
+    memset(r->reserved, 0, sizeof r->reserved);
+    r->why = durai_le32(b + 24);
+    r->probation = durai_le32(b + 28);
+    for (uint32_t i = 0; i < DURAI_NUMBERS; i++)
+        r->n[i] = durai_le64(b + HEAD + 8u * i);
+    memcpy(r->d, b + DIGESTS_AT, sizeof r->d);
+}
+
+int durai_gate_decode(const uint8_t *b, const dura_crypto *c, durai_gate_record *r)
+{
+    uint8_t tag[DURA_TAG_BYTES] = {0};
+    if (durai_le32(b) != RECORD_MAGIC || durai_le16(b + 4) != RECORD_VERSION ||
+        durai_le16(b + 6) != DURAI_GATE_RECORD ||
+        durai_le32(b + DURAI_GATE_RECORD - 4) != durai_crc32c(0, b, DURAI_GATE_RECORD - 4))
+        return 0;
+    if (c && c->mac) {
+        int rc = c->mac(c->user, DURA_KEY_DEVICE, b, DURAI_GATE_TAGGED, tag);
+        if (rc < 0)
+            return rc;
+    }
+    if (c && memcmp(tag, b + DURAI_GATE_TAGGED, sizeof tag) != 0)
+        return 0;
+    parse(b, r);
+    return sensible(r);
+}
+
+/* ---- reading ---------------------------------------------------------------------- */
+
+static int erased(const uint8_t *p, size_t n)
+{
+    for (size_t i = 1; i < n; i++)
+        if (p[i] != p[0])
+            return 0;
+    return p[0] == 0x00 || p[0] == 0xFF;
+}
+
+static int power_of_two(uint32_t v) { return v != 0 && (v & (v - 1)) == 0; }
+
+int durai_gate_region_ok(const dura_region *r)
+{
+    return r->read && r->prog && r->erase && power_of_two(r->prog_size) && r->prog_size <= DURAI_GATE_CHUNK &&
+           power_of_two(r->erase_size) && r->prog_size <= r->erase_size;
+}
+
+static int layout(dura_gate *g)
+{
+    const dura_region *j = g->journal;
+    durai_gate_place *at = &g->place;
+    memset(at, 0, sizeof *at);
+    if (!durai_gate_region_ok(j))
+        return DURA_EINVAL;
+    at->slot = (DURAI_GATE_RECORD + j->prog_size - 1) & ~(j->prog_size - 1);
+    at->bank = (at->slot + j->erase_size - 1) & ~(j->erase_size - 1);
+    return j->size >= 2u * (uint64_t)at->bank ? DURA_OK : DURA_EINVAL;
+}
+
+/* One bank. *end: offset behind its last slot that was touched. */
+static int scan(dura_gate *g, uint32_t bank, uint64_t *end)
+{
+    const dura_region *j = g->journal;
+    uint8_t *b = (uint8_t *)g->work;
+    uint64_t base = (uint64_t)bank * g->place.bank;
+    *end = base;
+    for (uint64_t at = base; at + g->place.slot <= base + g->place.bank; at += g->place.slot) {
+        int rc = j->read(j->user, at, b, g->place.slot);
+        if (rc < 0)
+            return rc;
+        if (erased(b, g->place.slot))
+            continue; /* a torn record may be followed by good ones */
+        *end = at + g->place.slot;
+        if (durai_le64(b + 8) <= g->rec.seq && g->place.found)
+            continue;
+        rc = durai_gate_decode(b, g->crypto, &g->draft);
+        if (rc < 0)
+            return rc;
+        if (rc == 0)
+            continue;
+        g->rec = g->draft;
+        g->place.found = 1;
+        g->place.good = bank;
+    }
+    return DURA_OK;
+}
+
+int durai_gate_load(dura_gate *g)
+{
+    uint64_t end[2];
+    int rc = layout(g);
+    DURA_ASSERT(DURAI_GATE_RECORD <= DURAI_GATE_CHUNK);
+    for (uint32_t bank = 0; rc == DURA_OK && bank < 2; bank++)
+        rc = scan(g, bank, &end[bank]);
+    if (rc < 0)
+        return rc;
+    g->seq = g->place.found ? g->rec.seq : 0;
+    g->place.next = g->place.found ? end[g->place.good] : 2u * (uint64_t)g->place.bank;
+    return (int)g->place.found;
+}
+
+/* ---- writing ---------------------------------------------------------------------- */
+
+/* The next slot, in the other bank when this one is full or was never begun. */
+static int make_room(dura_gate *g)
+{
+    const dura_region *j = g->journal;
+    durai_gate_place *at = &g->place;
+    uint64_t bank = at->next / at->bank;
+    if (bank < 2 && at->next % at->bank != 0 && at->next % at->bank + at->slot <= at->bank)
+        return DURA_OK;
+    bank = at->found ? at->good ^ 1u : 0; /* never the one that holds the newest record */
+    at->next = 2u * (uint64_t)at->bank;   /* until it is erased */
+    int rc = j->erase(j->user, bank * at->bank, at->bank);
+    if (rc >= 0)
+        at->next = bank * at->bank;
+    return rc;
+}
+
+/* What storage says it holds. */
+static int read_back(dura_gate *g, uint64_t at)
+{
+    const dura_region *j = g->journal;
+    uint8_t piece[64];
+    for (uint32_t i = 0; i < DURAI_GATE_RECORD; i += sizeof piece) {
+        int rc = j->read(j->user, at + i, piece, sizeof piece);
+        if (rc < 0)
+            return rc;
+        if (memcmp(piece, (const uint8_t *)g->work + i, sizeof piece) != 0)
+            return DURA_EIO;
+    }
+    return DURA_OK;
+}
+
+int durai_gate_store(dura_gate *g)
+{
+    const dura_region *j = g->journal;
+    DURA_ASSERT(g->fill == 0);
+    g->draft.seq = ++g->seq;
+    encode(&g->draft, (uint8_t *)g->work);
+    memset((uint8_t *)g->work + DURAI_GATE_RECORD, 0, DURAI_GATE_CHUNK - DURAI_GATE_RECORD);
+    int rc = seal(g->crypto, (uint8_t *)g->work);
+    if (rc >= 0)
+        rc = make_room(g);
+    if (rc < 0)
+        return rc;
+    uint64_t at = g->place.next;
+    g->place.next += g->place.slot; /* even when prog fails: what is half written is not reused */
+    rc = j->prog(j->user, at, g->work, g->place.slot);
+    if (rc >= 0 && j->sync)
+        rc = j->sync(j->user);
+    if (rc >= 0)
+        rc = read_back(g, at);
+    if (rc < 0)
+        return rc;
+    g->place.found = 1;
+    g->place.good = (uint32_t)(at / g->place.bank);
+    g->rec = g->draft;
+    return DURA_OK;
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the gate's sources share: the object, the journal's record, the parts of an
+ * envelope. One record is everything the gate must remember (docs/formats/journal.md); it
+ * is kept twice in memory, as it stands in storage and as it is to be, so that a write
+ * that fails changes nothing.
+ */
+#ifndef DURA_GATE_PRIV_H
+#define DURA_GATE_PRIV_H
+
+#include <dura/gate.h>
+
+#include "../base/dura_base_priv.h"
+
+enum {
+    DURAI_GATE_CHUNK = 512,          /* bytes read, hashed or programmed at a time */
+    DURAI_GATE_RECORD = 384,         /* bytes of a journal record */
+    DURAI_GATE_TAGGED = 360,         /* of them under the tag */
+    DURAI_PAE_MAX = DURA_RELEASE_PAYLOAD_MAX + 48,  /* has to fit a small stack */
+    DURAI_GATE_JOURNAL_STEP = 65536, /* bytes staged between two records */
+    DURAI_BRAIN_NOTHING = 0xFF       /* active: nothing may run */
+};
+
+/* Numbers of a record, in the order of its bytes. */
+enum {
+    DURAI_N_VERSION = 0,             /* + component - 1 */
+    DURAI_N_FLOOR = 3,
+    DURAI_N_CANDIDATE = 6,           /* version, floor, length, not before, not after */
+    DURAI_N_OFFSET = 11,
+    DURAI_N_WALL = 12,               /* seconds: no trusted clock may be below */
+    DURAI_N_SLOT = 13,               /* version, length of A; of B */
+    DURAI_NUMBERS = 17
+};
+enum { DURAI_C_VERSION = 6, DURAI_C_FLOOR = 7, DURAI_C_LENGTH = 8, DURAI_C_BEFORE = 9, DURAI_C_AFTER = 10 };
+
+/* Digests of a record, in the order of its bytes. */
+enum {
+    DURAI_D_CANDIDATE = 0,
+    DURAI_D_BOUND = 1,               /* policy the candidate was made for */
+    DURAI_D_SLOT = 2,                /* A; B */
+    DURAI_D_POLICY = 4,              /* in force by a release */
+    DURAI_D_BOX = 5,                 /* authorised */
+    DURAI_DIGESTS = 6
+};
+
+typedef struct durai_gate_record {
+    uint64_t seq;
+    uint8_t state, component, active, slot, attempt, reserved[3];
+    uint32_t why, probation;
+    uint64_t n[DURAI_NUMBERS];
+    uint8_t d[DURAI_DIGESTS][DURA_HASH_BYTES];
+} durai_gate_record;
+
+/* Where the journal's next record goes. */
+typedef struct durai_gate_place {
+    uint64_t next;                   /* offset */
+    uint32_t slot;                   /* bytes of a record, programming unit included */
+    uint32_t bank;                   /* bytes that are erased together */
+    uint32_t good;                   /* bank of the newest valid record */
+    uint32_t found;                  /* 1: there is one */
+} durai_gate_place;
+
+struct dura_gate {
+    dura_gate_config cfg;
+    dura_gate_hooks hooks;
+    const dura_region *journal, *slot[2];
+    const dura_crypto *crypto;
+    durai_gate_place place;
+    uint64_t seq;                    /* given to the last record, written or not */
+    int64_t wall_s;                  /* the highest trusted time seen */
+    uint64_t at;                     /* bytes of the slot read and hashed */
+    uint64_t pos;                    /* bytes of the subject taken */
+    uint32_t fill;                   /* of them in work */
+    uint32_t unmet;                  /* DURA_WHY_*: conditions as of the last step */
+    uint32_t fail;                   /* DURA_WHY_*: the release in hand is being ended */
+    uint32_t vector;                 /* golden vectors tried */
+    uint32_t frames;                 /* served in probation */
+    uint8_t opened, driving, kept, dirty, started, checked;
+    uint8_t said;                    /* state that was said last */
+    uint8_t reserved;
+    const uint8_t *arena;            /* where the brain in hand lies */
+    durai_gate_record rec, draft;
+    uint64_t work[DURAI_GATE_CHUNK / 8];
+    union {                          /* an offer is judged when nothing is being hashed */
+        dura_hash_state hash;
+        dura_release release;
+    } u;
+    dura_fact fact;                  /* being said; these two are not on the stack */
+    float out[16], want[16];         /* of the golden vector tried */
+    uint8_t sum[DURA_HASH_BYTES];
+};
+
+/* ---- journal ---------------------------------------------------------------------- */
+
+/* A region the gate can work with. */
+int durai_gate_region_ok(const dura_region *r);
+/* Read it: g->rec is the newest valid record, g->place knows where the next one goes.
+ * 1: found; 0: nothing valid; DURA_EINVAL (geometry); a hook's code. */
+int durai_gate_load(dura_gate *g);
+/* Make g->draft durable, then it is g->rec. DURA_OK; a hook's code; DURA_EIO (reads
+ * otherwise). */
+int durai_gate_store(dura_gate *g);
+/* A record's bytes into r. 1: valid; 0: not, or of no use; a hook's code. crypto may be
+ * NULL: the tag is not looked at. */
+int durai_gate_decode(const uint8_t *bytes, const dura_crypto *crypto, durai_gate_record *r);
+
+/* ---- releases --------------------------------------------------------------------- */
+
+/* dura_release_verify on checked arguments; room: DURAI_PAE_MAX bytes. */
+int durai_release_verify(uint8_t *room, const void *envelope, size_t len, const dura_crypto *crypto,
+                         const dura_gate_config *cfg, dura_release *out, uint32_t *why);
+/* The pre-authentication encoding of a payload; bytes, 0: longer than cap. */
+size_t durai_release_pae(uint8_t *out, size_t cap, const uint8_t *payload, size_t len);
+/* Every key a role, none twice. */
+int durai_gate_keys_ok(const dura_gate_key *keys, uint32_t n, uint32_t threshold, uint32_t roles);
+/* What an envelope holds. Its encoding is one only, so parts lie where they must. */
+typedef struct durai_envelope {
+    const uint8_t *payload;
+    const uint8_t *signatures;       /* n of DURAI_SIGNATURE bytes each */
+    uint32_t len, n;
+} durai_envelope;
+enum {
+    DURAI_SIGNATURES_MAX = 16,
+    DURAI_SIGNATURE = 78,            /* a2 01 48 key id, 02 58 40 signature */
+    DURAI_SIGNATURE_ID = 3,          /* where its parts begin */
+    DURAI_SIGNATURE_SIG = 14
+};
+/* DURA_OK; DURA_ECORRUPT. */
+int durai_envelope_open(durai_envelope *e, const void *envelope, size_t len);
+
+/* ---- brains ----------------------------------------------------------------------- */
+
+typedef struct durai_golden {
+    const uint8_t *at;               /* first vector */
+    uint32_t n;
+    uint16_t n_in, n_out;
+    float abs_tol, rel_tol;
+} durai_golden;
+
+/* The golden vectors of a checked image. DURA_OK; DURA_ENOENT; DURA_ECORRUPT. */
+int durai_golden_open(durai_golden *out, const void *image, size_t len);
+/* |got - want| <= abs_tol + rel_tol x |want|, all of it finite. */
+int durai_golden_right(const durai_golden *g, float got, float want);
+
+#endif

@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the gate asks of the guard: a place for a brain, opening, trying, switching,
+ * watching, keeping or dropping it.
+ *
+ * The step publishes the word it works with (a hazard pointer: Michael, IEEE TPDS 15(6),
+ * 2004): it stores what it read, then reads again, and only an unchanged word is used. The
+ * worker first writes the new word and then looks what the step holds; what the step
+ * holds is not closed. Store before load on both sides needs sequential consistency, and
+ * nothing else in the guard does.
+ */
+#include "dura_guard_priv.h"
+
+/* ---- the handshake -------------------------------------------------------------------- */
+
+uint32_t durai_swap_hold(durai_swap *s)
+{
+    uint32_t word = __atomic_load_n(&s->active, __ATOMIC_SEQ_CST);
+    for (;;) {
+        __atomic_store_n(&s->held, word, __ATOMIC_SEQ_CST);
+        uint32_t again = __atomic_load_n(&s->active, __ATOMIC_SEQ_CST);
+        if (again == word)
+            return word;
+        word = again; /* the worker switches once per release: this ends */
+    }
+}
+
+void durai_swap_let_go(durai_swap *s) { __atomic_store_n(&s->held, UINT32_MAX, __ATOMIC_RELEASE); }
+
+/* May `brain` be closed: the step of this moment does not use it. */
+static int unused(const durai_swap *s, uint32_t brain)
+{
+    uint32_t held = __atomic_load_n(&s->held, __ATOMIC_SEQ_CST);
+    return held == UINT32_MAX || (durai_drives(held) != brain && durai_beside(held) != brain);
+}
+
+static void switch_to(durai_swap *s, uint32_t drives, uint32_t beside)
+{
+    DURA_ASSERT(drives < DURAI_BRAINS && s->brain[drives].instance != NULL);
+    DURA_ASSERT(beside == DURAI_BRAIN_NONE || (beside < DURAI_BRAINS && beside != drives));
+    __atomic_store_n(&s->active, durai_brains(drives, beside), __ATOMIC_SEQ_CST);
+}
+
+/* ---- hooks of the gate ------------------------------------------------------------------ */
+
+/* The arena that is not the champion's, unless something is open in it. */
+static uint32_t free_brain(const durai_swap *s)
+{
+    return s->champion == DURAI_BRAIN_A ? DURAI_BRAIN_B : DURAI_BRAIN_A;
+}
+
+static void *hook_arena(void *user, size_t *cap)
+{
+    dura_guard *g = user;
+    durai_swap *s = g->swap;
+    uint32_t b = free_brain(s);
+    *cap = s->slot_bytes;
+    return s->candidate == DURAI_BRAIN_NONE && !s->brain[b].instance && unused(s, b) ? s->arena[b - 1] : NULL;
+}
+
+/* The instance lies behind the slot's room, not behind the model: golden vectors follow it. */
+static void *instance_place(const durai_swap *s, uint32_t b, size_t bytes)
+{
+    size_t room = ((size_t)s->slot_bytes + 15u) & ~(size_t)15u;
+    DURA_ASSERT(room <= s->arena_bytes);
+    return bytes <= s->arena_bytes - room ? s->arena[b - 1] + room : NULL;
+}
+
+static int open_in(dura_guard *g, uint32_t b, const void *model, size_t len)
+{
+    const dura_backend *k = g->model->backend;
+    dura_backend_io io = DURA_BACKEND_IO_INIT;
+    size_t bytes, align;
+    int rc = k->mem_req(g->model->config, model, len, &bytes, &align);
+    if (rc != DURA_OK)
+        return rc;
+    void *inst = align <= 16 ? instance_place(g->swap, b, bytes) : NULL;
+    if (!inst)
+        return DURA_ENOSPC;
+    rc = k->open(inst, g->model->config, model, len);
+    if (rc != DURA_OK)
+        return rc;
+    rc = k->io(inst, &io);
+    if (rc == DURA_OK && (io.n_inputs != g->n_inputs || io.n_outputs != g->n_outputs))
+        rc = DURA_EINVAL;
+    if (rc == DURA_OK)
+        rc = durai_hash_in(g->port->crypto, &g->swap->start.hash, model, len, g->swap->brain[b].digest);
+    if (rc != DURA_OK && k->close)
+        k->close(inst);
+    g->swap->brain[b].instance = rc == DURA_OK ? inst : NULL;
+    return rc;
+}
+
+static int hook_open(void *user, const void *model, size_t len)
+{
+    dura_guard *g = user;
+    uint32_t b = free_brain(g->swap);
+    int rc = open_in(g, b, model, len);
+    if (rc == DURA_OK)
+        g->swap->candidate = b;
+    return rc;
+}
+
+static int hook_run(void *user, const float *in, size_t n_in, float *out, size_t n_out)
+{
+    dura_guard *g = user;
+    void *inst = g->swap->candidate == DURAI_BRAIN_NONE ? NULL : g->swap->brain[g->swap->candidate].instance;
+    if (!inst || n_in != g->n_inputs || n_out != g->n_outputs)
+        return DURA_EINVAL;
+    return g->model->backend->run(inst, in, n_in, out, n_out, g->deadline_ns);
+}
+
+static int hook_activate(void *user, uint32_t probation)
+{
+    dura_guard *g = user;
+    durai_swap *s = g->swap;
+    if (s->candidate == DURAI_BRAIN_NONE)
+        return DURA_ESTATE;
+    durai_store(&s->failed, 0);
+    durai_store(&s->served, 0);
+    switch_to(s, s->candidate, probation && s->brain[s->champion].instance ? s->champion : DURAI_BRAIN_NONE);
+    return DURA_OK;
+}
+
+static uint32_t hook_watch(void *user, uint32_t *frames)
+{
+    dura_guard *g = user;
+    *frames = durai_load(&g->swap->served);
+    return durai_load(&g->swap->failed) | durai_guard_alarm(g);
+}
+
+static void close_brain(dura_guard *g, uint32_t b)
+{
+    durai_brain *k = &g->swap->brain[b];
+    if (k->instance && g->model->backend->close)
+        g->model->backend->close(k->instance);
+    k->instance = NULL;
+}
+
+/* The candidate is the champion now; the former one is closed once no step uses it. The
+ * factory model stays open: it costs nothing but its instance and is always there. */
+static int hook_keep(void *user)
+{
+    dura_guard *g = user;
+    durai_swap *s = g->swap;
+    if (s->candidate == DURAI_BRAIN_NONE)
+        return DURA_ESTATE;
+    switch_to(s, s->candidate, DURAI_BRAIN_NONE);
+    if (!unused(s, s->champion))
+        return DURA_ESTATE;
+    if (s->champion != DURAI_BRAIN_FACTORY)
+        close_brain(g, s->champion);
+    s->champion = s->candidate;
+    s->candidate = DURAI_BRAIN_NONE;
+    g->gate = DURA_OK;
+    return DURA_OK;
+}
+
+static int hook_drop(void *user)
+{
+    dura_guard *g = user;
+    durai_swap *s = g->swap;
+    if (s->candidate == DURAI_BRAIN_NONE)
+        return DURA_OK;
+    DURA_ASSERT(s->candidate != s->champion && s->candidate < DURAI_BRAINS);
+    switch_to(s, s->champion, DURAI_BRAIN_NONE);
+    if (!unused(s, s->candidate))
+        return DURA_ESTATE;
+    close_brain(g, s->candidate);
+    s->candidate = DURAI_BRAIN_NONE;
+    return DURA_OK;
+}
+
+static uint32_t hook_blocked(void *user)
+{
+    dura_guard *g = user;
+    uint32_t why = durai_load(&g->latch) & LATCH_STOP ? DURA_WHY_STOPPED : 0;
+    return why | (durai_guard_blocks(g) ? (uint32_t)DURA_WHY_INCIDENT : 0);
+}
+
+/* Facts before the log is open wait: two at most are said while a gate starts. */
+static void hook_say(void *user, const dura_fact *f)
+{
+    dura_guard *g = user;
+    if (g->log)
+        (void)durai_guard_say(g, f, &g->now);
+    else if (g->swap->n_told < 2)
+        g->swap->told[g->swap->n_told++] = *f;
+}
+
+/* ---- building ------------------------------------------------------------------------------ */
+
+enum { COMPONENTS = 1 << DURA_COMPONENT_BOX | 1 << DURA_COMPONENT_BRAIN | 1 << DURA_COMPONENT_POLICY };
+
+/* The keys a policy names for releases: its list, or the factory key as the vendor's. */
+static uint8_t release_keys(const void *policy, dura_gate_key *keys)
+{
+    durai_policy_release_key k;
+    durai_policy_gate gate;
+    uint8_t n = 0;
+    memset(keys, 0, DURA_GATE_KEYS_MAX * sizeof *keys);
+    for (; n < DURA_GATE_KEYS_MAX && durai_policy_get_release_key(policy, n, &k) == DURA_OK; n++) {
+        memcpy(keys[n].pub, k.key, sizeof keys[n].pub);
+        keys[n].role = k.role;
+    }
+    if (n == 0 && durai_policy_get_gate(policy, &gate) == DURA_OK) {
+        memcpy(keys[0].pub, gate.factory_key, sizeof keys[0].pub);
+        keys[0].role = DURA_ROLE_VENDOR;
+        n = 1;
+    }
+    return n;
+}
+
+static DURAI_NOINLINE int gate_config(const void *policy, dura_gate_config *c, dura_gate_key *keys)
+{
+    durai_policy_updates u;
+    durai_policy_device d;
+    int rc = durai_policy_get_updates(policy, &u);
+    memset(c, 0, sizeof *c);
+    if (rc == DURA_OK)
+        rc = durai_policy_get_device(policy, &d);
+    if (rc != DURA_OK)
+        return rc;
+    c->struct_size = sizeof *c;
+    c->n_keys = release_keys(policy, keys);
+    c->keys = keys;
+    c->threshold = u.threshold;
+    c->roles = u.roles;
+    c->min_clock = u.min_clock;
+    c->device = d.name;
+    c->probation_frames = u.probation_frames;
+    c->window_begin = u.window_begin;
+    c->window_minutes = u.window_minutes;
+    c->components = u.slot_bytes ? COMPONENTS : COMPONENTS & ~(1u << DURA_COMPONENT_BRAIN);
+    return DURA_OK;
+}
+
+/* A new model may be of another kind than the factory's and need a little more. */
+enum { INSTANCE_LEAST = 128 };
+
+/* Keys, gate object, the former model's answer, two arenas: behind each other. */
+typedef struct parts {
+    size_t keys, gate, raw, arena;
+} parts;
+
+static DURAI_NOINLINE int measure(const void *policy, const dura_gate_calls *gate_calls, size_t instance, parts *p)
+{
+    /* A gate's size depends on no field, so any valid configuration will do; on the stack of
+     * init there is no room for a real one with its keys. */
+    static const dura_gate_key key = {{1}, DURA_ROLE_VENDOR, {0}};
+    static const dura_gate_config any = {.struct_size = sizeof any, .n_keys = 1, .threshold = 1, .keys = &key,
+                                         .device = "any", .probation_frames = 1, .components = COMPONENTS};
+    durai_policy_updates u;
+    uint32_t outputs;
+    int rc = durai_policy_get_updates(policy, &u);
+    if (rc != DURA_OK)
+        return rc;
+    (void)durai_policy_section(policy, DURAI_POLICY_OUTPUTS, &outputs, NULL);
+    p->keys = DURA_GATE_KEYS_MAX * sizeof key;
+    p->gate = (gate_calls->bytes(&any) + 15u) & ~(size_t)15u;
+    p->raw = (4u * outputs + 15u) & ~(size_t)15u;
+    if (instance < INSTANCE_LEAST)
+        instance = INSTANCE_LEAST;
+    p->arena = u.slot_bytes ? ((u.slot_bytes + 15u) & ~(size_t)15u) + ((instance + 15u) & ~(size_t)15u) : 0;
+    return p->gate ? DURA_OK : DURA_EINVAL;
+}
+
+size_t durai_swap_bytes(const void *policy, const dura_gate_calls *gate_calls, size_t instance)
+{
+    parts p;
+    if (measure(policy, gate_calls, instance, &p) != DURA_OK)
+        return 0;
+    return ((sizeof(durai_swap) + 15u) & ~(size_t)15u) + p.keys + p.gate + p.raw + 2u * p.arena;
+}
+
+static DURAI_NOINLINE int start_gate(dura_guard *g, const void *policy, void *mem, size_t len, dura_gate_key *keys,
+                                     uint32_t fresh)
+{
+    static const dura_gate_hooks none = {sizeof none, 0, NULL, hook_arena, hook_open, hook_run, hook_activate,
+                                         hook_watch, hook_keep, hook_drop, hook_blocked, hook_say};
+    dura_gate_hooks *hooks = &g->swap->start.init.hooks;
+    dura_gate_config *c = &g->swap->start.init.config;
+    int rc = gate_config(policy, c, keys);
+    if (rc != DURA_OK)
+        return rc;
+    *hooks = none;
+    hooks->user = g;
+    c->fresh = fresh;
+    memcpy(c->policy, g->policy_digest, sizeof c->policy);
+    return g->port->gate->init(&g->swap->gate, mem, len, c, hooks, g->port);
+}
+
+int durai_swap_init(dura_guard *g, const void *policy, void *mem, size_t instance, uint32_t fresh)
+{
+    parts p;
+    durai_policy_updates u;
+    uint8_t *at = mem;
+    int rc = measure(policy, g->port->gate, instance, &p);
+    if (rc == DURA_OK)
+        rc = durai_policy_get_updates(policy, &u);
+    if (rc != DURA_OK)
+        return rc;
+    durai_swap *s = (durai_swap *)mem;
+    memset(s, 0, sizeof *s);
+    at += (sizeof *s + 15u) & ~(size_t)15u;
+    dura_gate_key *keys = (dura_gate_key *)(void *)at;
+    at += p.keys;
+    uint8_t *gate = at;
+    at += p.gate;
+    s->raw = (float *)(void *)at;
+    at += p.raw;
+    s->arena[0] = p.arena ? at : NULL;
+    s->arena[1] = p.arena ? at + p.arena : NULL;
+    s->arena_bytes = p.arena;
+    s->slot_bytes = u.slot_bytes;
+    s->max_disagreement = u.max_disagreement;
+    s->owner = g;
+    s->held = UINT32_MAX;
+    s->champion = DURAI_BRAIN_FACTORY;
+    s->candidate = DURAI_BRAIN_NONE;
+    s->active = durai_brains(DURAI_BRAIN_FACTORY, DURAI_BRAIN_NONE);
+    g->swap = s;
+    return start_gate(g, policy, gate, p.gate, keys, fresh);
+}
+
+/* The factory model was opened, or may not run: then only a release drives. */
+int durai_swap_start(dura_guard *g)
+{
+    durai_swap *s = g->swap;
+    DURA_ASSERT(g->gate == DURA_OK && g->instance != NULL && s->candidate == DURAI_BRAIN_NONE);
+    s->brain[DURAI_BRAIN_FACTORY].instance = g->instance;
+    memcpy(s->brain[DURAI_BRAIN_FACTORY].digest, g->model_digest, 32);
+    int rc = g->port->gate->start(s->gate);
+    if (rc == DURA_EDENIED)
+        g->gate = DURA_EDENIED; /* SAFE */
+    return rc >= 0 || rc == DURA_EDENIED ? DURA_OK : rc;
+}
+
+int durai_swap_tell(dura_guard *g)
+{
+    int rc = DURA_OK;
+    for (uint32_t i = 0; i < g->swap->n_told && rc == DURA_OK; i++)
+        rc = durai_guard_say(g, &g->swap->told[i], &g->now);
+    g->swap->n_told = 0;
+    return rc;
+}
+
+void durai_swap_deinit(dura_guard *g)
+{
+    for (uint32_t b = DURAI_BRAIN_A; b < DURAI_BRAINS; b++)
+        close_brain(g, b);
+}
+
+/* ---- the vendor's calls ---------------------------------------------------------------------- */
+
+int dura_guard_offer(dura_guard *g, const void *envelope, size_t len, const dura_time *now)
+{
+    if (!g || !envelope || !now)
+        return DURA_EINVAL;
+    return g->swap ? g->port->gate->offer(g->swap->gate, envelope, len, durai_guard_stamp(g, now)) : DURA_ENOTSUP;
+}
+
+int dura_guard_write(dura_guard *g, uint64_t offset, const void *p, size_t n, const dura_time *now)
+{
+    if (!g || !p || !now)
+        return DURA_EINVAL;
+    return g->swap ? g->port->gate->write(g->swap->gate, offset, p, n, durai_guard_stamp(g, now)) : DURA_ENOTSUP;
+}
+
+int dura_guard_withdraw(dura_guard *g, const dura_time *now)
+{
+    if (!g || !now)
+        return DURA_EINVAL;
+    return g->swap ? g->port->gate->reset(g->swap->gate, durai_guard_stamp(g, now)) : DURA_ENOTSUP;
+}
+
+int dura_guard_release(const dura_guard *g, dura_gate_status *out)
+{
+    if (!g || !out)
+        return DURA_EINVAL;
+    return g->swap ? g->port->gate->query(g->swap->gate, out) : DURA_ENOTSUP;
+}

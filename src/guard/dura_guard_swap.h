@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Two brains in one guard: which one drives is one word, read by the step at a frame
+ * boundary and written by the worker. There only when the policy takes updates.
+ */
+#ifndef DURA_GUARD_SWAP_H
+#define DURA_GUARD_SWAP_H
+
+#include <dura/backend.h>
+#include <dura/gate.h>
+
+#include "../base/dura_base_priv.h"
+
+/* Who can drive. */
+enum { DURAI_BRAIN_FACTORY = 0, DURAI_BRAIN_A = 1, DURAI_BRAIN_B = 2, DURAI_BRAINS = 3, DURAI_BRAIN_NONE = 0xFF };
+
+/* The activation word: who drives, and who runs beside it in probation. */
+static inline uint32_t durai_brains(uint32_t drives, uint32_t beside) { return drives | beside << 8; }
+static inline uint32_t durai_drives(uint32_t word) { return word & 0xFFu; }
+static inline uint32_t durai_beside(uint32_t word) { return word >> 8 & 0xFFu; }
+
+typedef struct durai_brain {
+    void *instance;              /* NULL: not open */
+    uint8_t digest[32];          /* SHA-256 of the model's bytes */
+} durai_brain;
+
+typedef struct durai_swap {
+    dura_gate *gate;
+    void *owner;                 /* the guard */
+
+    /* shared */
+    uint32_t active;             /* worker writes: durai_brains() */
+    uint32_t held;               /* producer: the word its step works with, else all ones */
+    uint32_t failed;             /* producer: DURA_WHY_* of the candidate, which then no longer
+                                    drives; worker clears */
+    uint32_t served;             /* producer: frames the candidate drove; worker clears */
+
+    /* the producer's */
+    float *raw;                  /* the former model's answer */
+
+    /* the worker's */
+    durai_brain brain[DURAI_BRAINS];
+    uint8_t *arena[2];           /* of A and B: image, then instance */
+    size_t arena_bytes;          /* of each, instance included */
+    uint32_t slot_bytes;
+    uint32_t champion;           /* drives or would drive without the candidate */
+    uint32_t candidate;          /* open and not the champion; NONE: there is none */
+    uint32_t n_told;             /* facts said before the log was there */
+    dura_fact told[2];
+    float max_disagreement;
+    union {                      /* one at a time, and so not on the stack */
+        struct {
+            dura_gate_config config;
+            dura_gate_hooks hooks;
+        } init;
+        dura_gate_status status;
+        dura_hash_state hash;
+    } start;
+} durai_swap;
+
+/* Producer: the word to work with; nothing it names is closed until let_go. */
+uint32_t durai_swap_hold(durai_swap *s);
+void durai_swap_let_go(durai_swap *s);
+
+#endif

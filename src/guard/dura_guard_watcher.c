@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The worker's ear: every record of a ring, as it gets its number, goes through the watch
+ * (dura_guard_watch.c). What the watch finds is recorded like anything else and comes by
+ * here again: a drift alarm is a fact of the log before it is evidence.
+ */
+#include "dura_guard_priv.h"
+
+/* Does the policy ask for the correlator? */
+static int asked(const void *policy)
+{
+    uint32_t n;
+    (void)durai_policy_section(policy, DURAI_POLICY_CORRELATE, &n, NULL);
+    return n > 0;
+}
+
+size_t durai_watcher_bytes(const void *policy, const dura_port *port)
+{
+    const dura_correlate_calls *c = DURAI_PART(port, correlate);
+    size_t n = durai_watch_bytes(policy, DURAI_PART(port, drift), asked(policy) ? c : NULL);
+    return n ? ((sizeof(durai_watcher) + 15u) & ~(size_t)15u) + n : 0;
+}
+
+int durai_watcher_init(dura_guard *g, void *mem, const void *policy)
+{
+    durai_watcher *w = mem;
+    memset(w, 0, sizeof *w);
+    g->watcher = w;
+    return durai_watch_init(&w->watch, (uint8_t *)mem + ((sizeof *w + 15u) & ~(size_t)15u), policy,
+                            DURAI_PART(g->port, drift), asked(policy) ? DURAI_PART(g->port, correlate) : NULL);
+}
+
+/* RFC 6962 leaf hash of the record, its first bytes: how evidence names it. */
+static DURAI_NOINLINE void name_leaf(dura_guard *g, const void *record, size_t len, uint8_t leaf[8])
+{
+    const dura_crypto *c = g->port->crypto;
+    dura_hash_state *h = &g->watcher->hash;
+    uint8_t *digest = g->watcher->digest;
+    static const uint8_t prefix = 0;
+    int rc = c->hash_init(c->user, h);
+    if (rc == DURA_OK)
+        rc = c->hash_update(c->user, h, &prefix, 1);
+    if (rc == DURA_OK)
+        rc = c->hash_update(c->user, h, record, len);
+    if (rc == DURA_OK)
+        rc = c->hash_final(c->user, h, digest);
+    if (rc == DURA_OK)
+        memcpy(leaf, digest, 8); /* else zeros: gseq names it still */
+}
+
+/* The incident as it stands, into the decision log and to the sink. */
+static DURAI_NOINLINE void record_incident(dura_guard *g, const dura_time *t)
+{
+    durai_watcher *w = g->watcher;
+    dura_log_entry *e = &g->work.say.entry;
+    DURA_ASSERT(w->watch.correlate != NULL);
+    w->incident.struct_size = sizeof w->incident;
+    if (w->watch.correlate_calls->query(w->watch.correlate, &w->incident) != DURA_OK)
+        return;
+    memset(e, 0, sizeof *e);
+    int n = durai_incident_encode(&w->incident, w->pairs, sizeof w->pairs, &e->n_pairs);
+    e->struct_size = sizeof *e;
+    e->log = DURA_LOG_DECISION;
+    e->kind = DURA_REC_INCIDENT;
+    e->source = DURA_NONE;
+    e->time = *t;
+    int rc = dura_log_append(g->log, RING_WORKER, e, w->pairs, (size_t)n);
+    DURA_ASSERT(n > 0 && (rc == DURA_OK || rc == DURA_EFULL)); /* EFULL: the log counts it */
+    (void)rc;
+    if (g->port->sink) {
+        dura_fact *f = durai_fact_start(g, DURA_FACT_INCIDENT, DURA_LOG_DECISION,
+                                        w->incident.cause == DURA_CAUSE_ATTACK ? 9 : 6);
+        f->value[0] = w->incident.id;
+        f->value[1] = w->incident.cause;
+        f->value[2] = w->incident.score;
+        f->value[3] = w->incident.margin;
+        g->port->sink(g->port->sink_user, f, t);
+    }
+}
+
+/* Outputs of the model that drifted are a reason to end a probation. */
+static DURAI_NOINLINE void count_outputs(durai_watcher *w, const dura_fact *f)
+{
+    uint16_t first = w->watch.n_channels, end = (uint16_t)(first + w->watch.n_outputs);
+    if (f->kind != DURA_FACT_DRIFT || f->channel < first || f->channel >= end)
+        return;
+    if (f->value[0] != DURA_DRIFT_BACK)
+        w->drifted++;
+    else if (w->drifted)
+        w->drifted--;
+}
+
+static DURAI_NOINLINE void look_at(durai_watcher *w, const durai_raw_decision *h)
+{
+    durai_parts p;
+    durai_seen *s = &w->seen;
+    memset(s, 0, sizeof *s);
+    durai_locate(h, (const uint8_t *)h, &p);
+    s->at = w->at;
+    s->reasons = h->reasons;
+    s->backend_rc = h->backend_rc;
+    s->n_values = h->n_values;
+    s->n_inputs = h->n_inputs;
+    s->n_raw = h->n_raw;
+    s->n_verdicts = h->n_verdicts;
+    s->values = p.values;
+    s->inputs = p.inputs;
+    s->raw = p.raw;
+    s->verdicts = p.verdicts;
+    s->not_good = p.not_good;
+    s->missing = h->n_missing ? p.missing : NULL;
+}
+
+/* Drift facts of a decision into the decision log: they come by here again. */
+static DURAI_NOINLINE void record_drift(dura_guard *g, const dura_log_entry *e, uint64_t frame)
+{
+    durai_watch *w = &g->watcher->watch;
+    for (uint16_t i = 0; i < w->n_facts; i++) {
+        dura_fact *f = &w->fact[i];
+        f->log = DURA_LOG_DECISION;
+        f->frame = frame;
+        f->source = e->source;
+        (void)durai_guard_say(g, f, &e->time); /* refused: the log counts it */
+    }
+}
+
+void durai_guard_noted(void *user, const dura_log_note *note)
+{
+    dura_guard *g = user;
+    const dura_log_entry *e = note->entry;
+    DURA_ASSERT(note->record_len > 0 && note->payload_len <= DURA_RECORD_MAX);
+    durai_watcher *w = g->watcher;
+    dura_ref *at = &w->at;
+    int bits = 0;
+    memset(at, 0, sizeof *at);
+    at->time = e->time;
+    at->time.boot = g->nv.boot;
+    at->gseq = note->gseq;
+    at->log = e->log;
+    if (w->watch.correlate && e->kind != DURA_REC_INCIDENT)
+        name_leaf(g, note->record, note->record_len, at->leaf);
+    if (e->kind == DURA_REC_DECISION) {
+        const durai_raw_decision *h = note->payload;
+        look_at(w, h);
+        bits = durai_watch_decision(&w->watch, &w->seen);
+        if (bits & DURAI_WATCH_DRIFT)
+            record_drift(g, e, h->frame);
+    } else if (e->kind == DURA_REC_FACT) {
+        const durai_raw_fact *r = note->payload;
+        count_outputs(w, &r->fact);
+        bits = durai_watch_fact(&w->watch, &r->fact, at);
+    } else if (e->kind == DURA_REC_EVENT) {
+        bits = durai_watch_event(&w->watch, note->payload, note->payload_len, e->n_pairs, at);
+    }
+    if (bits & DURAI_WATCH_INCIDENT)
+        record_incident(g, &at->time);
+}
+
+int durai_guard_settle(dura_guard *g, const dura_time *now)
+{
+    durai_watcher *w = g->watcher;
+    if (!w || !w->watch.correlate)
+        return DURA_OK;
+    int rc = dura_log_step(g->log, now, UINT32_MAX); /* what is still in the rings may be evidence */
+    if (rc < 0)
+        return rc == DURA_ESTATE ? DURA_OK : rc; /* the log is being closed already */
+    int64_t recorded = w->incident.end.mono_ns;
+    w->incident.struct_size = sizeof w->incident;
+    if (w->watch.correlate_calls->query(w->watch.correlate, &w->incident) != DURA_OK ||
+        w->incident.state == DURA_INCIDENT_CLOSED || w->incident.end.mono_ns == recorded)
+        return DURA_OK;
+    record_incident(g, now);
+    return DURA_OK;
+}
+
+/* ---- what others ask --------------------------------------------------------------------- */
+
+int durai_guard_blocks(const dura_guard *g)
+{
+    const durai_watcher *w = g->watcher;
+    if (!w || !w->watch.correlate || w->incident.state == 0 || w->incident.state == DURA_INCIDENT_CLOSED)
+        return 0;
+    /* Without what nobody vouches for: forged events may neither lock the gate nor open it. */
+    return w->incident.trusted != DURA_CAUSE_NORMAL && w->incident.trusted != DURA_CAUSE_CHANGE;
+}
+
+uint32_t durai_guard_alarm(const dura_guard *g) { return g->watcher && g->watcher->drifted ? DURA_WHY_DRIFT : 0; }
+
+int dura_guard_incident(const dura_guard *g, dura_incident *out)
+{
+    if (!g || !out)
+        return DURA_EINVAL;
+    if (!g->watcher || !g->watcher->watch.correlate)
+        return DURA_ENOTSUP;
+    return g->watcher->watch.correlate_calls->query(g->watcher->watch.correlate, out);
+}
+
+int dura_guard_drift(const dura_guard *g, uint16_t index, dura_drift_state *out)
+{
+    if (!g || !out)
+        return DURA_EINVAL;
+    if (!g->watcher || !g->watcher->watch.drift)
+        return DURA_ENOTSUP;
+    return g->watcher->watch.drift_calls->query(g->watcher->watch.drift, index, out);
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the learned limits do to a recording: its rows through the guard's own sensor, set
+ * up from the packed policy as the guard does, and through the drift monitor. A trip is a
+ * rejected frame while the model drives; it drives again after recover_frames good ones.
+ */
+#include "dura_host_learn_priv.h"
+
+#include "../guard/dura_guard_policy.h"
+
+#include <dura/sensor.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int attach(dura_sensor *s, const void *policy, uint16_t i)
+{
+    durai_policy_channel c;
+    dura_sensor_channel ch = DURA_SENSOR_CHANNEL_INIT;
+    int rc = durai_policy_get_channel(policy, i, &c);
+    if (rc != DURA_OK)
+        return rc;
+    ch.flags = (uint8_t)((c.required ? DURA_CHANNEL_REQUIRED : 0) | (c.suspect_ok ? DURA_CHANNEL_SUSPECT_OK : 0));
+    ch.checks = c.checks;
+    ch.fail_lo = c.fail_lo;
+    ch.suspect_lo = c.suspect_lo;
+    ch.suspect_hi = c.suspect_hi;
+    ch.fail_hi = c.fail_hi;
+    ch.rate_suspect = c.rate_suspect;
+    ch.rate_fail = c.rate_fail;
+    ch.flat_tolerance = c.flat_tolerance;
+    ch.flat_suspect_ns = (int64_t)c.flat_suspect_ms * 1000000;
+    ch.flat_fail_ns = (int64_t)c.flat_fail_ms * 1000000;
+    ch.max_age_ns = (int64_t)c.max_age_ms * 1000000;
+    ch.hold_ns = (int64_t)c.hold_ms * 1000000;
+    return dura_sensor_attach(s, i, &ch);
+}
+
+static int build(dura_sensor **out, void **mem, const void *policy, uint32_t n)
+{
+    durai_policy_sensor p;
+    dura_sensor_config cfg = DURA_SENSOR_CONFIG_INIT;
+    int rc = durai_policy_get_sensor(policy, &p);
+    if (rc != DURA_OK)
+        return rc;
+    cfg.n_channels = (uint16_t)n;
+    cfg.rebase_after = p.rebase_after;
+    cfg.gap_ns = (int64_t)p.gap_ms * 1000000;
+    size_t bytes = dura_sensor_bytes(&cfg);
+    *mem = bytes ? malloc(bytes) : NULL;
+    if (!*mem)
+        return bytes ? DURA_ENOSPC : DURA_EINVAL;
+    rc = dura_sensor_init(out, *mem, bytes, &cfg);
+    for (uint16_t i = 0; rc == DURA_OK && i < n; i++)
+        rc = attach(*out, policy, i);
+    return rc;
+}
+
+/* Frames that follow each other; counts where the model stops driving. */
+typedef struct driving {
+    uint32_t good, recover;    /* good frames in a row; wanted */
+    int drives;
+    uint64_t trips;
+} driving;
+
+static void drive(driving *d, int rejected)
+{
+    d->good = rejected ? 0 : d->good + 1;
+    d->trips += rejected && d->drives;
+    d->drives = rejected ? 0 : d->drives || d->good >= d->recover;
+}
+
+int durai_learn_trips(const void *policy, const durai_recording *r, size_t from, size_t to, uint64_t *trips)
+{
+    dura_sensor *s = NULL;
+    dura_sensor_report report = {0};
+    durai_policy_guard guard;
+    void *mem = NULL;
+    float *x = malloc(r->n * sizeof *x);
+    uint8_t *missing = malloc(r->n);
+    int rc = x && missing ? durai_policy_get_guard(policy, &guard) : DURA_ENOSPC;
+    if (rc == DURA_OK)
+        rc = build(&s, &mem, policy, r->n);
+    driving d = {0, rc == DURA_OK ? guard.recover_frames : 0, 1, 0};
+    report.struct_size = sizeof report;
+    for (size_t row = from; rc == DURA_OK && row < to; row++) {
+        for (uint32_t c = 0; c < r->n; c++) {
+            x[c] = r->v[(size_t)c * r->rows + row];
+            missing[c] = r->flag[(size_t)c * r->rows + row] == DURAI_MISSING;
+        }
+        rc = dura_sensor_update(s, r->t_ns[row], x, missing, r->n, NULL, &report);
+        drive(&d, report.action == DURA_REJECT);
+    }
+    *trips = d.trips;
+    free(mem);
+    free(x);
+    free(missing);
+    return rc;
+}
+
+/* ---- drift --------------------------------------------------------------------------------- */
+
+/* The monitor as the policy asks for it, over what was learned. */
+static int open_monitor(dura_drift **out, void **mem, const dura_learned *l)
+{
+    dura_drift_config cfg = DURA_DRIFT_CONFIG_INIT;
+    cfg.n_channels = (uint16_t)l->n_watched;
+    cfg.arl0 = (float)l->report.arl0;
+    size_t bytes = dura_drift_bytes(&cfg);
+    *mem = bytes ? malloc(bytes) : NULL;
+    if (!*mem)
+        return bytes ? DURA_ENOSPC : DURA_EINVAL;
+    int rc = dura_drift_init(out, *mem, bytes, &cfg);
+    for (uint32_t i = 0; rc == DURA_OK && i < l->n_watched; i++)
+        if (l->watched[i].known)
+            rc = dura_drift_attach(*out, (uint16_t)i, &l->watched[i].ref);
+    return rc;
+}
+
+int durai_learn_alarms(const dura_learned *l, size_t from, size_t to, uint64_t *alarms)
+{
+    enum { FACTS = 8 };
+    dura_drift *d = NULL;
+    dura_fact fact[FACTS];
+    void *mem = NULL;
+    float *x = malloc(l->n_watched * sizeof *x);
+    uint8_t *missing = malloc(l->n_watched);
+    int rc = x && missing ? open_monitor(&d, &mem, l) : DURA_ENOSPC;
+    *alarms = 0;
+    for (size_t row = from; rc >= 0 && row < to; row++) {
+        for (uint32_t i = 0; i < l->n_watched; i++) {
+            x[i] = l->watched[i].x[row];
+            missing[i] = l->watched[i].missing[row];
+        }
+        rc = dura_drift_update(d, x, missing, l->n_watched, fact, FACTS);
+        for (int k = 0; k < rc; k++)
+            *alarms += fact[k].value[0] != DURA_DRIFT_BACK;
+    }
+    free(mem);
+    free(x);
+    free(missing);
+    return rc < 0 ? rc : DURA_OK;
+}

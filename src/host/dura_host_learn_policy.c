@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What was learned, as the JSON people read and tighten. Members stand in the order of
+ * docs/formats/policy.md; defaults are left out, so that what is there was learned.
+ */
+#include "dura_host_learn_priv.h"
+
+static void put_channel(durai_text *t, const dura_learned *l, uint32_t c)
+{
+    const durai_limits *k = &l->limits[c];
+    durai_text_put(t, "    {\"name\": ");
+    durai_text_json(t, l->rec.name[c]);
+    if (!(k->flags & (uint32_t)DURA_LEARN_REQUIRED))
+        durai_text_put(t, ", \"required\": false");
+    if (k->hi > k->lo)
+        durai_text_put(t, ", \"fail_lo\": %.9g, \"fail_hi\": %.9g", k->lo, k->hi);
+    if (k->rate > 0.0)
+        durai_text_put(t, ", \"rate_fail\": %.9g", k->rate);
+    if (k->flat_ns > 0)
+        durai_text_put(t, ", \"flat_tolerance\": %.9g, \"flat_fail_ms\": %lld", k->still,
+                       (long long)(k->flat_ns / 1000000));
+    if (k->age_ns > 0)
+        durai_text_put(t, ", \"max_age_ms\": %lld", (long long)(k->age_ns / 1000000));
+    durai_text_put(t, "}%s\n", c + 1 < l->rec.n ? "," : "");
+}
+
+static void put_feature(durai_text *t, const dura_learned *l, uint16_t i)
+{
+    static const char *const ops[] = {"", "value", "lag", "diff", "mean", "std", "min", "max", "ratio", "onehot"};
+    const dura_feature_spec *f = &l->brain.spec[i];
+    durai_text_put(t, "    {\"name\": ");
+    durai_text_json(t, l->brain.input[i]);
+    durai_text_put(t, ", \"op\": \"%s\", \"channel\": ", ops[f->op]);
+    durai_text_json(t, l->rec.name[f->channel]);
+    if (f->op == DURA_FEATURE_RATIO) {
+        durai_text_put(t, ", \"channel2\": ");
+        durai_text_json(t, l->rec.name[f->channel2]);
+    }
+    if (f->n > 0)
+        durai_text_put(t, ", \"n\": %u", f->n);
+    if (f->op == DURA_FEATURE_ONEHOT)
+        durai_text_put(t, ", \"match\": %.9g", (double)f->match);
+    durai_text_put(t, "}%s\n", i + 1 < l->brain.n_inputs ? "," : "");
+}
+
+static void put_inputs(durai_text *t, const dura_learned *l)
+{
+    const durai_brain *b = &l->brain;
+    if (!b->plain) {
+        durai_text_put(t, "  \"features\": [\n");
+        for (uint16_t i = 0; i < b->n_inputs; i++)
+            put_feature(t, l, i);
+        durai_text_put(t, "  ],\n");
+        return;
+    }
+    durai_text_put(t, "  \"model\": {\"inputs\": [");
+    for (uint16_t i = 0; i < (b->image ? b->n_inputs : 1u); i++) {
+        durai_text_put(t, i ? ", " : "");
+        durai_text_json(t, b->image ? b->input[i] : l->rec.name[0]);
+    }
+    durai_text_put(t, "]},\n");
+}
+
+static void put_output(durai_text *t, const dura_learned *l, uint16_t i)
+{
+    const durai_envelope_learned *e = &l->envelope[i];
+    durai_text_put(t, "    {\"name\": ");
+    durai_text_json(t, l->brain.output[i]);
+    durai_text_put(t, ", \"lo\": %.9g, \"hi\": %.9g", e->lo, e->hi);
+    if (e->rate > 0.0)
+        durai_text_put(t, ", \"rate\": %.9g", e->rate);
+    durai_text_put(t, ", \"safe\": %.9g}%s\n", e->safe, i + 1 < l->brain.n_outputs ? "," : "");
+}
+
+static void put_reference(durai_text *t, const durai_watched *w, int last)
+{
+    durai_text_put(t, "    {\"of\": ");
+    durai_text_json(t, w->name);
+    durai_text_put(t, ", \"n\": %u, \"mean\": %.9g, \"deviation\": %.9g", w->ref.n, (double)w->ref.mean,
+                   (double)w->ref.deviation);
+    for (int k = 0; k < DURA_DRIFT_ORDER_MAX; k++)
+        if (w->ref.phi[k] < 0.0f || w->ref.phi[k] > 0.0f)
+            durai_text_put(t, ", \"phi%d\": %.9g", k + 1, (double)w->ref.phi[k]);
+    if (w->ref.resolution > 0.0f)
+        durai_text_put(t, ", \"resolution\": %.9g", (double)w->ref.resolution);
+    if (w->ref.clip > 0.0f)
+        durai_text_put(t, ", \"clip\": %.9g", (double)w->ref.clip);
+    if (w->ref.why)
+        durai_text_put(t, ", \"why\": %u", w->ref.why);
+    durai_text_put(t, "}%s\n", last ? "" : ",");
+}
+
+static void put_drift(durai_text *t, const dura_learned *l)
+{
+    uint32_t left = l->report.references;
+    durai_text_put(t, "  \"drift\": {\"arl0\": %.9g, \"references\": [\n", l->report.arl0);
+    for (uint32_t i = 0; i < l->n_watched; i++)
+        if (l->watched[i].known)
+            put_reference(t, &l->watched[i], --left == 0);
+    durai_text_put(t, "  ]},\n");
+}
+
+void durai_learn_policy(durai_text *t, const dura_learned *l)
+{
+    durai_text_put(t, "{\n  \"dura_policy\": 1,\n  \"device\": {\"name\": ");
+    durai_text_json(t, l->device);
+    durai_text_put(t, ", \"mode\": \"observe\"},\n  \"sensor\": {\"gap_ms\": %lld},\n  \"channels\": [\n",
+                   (long long)((l->clock.gap_ns + 999999) / 1000000));
+    for (uint32_t c = 0; c < l->rec.n; c++)
+        put_channel(t, l, c);
+    durai_text_put(t, "  ],\n");
+    put_inputs(t, l);
+    durai_text_put(t, "  \"outputs\": [\n");
+    for (uint16_t i = 0; i < l->brain.n_outputs; i++)
+        put_output(t, l, i);
+    durai_text_put(t, "  ],\n  \"guard\": {\"hold_ms\": %lld, \"recover_frames\": %u},\n",
+                   (long long)((3 * l->clock.period_ns + 999999) / 1000000), DURAI_LEARN_RECOVER);
+    put_drift(t, l);
+    durai_text_put(t, "  \"correlate\": {},\n  \"logs\": {\"commit_records\": 1024, \"commit_ms\": 1000, "
+                      "\"seal_records\": 4096, \"seal_ms\": 3600000}\n}\n");
+}
+
+void durai_learn_constant(durai_text *t, const dura_learned *l)
+{
+    durai_text_put(t, "{\n  \"dura_model\": 1,\n  \"kind\": \"linear\",\n  \"inputs\": [");
+    durai_text_json(t, l->rec.name[0]);
+    durai_text_put(t, "],\n  \"outputs\": [\n");
+    for (uint16_t i = 0; i < l->brain.n_outputs; i++) {
+        durai_text_put(t, "    {\"name\": ");
+        durai_text_json(t, l->brain.output[i]);
+        durai_text_put(t, ", \"bias\": %.9g, \"weights\": [0]}%s\n", l->envelope[i].safe,
+                       i + 1 < l->brain.n_outputs ? "," : "");
+    }
+    durai_text_put(t, "  ]\n}\n");
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a device will say of a release before it is shipped: the gate's conditions as far
+ * as policy, subject and calendar decide them. The journal of the device (running version,
+ * floor, incidents) is not at hand here.
+ */
+#include <dura/host/pack.h>
+#include <dura/host/release.h>
+
+#include <sodium.h>
+
+#include "../gate/dura_gate_priv.h"
+#include "../guard/dura_guard_policy.h"
+#include "dura_host_release_priv.h"
+
+enum { DAY_MINUTES = 1440 };
+
+/* ---- policy ------------------------------------------------------------------------------ */
+
+static void read_keys(const void *policy, dura_gate_config *cfg, dura_gate_key *keys)
+{
+    durai_policy_release_key k;
+    durai_policy_gate gate;
+    uint8_t n = 0;
+    memset(keys, 0, DURA_GATE_KEYS_MAX * sizeof *keys);
+    for (; n < DURA_GATE_KEYS_MAX && durai_policy_get_release_key(policy, n, &k) == DURA_OK; n++) {
+        memcpy(keys[n].pub, k.key, sizeof keys[n].pub);
+        keys[n].role = k.role;
+    }
+    if (n == 0 && durai_policy_get_gate(policy, &gate) == DURA_OK) {
+        memcpy(keys[0].pub, gate.factory_key, sizeof keys[0].pub);
+        keys[0].role = DURA_ROLE_VENDOR;
+        n = 1;
+    }
+    cfg->keys = keys;
+    cfg->n_keys = n;
+}
+
+int dura_release_policy(const void *policy, size_t len, dura_gate_config *cfg, dura_gate_key *keys,
+                        uint32_t *slot_bytes)
+{
+    durai_policy_updates u;
+    durai_policy_device d;
+    if (!policy || !cfg || !keys || !slot_bytes)
+        return DURA_EINVAL;
+    int rc = durai_policy_check(policy, len);
+    if (rc == DURA_OK)
+        rc = durai_policy_get_device(policy, &d);
+    if (rc != DURA_OK)
+        return rc;
+    memset(cfg, 0, sizeof *cfg);
+    cfg->struct_size = (uint32_t)sizeof *cfg;
+    cfg->device = d.name;
+    dura_sha256_query(cfg->policy, policy, len);
+    read_keys(policy, cfg, keys);
+    if (durai_policy_get_updates(policy, &u) != DURA_OK)
+        return DURA_ENOENT;
+    cfg->threshold = u.threshold;
+    cfg->roles = u.roles;
+    cfg->min_clock = u.min_clock;
+    cfg->probation_frames = u.probation_frames;
+    cfg->window_begin = u.window_begin;
+    cfg->window_minutes = u.window_minutes;
+    cfg->components = 1u << DURA_COMPONENT_BOX | 1u << DURA_COMPONENT_POLICY |
+                      (u.slot_bytes ? 1u << DURA_COMPONENT_BRAIN : 0u);
+    *slot_bytes = u.slot_bytes;
+    return DURA_OK;
+}
+
+/* ---- subject -------------------------------------------------------------------------------- */
+
+static int run_vectors(durai_bench *b, const durai_golden *g, dura_error *err)
+{
+    float in[1024], out[16], want;
+    for (uint32_t row = 0; row < g->n; row++) {
+        const uint8_t *v = g->at + 4 * (size_t)row * ((size_t)g->n_in + g->n_out);
+        for (uint32_t i = 0; i < g->n_in; i++)
+            in[i] = durai_f32(durai_le32(v + 4 * i));
+        if (b->model.backend->run(b->inst, in, g->n_in, out, g->n_out, 0) != DURA_OK)
+            return dura_error_set(err, DURA_EINVAL, NULL, 0, NULL, "the model fails on golden vector %u", row);
+        for (uint32_t o = 0; o < g->n_out; o++) {
+            want = durai_f32(durai_le32(v + 4 * ((size_t)g->n_in + o)));
+            if (!durai_golden_right(g, out[o], want))
+                return dura_error_set(err, DURA_EINVAL, NULL, 0, NULL,
+                                      "golden vector %u: output %u is %.9g, want %.9g", row, o, (double)out[o],
+                                      (double)want);
+        }
+    }
+    return DURA_OK;
+}
+
+/* The model of an intact brain: fits the policy, opens, answers right. */
+static uint32_t check_brain(const void *policy, size_t policy_len, const void *subject, size_t n, dura_error *err)
+{
+    const void *model;
+    size_t len;
+    durai_golden g;
+    durai_bench b;
+    int rc = dura_brain_check(subject, n);
+    if (rc == DURA_OK)
+        rc = dura_brain_section(subject, n, DURA_BRAIN_MODEL, &model, &len);
+    if (rc != DURA_OK) {
+        dura_error_set(err, rc, NULL, 0, NULL, "it is no brain image: %s", dura_strerror(rc));
+        return DURA_WHY_OPEN;
+    }
+    if (durai_golden_open(&g, subject, n) != DURA_OK) {
+        dura_error_set(err, DURA_ENOENT, NULL, 0, NULL, "it carries no golden vectors");
+        return DURA_WHY_GOLDEN;
+    }
+    if (policy && dura_pack_check_model(policy, policy_len, model, len, "the policy", "the model", err) != DURA_OK)
+        return DURA_WHY_OPEN;
+    rc = durai_bench_open(&b, model, len);
+    if (rc != DURA_OK) {
+        dura_error_set(err, rc, NULL, 0, NULL, "the model does not open: %s", dura_strerror(rc));
+        return DURA_WHY_OPEN;
+    }
+    rc = g.n_in != b.n_in || g.n_out != b.n_out
+             ? dura_error_set(err, DURA_EINVAL, NULL, 0, NULL, "the golden vectors are of another width than the model")
+             : run_vectors(&b, &g, err);
+    durai_bench_close(&b);
+    return rc == DURA_OK ? 0 : DURA_WHY_GOLDEN;
+}
+
+static uint32_t check_subject(const dura_release *r, const void *policy, size_t policy_len, const void *subject,
+                              size_t n, dura_error *err)
+{
+    uint8_t digest[DURA_HASH_BYTES];
+    uint32_t why = n < r->length ? (uint32_t)DURA_WHY_INCOMPLETE : 0;
+    dura_sha256_query(digest, subject, n);
+    if (n != r->length || memcmp(digest, r->digest, sizeof digest) != 0)
+        return why | (uint32_t)DURA_WHY_DIGEST;
+    return r->component == DURA_COMPONENT_BRAIN ? check_brain(policy, policy_len, subject, n, err) : 0;
+}
+
+/* ---- calendar ------------------------------------------------------------------------------- */
+
+static uint32_t check_time(const dura_release *r, const dura_gate_config *cfg, int64_t now_s)
+{
+    uint32_t why = 0, minute;
+    if (now_s <= 0)
+        return cfg->window_minutes || r->not_before_s || r->not_after_s ? DURA_WHY_CLOCK : 0;
+    if (r->not_after_s && now_s > r->not_after_s)
+        why |= DURA_WHY_EXPIRED;
+    if (now_s < r->not_before_s)
+        why |= DURA_WHY_NOT_YET;
+    minute = (uint32_t)(now_s / 60 % DAY_MINUTES);
+    if (cfg->window_minutes && (minute + DAY_MINUTES - cfg->window_begin) % DAY_MINUTES >= cfg->window_minutes)
+        why |= DURA_WHY_WINDOW;
+    return why;
+}
+
+uint32_t dura_release_check(const dura_release *r, const dura_gate_config *cfg, const void *policy, size_t policy_len,
+                            const void *subject, size_t n, uint32_t slot_bytes, int64_t now_s, dura_error *err)
+{
+    uint32_t why = 0;
+    if (!r || !cfg || r->struct_size < sizeof *r || (n && !subject))
+        return DURA_WHY_FORMAT;
+    if (!(cfg->components & 1u << r->component))
+        why |= DURA_WHY_COMPONENT;
+    if (strcmp(r->device, "*") != 0 && (!cfg->device || strcmp(r->device, cfg->device) != 0))
+        why |= DURA_WHY_DEVICE;
+    if (!sodium_is_zero(r->policy, sizeof r->policy) && memcmp(r->policy, cfg->policy, sizeof r->policy) != 0)
+        why |= DURA_WHY_POLICY;
+    if (r->component == DURA_COMPONENT_BRAIN && r->length > slot_bytes)
+        why |= DURA_WHY_SIZE;
+    if (n)
+        why |= check_subject(r, policy, policy_len, subject, n, err);
+    return why | check_time(r, cfg, now_s);
+}

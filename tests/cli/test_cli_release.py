@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: Apache-2.0
+"""release, sign, gate: files, exit codes and words of the release tools."""
+import json
+import struct
+
+import pytest
+
+VENDOR, OPERATOR = "vendor", "operator"
+
+
+@pytest.fixture
+def desk(world):
+    """A world with two keys and a policy that wants both."""
+    for name in (VENDOR, OPERATOR):
+        assert world.dura("key", "make", name).returncode == 0
+    pubs = [(world.folder / f"{name}.pub").read_text().strip() for name in (VENDOR, OPERATOR)]
+
+    def change(policy):
+        policy["updates"] = {"threshold": 2, "roles": 6}
+        policy["release_keys"] = [{"key": pub, "role": role} for pub, role in zip(pubs, (VENDOR, OPERATOR))]
+    world.write_policy(change)
+    return world
+
+
+def release(world, *more, out="rel.dura", component="brain", golden=("--golden", "frames.csv")):
+    brain = ["--model", "model.json", *golden] if component == "brain" else []
+    return world.dura("release", "--component", component, "--policy", "policy.json", "--version", "5", "-o", out,
+                      *brain, *more)
+
+
+def sign(world, *keys, name="rel.dura"):
+    for key in keys:
+        told = world.dura("sign", name, "--key", key)
+        assert told.returncode == 0, told.stderr
+
+
+def check(world, *more, name="rel.dura"):
+    told = world.dura("gate", "check", name, "--policy", "policy.json", "--json", *more)
+    assert told.returncode in (0, 1), told.stderr
+    answer = json.loads(told.stdout)
+    assert answer["answer"] == (told.returncode == 0) == (answer["why"] == [])
+    return answer
+
+
+# ---- release ----------------------------------------------------------------------------------
+
+def test_a_brain_goes_from_desk_to_device(desk):
+    told = release(desk, "--floor", "3", "--name", "spring")
+    assert told.returncode == 0, told.stderr
+    assert told.stdout.startswith("brain 5 (spring)\n  for       test-bench\n")
+    brain = (desk.folder / "rel.dura.brain").read_bytes()
+    assert brain[:4] == b"DBRN" and struct.unpack("<I", brain[8:12])[0] == len(brain)
+    assert check(desk, "--subject", "rel.dura.brain")["why"] == ["signature", "threshold", "role"]
+    sign(desk, VENDOR)
+    assert check(desk, "--subject", "rel.dura.brain")["why"] == ["threshold", "role"]
+    sign(desk, OPERATOR)
+    answer = check(desk, "--subject", "rel.dura.brain")
+    assert answer["why"] == [] and answer["release"]["version"] == "5" and answer["release"]["floor"] == "3"
+    told = desk.dura("gate", "check", "rel.dura", "--policy", "policy.json", "--subject", "rel.dura.brain")
+    assert told.returncode == 0 and "YES: the device takes it" in told.stdout
+
+
+def test_a_policy_and_a_firmware_are_released_without_golden_vectors(desk):
+    assert release(desk, component="policy").returncode == 0
+    packed = desk.dura("pack", "policy.json", "-o", "policy.bin")
+    assert packed.returncode == 0
+    assert (desk.folder / "rel.dura.policy").read_bytes() == (desk.folder / "policy.bin").read_bytes()
+    desk.write("fw.bin", b"firmware")
+    assert release(desk, "--firmware", "fw.bin", component="box", out="box.dura").returncode == 0
+    assert not (desk.folder / "box.dura.box").exists()
+    sign(desk, VENDOR, OPERATOR, name="box.dura")
+    assert check(desk, "--subject", "fw.bin", name="box.dura")["answer"]
+    desk.write("fw.bin", b"Firmware")
+    assert check(desk, "--subject", "fw.bin", name="box.dura")["why"] == ["digest"]
+
+
+def test_the_same_input_gives_the_same_bytes_and_overwrites_nothing(desk):
+    assert release(desk, golden=("--golden-random", "9")).returncode == 0
+    assert release(desk, golden=("--golden-random", "9"), out="two.dura").returncode == 0
+    for suffix in ("", ".brain"):
+        assert (desk.folder / f"rel.dura{suffix}").read_bytes() == (desk.folder / f"two.dura{suffix}").read_bytes()
+    again = release(desk, golden=("--golden-random", "9"))
+    assert again.returncode == 2 and "is there already" in again.stderr
+
+
+@pytest.mark.parametrize("more, said", [
+    (["--version", "x"], "given twice"), (["--floor", "6"], "floor: is outside"), (["--not-after", "1.3.26"], "--not-after"),
+    (["--not-after", "2026-13-01"], "--not-after"), (["--abs-tol", "-1"], "--abs-tol"), (["--device", "d" * 64], "--device"),
+    (["--probation", "3000000000"], "--probation"), (["--name", "a\tb"], "device or name"),
+    (["--firmware", "f", "extra"], "one argument too many"),
+])
+def test_wrong_values_are_named(desk, more, said):
+    told = release(desk, *more)
+    assert told.returncode == 2 and said in told.stderr, told.stderr
+    assert not (desk.folder / "rel.dura").exists() and not (desk.folder / "rel.dura.brain").exists()
+
+
+@pytest.mark.parametrize("args, said", [
+    (["--component", "brain"], "wants --component"), (["--component", "soul", "--policy", "p", "--version", "1", "-o", "x"], "soul"),
+    (["--component", "brain", "--policy", "p", "--version", "1", "-o", "x"], "a brain wants"),
+    (["--component", "box", "--policy", "p", "--version", "1", "-o", "x"], "a box wants"),
+    (["--component", "policy", "--model", "m", "--policy", "p", "--version", "1", "-o", "x"], "only a brain"),
+])
+def test_what_belongs_together_is_asked_for(desk, args, said):
+    told = desk.dura("release", *args)
+    assert told.returncode == 2 and said in told.stderr
+
+
+def test_a_model_that_does_not_fit_the_policy_is_not_released(desk):
+    desk.write_model(lambda m: m.update(inputs=["b", "a"]))
+    told = release(desk)
+    assert told.returncode == 2 and "model.json" in told.stderr
+
+
+def test_rows_with_holes_are_no_golden_vectors(desk):
+    desk.write("frames.csv", "time,a,b\n1,1,2\n2,,3\n3,5,6\n")
+    assert release(desk).returncode == 0
+    brain = (desk.folder / "rel.dura.brain").read_bytes()
+    at, n = next((off, ln) for kind, off, ln in (struct.unpack("<III", brain[16 + 16 * i:28 + 16 * i]) for i in range(2)) if kind == 2)
+    count, n_in, n_out = struct.unpack("<IHH", brain[at:at + 8])
+    assert (count, n_in, n_out, n) == (2, 2, 1, 16 + 2 * 3 * 4)
+    assert struct.unpack("<6f", brain[at + 16:at + n]) == (1, 2, 2, 5, 6, 5)
+    desk.write("frames.csv", "time,a,b\n2,,3\n")
+    told = release(desk, out="x.dura")
+    assert told.returncode == 2 and "no row that is complete" in told.stderr
+
+
+# ---- sign ----------------------------------------------------------------------------------------
+
+def test_a_key_signs_once(desk):
+    release(desk)
+    sign(desk, VENDOR)
+    before = (desk.folder / "rel.dura").read_bytes()
+    told = desk.dura("sign", "rel.dura", "--key", VENDOR)
+    assert told.returncode == 2 and "has signed it already" in told.stderr
+    assert (desk.folder / "rel.dura").read_bytes() == before
+
+
+def test_json_and_cbor_are_one_envelope(desk):
+    release(desk)
+    sign(desk, VENDOR)
+    assert desk.dura("sign", "rel.dura", "--json", "-o", "rel.json").returncode == 0
+    sign(desk, OPERATOR, name="rel.json")
+    assert check(desk, "--subject", "rel.dura.brain", name="rel.json")["answer"]
+    assert desk.dura("sign", "rel.json", "--cbor", "-o", "back.dura").returncode == 0
+    sign(desk, OPERATOR)
+    assert (desk.folder / "back.dura").read_bytes() == (desk.folder / "rel.dura").read_bytes()
+    assert release(desk, "--json", out="j.dura").returncode == 0
+    assert json.loads((desk.folder / "j.dura").read_text())["payloadType"] == "application/vnd.dura.release+cbor"
+
+
+def test_what_is_no_release_is_not_signed(desk):
+    for name, data in (("empty", b""), ("text", b"hello"), ("json", b"{}"), ("cbor", b"\xa3\x01\x78\x21")):
+        desk.write(name, data)
+        told = desk.dura("sign", name, "--key", VENDOR)
+        assert told.returncode == 2 and name in told.stderr
+        assert (desk.folder / name).read_bytes() == data
+    release(desk)
+    assert desk.dura("sign", "rel.dura").returncode == 2
+    assert desk.dura("sign", "rel.dura", "--json", "--cbor").returncode == 2
+    assert desk.dura("sign", "rel.dura", "--key", "nowhere").returncode == 2
+
+
+# ---- gate check ------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("more, now, why", [
+    (["--device", "other"], 1000, ["device"]), (["--device", "*"], 1000, []),
+    (["--not-after", "1970-01-02"], 86401, ["expired"]), (["--not-after", "1970-01-02"], 86400, []),
+    (["--not-before", "1970-01-02T00:00:01Z"], 86400, ["not_yet"]), (["--any-policy"], 1000, []),
+])
+def test_every_unmet_condition_is_named(desk, more, now, why):
+    assert release(desk, *more).returncode == 0
+    sign(desk, VENDOR, OPERATOR)
+    assert check(desk, "--subject", "rel.dura.brain", "--now", str(now))["why"] == why
+
+
+def test_another_policy_and_a_changed_brain_are_seen(desk):
+    release(desk)
+    sign(desk, VENDOR, OPERATOR)
+    brain = bytearray((desk.folder / "rel.dura.brain").read_bytes())
+    brain[100] ^= 1
+    desk.write("bad.brain", bytes(brain))
+    assert check(desk, "--subject", "bad.brain")["why"] == ["digest"]
+    desk.write("bad.brain", bytes(brain[:-8]))
+    assert check(desk, "--subject", "bad.brain")["why"] == ["incomplete", "digest"]
+    policy = json.loads((desk.folder / "policy.json").read_text())
+    policy["channels"][0]["fail_hi"] = 101
+    desk.write("policy.json", json.dumps(policy))
+    assert check(desk, "--subject", "rel.dura.brain")["why"] == ["policy"]
+
+
+def test_keys_can_be_given_by_hand(desk):
+    release(desk)
+    sign(desk, VENDOR, OPERATOR)
+    world_policy = json.loads((desk.folder / "policy.json").read_text())
+    del world_policy["updates"], world_policy["release_keys"]
+    desk.write("policy.json", json.dumps(world_policy))
+    told = desk.dura("gate", "check", "rel.dura", "--policy", "policy.json")
+    assert told.returncode == 2 and "updates" in told.stderr
+    assert check(desk, "--pub", "vendor.pub:vendor,operator.pub:operator", "--threshold", "2")["why"] == ["policy"]
+    hex_key = (desk.folder / "vendor.pub").read_text().strip()
+    assert check(desk, "--pub", hex_key)["why"] == ["policy"]
+    for wrong in ("vendor.pub:king", "nowhere", f"{hex_key},{hex_key}"):
+        told = desk.dura("gate", "check", "rel.dura", "--policy", "policy.json", "--pub", wrong)
+        assert told.returncode == 2, wrong
+    told = desk.dura("gate", "check", "rel.dura", "--policy", "policy.json", "--pub", hex_key, "--threshold", "2")
+    assert told.returncode == 2 and "release_keys" in told.stderr
+
+
+def test_bytes_that_are_no_envelope_are_a_no(desk):
+    desk.write("x.dura", b"\0" * 50)
+    told = desk.dura("gate", "check", "x.dura", "--policy", "policy.json")
+    assert told.returncode == 1 and "format" in told.stdout
+    assert desk.dura("gate", "check", "nowhere", "--policy", "policy.json").returncode == 2
+
+
+# ---- gate status ---------------------------------------------------------------------------------------
+
+def crc32c(data):
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF
+
+
+def record(seq, state, component=2, active=1, slot=2, why=0, numbers=()):
+    """A journal record from docs/formats/journal.md."""
+    n = list(numbers) + [0] * (17 - len(numbers))
+    body = struct.pack("<IHHQBBBBBBHII17Q192s16sI", 0x314A4744, 1, 384, seq, state, component, active, slot, 1, 0, 0, why, 100,
+                       *n, bytes(192), bytes(16), 0)
+    return body + struct.pack("<I", crc32c(body))
+
+
+def test_status_tells_the_newest_record(world):
+    numbers = [0, 5, 0, 0, 3, 0, 6, 4, 9000, 0, 0, 4096]
+    old, new = record(7, 2, numbers=numbers), record(8, 10, why=1 << 22 | 1 << 24, numbers=numbers)
+    assert len(new) == 384
+    world.write("journal", b"\xff" * 1024 + old + new + b"\xff" * 256 + record(6, 9) + b"\xff" * 64)
+    told = world.dura("gate", "status", "journal", "--json")
+    assert told.returncode == 0, told.stderr
+    said = json.loads(told.stdout)
+    assert said["state"] == "rolled_back" and said["seq"] == "8" and said["records"] == 3
+    assert said["why"] == ["backend", "reboot"] and said["slot"] == "A" and said["candidate"] == "6"
+    assert said["components"]["brain"] == {"version": "5", "floor": "3"}
+    told = world.dura("gate", "status", "journal")
+    assert told.stdout.startswith("rolled_back: brain 6\n") and "the model failed or was late" in told.stdout
+    torn = bytearray(new)
+    torn[200] ^= 1
+    world.write("journal", old + bytes(torn))
+    assert json.loads(world.dura("gate", "status", "journal", "--json").stdout)["state"] == "staging"
+    world.write("journal", b"\xff" * 4096)
+    told = world.dura("gate", "status", "journal")
+    assert told.returncode == 2 and "never written, or lost" in told.stderr
+
+
+@pytest.mark.parametrize("command", ["release", "sign", "gate"])
+def test_every_release_command_has_help(world, command):
+    told = world.dura(command, "--help")
+    assert told.returncode == 0 and told.stderr == "" and told.stdout.startswith(f"usage: dura {command} ")
+    assert world.dura(command, "--nonsense").returncode == 2

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The gate under power cuts, rot and a hand on its storage (rows A16, F1, F3, F4 of
+ * docs/gate.md).
+ *
+ * Every storage operation of an update is cut in four ways (lost, half, garbage, done),
+ * and so is every operation of the update that follows the restart: all ordered pairs.
+ * Whatever happened, either the old or the new brain runs, no floor is lost, the journal's
+ * numbers rise, and one more try ends in COMMITTED.
+ */
+#include "dt.h"
+
+#include "gate_rig.h"
+
+static rig box, kept[3];
+
+static void save(int i) { kept[i] = box; }
+static void restore(int i) { box = kept[i]; } /* same place: pointers into it stay right */
+
+static uint32_t runs;
+
+/* What must hold after every restart. `floor_` and `seq` were durable before. */
+static void sane(uint64_t floor_, uint64_t seq, const char *where, uint32_t a, uint32_t b)
+{
+    dura_gate_status s = rig_status(&box);
+    float drives = rig_drives(&box);
+    dt_ok(box.ram.started == s.slot && s.slot <= 2, "%s %u %u: started %d", where, a, b, box.ram.started);
+    dt_ok(drives == 5.0f || drives == 6.0f, "%s %u %u: %f drives", where, a, b, (double)drives);
+    dt_eq(s.version[DURA_COMPONENT_BRAIN], (int)drives, "%s %u %u", where, a, b);
+    dt_eq(s.floor_[DURA_COMPONENT_BRAIN], (int)drives, "%s %u %u: the floor rises with the commit", where, a, b);
+    dt_ok(s.floor_[DURA_COMPONENT_BRAIN] >= floor_, "%s %u %u: floor lost", where, a, b);
+    dt_ok(s.seq >= seq, "%s %u %u: journal went back", where, a, b);
+    for (int i = 0; i < 3; i++)
+        dt_eq(box.region[i].flash.violations, 0, "%s %u %u: region %d", where, a, b, i);
+    runs++;
+}
+
+/* An update that ends in the dark, at mutation `at`. */
+static void cut_update(uint32_t at, uint32_t how)
+{
+    box.power.mutations = 0;
+    box.power.cut_at = at;
+    box.power.cut_how = (uint8_t)(how == RIG_LOST || how == RIG_GARBAGE ? DT_CUT_BEFORE
+                                  : how == RIG_HALF                     ? DT_CUT_HALF
+                                                                        : DT_CUT_AFTER);
+    box.cut = (uint8_t)how;
+    rig_boot(&box);
+    if (rig_status(&box).version[DURA_COMPONENT_BRAIN] == 5)
+        rig_update(&box);
+}
+
+static void retry(const char *where, uint32_t a, uint32_t b)
+{
+    if (rig_status(&box).version[DURA_COMPONENT_BRAIN] == 5)
+        dt_eq(rig_update(&box), DURA_GATE_COMMITTED, "%s %u %u: no progress", where, a, b);
+    dt_ok(rig_drives(&box) == 6.0f, "%s %u %u", where, a, b);
+}
+
+/* Restart, look, remember what is durable. */
+static void restart(int mode, uint64_t seed, uint64_t *floor_, uint64_t *seq, const char *where, uint32_t a, uint32_t b)
+{
+    rig_reboot(&box, mode, seed);
+    rig_boot(&box);
+    sane(*floor_, *seq, where, a, b);
+    *floor_ = rig_status(&box).floor_[DURA_COMPONENT_BRAIN];
+    *seq = rig_status(&box).seq;
+}
+
+/* A box that runs 5 in slot A, 6 in the hand. Saved as 0. The mutations of an update. */
+static uint32_t base(uint32_t erase, uint32_t prog, uint8_t erased, int sync)
+{
+    rig_init_as(&box, erase, prog, erased, sync);
+    rig_boot(&box);
+    rig_prepare(&box, 5);
+    dt_eq(rig_update(&box), DURA_GATE_COMMITTED);
+    rig_prepare(&box, 6);
+    save(0);
+    cut_update(0, 0);
+    dt_eq(rig_status(&box).version[DURA_COMPONENT_BRAIN], 6);
+    uint32_t n = box.power.mutations;
+    restore(0);
+    return n;
+}
+
+DT_TEST(gate_power, f1_every_cut_in_four_ways_and_all_pairs)
+{
+    uint32_t n = base(1024, 128, 0xFF, 0);
+    runs = 0;
+    dt_ok(n >= 15, "%u", n);
+    for (uint32_t i = 1; i <= n; i++)
+        for (uint32_t how = 0; how < RIG_CUTS; how++) {
+            uint64_t floor_ = 5, seq = 0;
+            restore(0);
+            cut_update(i, how);
+            seq = rig_status(&box).seq;
+            restart(DT_NOOP, 0, &floor_, &seq, "single", i, how);
+            rig_reboot(&box, DT_NOOP, 0);
+            save(1);
+            retry("single", i, how);
+            uint32_t m = box.power.mutations;
+            for (uint32_t k = 1; k <= m; k++)
+                for (uint32_t second = 0; second < RIG_CUTS; second++) {
+                    uint64_t f = floor_, s = seq;
+                    restore(1);
+                    cut_update(k, second);
+                    restart(DT_NOOP, 0, &f, &s, "pair", i * 10 + how, k * 10 + second);
+                    retry("pair", i * 10 + how, k * 10 + second);
+                }
+        }
+    dt_ok(runs > 3000, "%u", runs);
+    if (getenv("GATE_COUNT"))
+        printf("%u runs, %u mutations\n", runs, n);
+}
+
+DT_TEST(gate_power, f1_every_cut_where_unsynced_writes_tear_and_reorder)
+{
+    static const struct { uint32_t erase, prog; uint8_t erased; } geometry[] = {
+        {1024, 128, 0xFF}, {512, 1, 0x00}, {64, 16, 0xFF}, {2048, 256, 0xFF}, {2048, 512, 0x00}};
+    runs = 0;
+    for (uint32_t g = 0; g < sizeof geometry / sizeof *geometry; g++) {
+        uint32_t n = base(geometry[g].erase, geometry[g].prog, geometry[g].erased, 1);
+        for (uint32_t i = 1; i <= n; i++)
+            for (uint32_t how = 0; how < 3; how++)
+                for (int mode = 0; mode < DT_MODES; mode++) {
+                    uint64_t floor_ = 5, seq;
+                    restore(0);
+                    cut_update(i, how);
+                    seq = rig_status(&box).seq;
+                    restart(mode, i * 31 + how, &floor_, &seq, "mode", g * 1000 + i, how * 10 + (uint32_t)mode);
+                    cut_update(1 + i % 7, how);
+                    restart(mode, i * 37 + how, &floor_, &seq, "mode again", g * 1000 + i, how * 10 + (uint32_t)mode);
+                    retry("mode", g * 1000 + i, how * 10 + (uint32_t)mode);
+                }
+    }
+    dt_ok(runs > 1000, "%u", runs);
+    if (getenv("GATE_COUNT"))
+        printf("%u runs\n", runs);
+}
+
+DT_TEST(gate_power, f1_a_fresh_box_never_lands_in_safe)
+{
+    rig_init(&box);
+    rig_prepare(&box, 5);
+    save(0);
+    for (uint32_t i = 1; i < 200; i++)
+        for (uint32_t how = 0; how < RIG_CUTS; how++) {
+            restore(0);
+            cut_update(0, 0);
+            restore(0);
+            box.power.cut_at = i;
+            box.power.cut_how = (uint8_t)(how == RIG_GARBAGE ? DT_CUT_BEFORE : how);
+            box.cut = (uint8_t)how;
+            rig_boot(&box);
+            rig_update(&box);
+            int whole = !box.power.off;
+            rig_reboot(&box, DT_NOOP, 0);
+            dt_ok(rig_boot(&box) >= 0, "cut %u %u", i, how);
+            dt_ok(rig_drives(&box) == 0.0f || rig_drives(&box) == 5.0f, "cut %u %u", i, how);
+            if (rig_status(&box).version[DURA_COMPONENT_BRAIN] == 0)
+                dt_eq(rig_update(&box), DURA_GATE_COMMITTED, "cut %u %u", i, how);
+            if (whole)
+                return;
+        }
+    dt_ok(0, "no update takes that long");
+}
+
+DT_TEST(gate_power, f1_a_cut_in_a_rollback_leaves_the_old_one)
+{
+    base(1024, 128, 0xFF, 0);
+    box.alarm = DURA_WHY_OUTPUT;
+    save(0);
+    cut_update(0, 0);
+    dt_eq(rig_status(&box).state, DURA_GATE_ROLLED_BACK);
+    uint32_t n = box.power.mutations;
+    for (uint32_t i = 1; i <= n; i++)
+        for (uint32_t how = 0; how < RIG_CUTS; how++) {
+            uint64_t floor_ = 5, seq;
+            restore(0);
+            cut_update(i, how);
+            seq = rig_status(&box).seq;
+            restart(DT_NOOP, 0, &floor_, &seq, "rollback", i, how);
+            dt_ok(rig_drives(&box) == 5.0f, "cut %u %u", i, how);
+            box.alarm = 0;
+            retry("rollback", i, how);
+        }
+}
+
+DT_TEST(gate_power, f1_a_policy_is_old_or_new)
+{
+    uint8_t none[32] = {0};
+    rig_init(&box);
+    rig_boot(&box);
+    dura_release r = rig_release(&box, DURA_COMPONENT_POLICY, 7);
+    rig_envelope(&box, &r);
+    save(0);
+    for (uint32_t i = 1, off = 1; off; i++)
+        for (uint32_t how = 0; how < RIG_CUTS; how++) {
+            restore(0);
+            box.power.cut_at = i;
+            box.power.cut_how = (uint8_t)(how == RIG_GARBAGE ? DT_CUT_BEFORE : how);
+            box.cut = (uint8_t)how;
+            rig_boot(&box);
+            rig_update(&box);
+            off = box.power.off;
+            rig_reboot(&box, DT_NOOP, 0);
+            dt_eq(rig_boot(&box), 0);
+            dura_gate_status s = rig_status(&box);
+            int new = s.version[DURA_COMPONENT_POLICY] == 7;
+            dt_mem(s.policy, new ? r.digest : none, 32, "cut %u %u", i, how);
+            dt_eq(s.floor_[DURA_COMPONENT_POLICY], new ? 7 : 0, "cut %u %u", i, how);
+            dt_ok(new || rig_update(&box) == DURA_GATE_COMMITTED, "cut %u %u", i, how);
+        }
+}
+
+DT_TEST(gate_power, f4_a_long_brain_resumes_where_it_was_noted)
+{
+    enum { LONG = 200000, SLOT = 262144 };
+    static uint8_t memory[2][2 * SLOT];
+    static uint8_t image[LONG];
+    rig_init(&box);
+    for (uint32_t i = 1; i < 3; i++) {
+        rig_region *r = &box.region[i];
+        dt_eq(dt_flash_init(&r->flash, memory[i - 1], sizeof memory[0], SLOT, 4096, 128, 0xFF, &box.power), 0);
+        r->flash.no_sync = 1;
+        r->inner = dt_flash_region(&r->flash);
+        r->outer.size = SLOT;
+        r->outer.erase_size = 4096;
+    }
+    box.arena_cap = SLOT;
+    rig_boot(&box);
+    dura_release r = rig_release(&box, DURA_COMPONENT_BRAIN, 5);
+    for (size_t i = 0; i < LONG; i++)
+        image[i] = (uint8_t)(i * 7 >> 3);
+    r.length = LONG;
+    rig_digest(r.digest, image, LONG);
+    rig_envelope(&box, &r);
+    dt_eq(rig_offer(&box), DURA_OK);
+    dt_eq(dura_gate_write(box.ram.gate, 0, image, 140000, &box.now), DURA_OK);
+    dt_eq(rig_status(&box).offset, 140000);
+    dt_eq(rig_boot(&box), 0);
+    dt_eq(rig_status(&box).offset, 131072, "two times 64 KiB");
+    dt_eq(dura_gate_write(box.ram.gate, 131072, image + 131072, LONG - 131072, &box.now), DURA_OK);
+    box.arena_busy = 1; /* too long for the arena of this rig */
+    dt_eq(rig_until(&box, DURA_GATE_STAGED), DURA_GATE_STAGED, "the whole of it reads back");
+    dt_eq(box.region[1].flash.violations, 0);
+    dt_ok(rig_status(&box).seq <= 8, "few records");
+}
+
+/* ---- rot ---------------------------------------------------------------------------- */
+
+DT_TEST(gate_rot, f3_every_bit_of_the_journal)
+{
+    uint32_t state_changed = 0;
+    base(1024, 128, 0xFF, 0);
+    rig_boot(&box);
+    dt_eq(rig_update(&box), DURA_GATE_COMMITTED);
+    box.cfg.fresh = 0;
+    save(0);
+    for (uint32_t bit = 0; bit < RIG_JOURNAL * 8; bit++) {
+        if (bit % 8 != bit / 8 % 8 && bit / 8 % 16 != 3) /* every byte, and each bit of some */
+            continue;
+        restore(0);
+        dt_flash_flip(&box.region[0].flash, bit / 8, (uint8_t)(1u << bit % 8));
+        rig_boot(&box);
+        dura_gate_status s = rig_status(&box);
+        float drives = rig_drives(&box);
+        dt_ok(drives == 5.0f || drives == 6.0f || (drives == -1.0f && s.state == DURA_GATE_SAFE), "bit %u: %f", bit,
+              (double)drives);
+        state_changed += s.state != DURA_GATE_COMMITTED;
+        dt_eq(box.ram.candidate, RIG_ELSEWHERE, "bit %u", bit);
+    }
+    dt_ok(state_changed > 0, "the newest record was never hit");
+}
+
+DT_TEST(gate_rot, a_journal_of_another_box_is_none)
+{
+    base(1024, 128, 0xFF, 0);
+    box.cfg.fresh = 0;
+    box.device_key = 1;
+    dt_eq(rig_boot(&box), DURA_EDENIED);
+    dt_eq(rig_status(&box).state, DURA_GATE_SAFE);
+    box.device_key = 0;
+    box.no_mac = 1;
+    dt_eq(rig_boot(&box), DURA_EDENIED, "records with a tag are none without the key");
+}
+
+DT_TEST(gate_rot, without_a_key_the_checksum_still_finds_rot)
+{
+    rig_init(&box);
+    box.no_mac = 1;
+    rig_boot(&box);
+    rig_prepare(&box, 5);
+    dt_eq(rig_update(&box), DURA_GATE_COMMITTED);
+    dt_eq(rig_boot(&box), 1);
+    box.cfg.fresh = 0;
+    for (uint32_t i = 0; i < 2048; i++) {
+        dt_flash_flip(&box.region[0].flash, i, 0x10);
+        rig_boot(&box);
+        dt_ok(rig_drives(&box) == 5.0f || rig_status(&box).state == DURA_GATE_SAFE ||
+                  rig_status(&box).state == DURA_GATE_ROLLED_BACK,
+              "byte %u", i);
+        dt_flash_flip(&box.region[0].flash, i, 0x10);
+    }
+}
+
+/* Between any two steps a bit of the candidate's slot changes: either it is noticed, or the
+ * right bytes had been opened already; what drives is what was signed, always. */
+DT_TEST(gate_rot, a16_a_bit_between_any_two_steps)
+{
+    uint32_t rejected = 0, committed = 0;
+    base(1024, 128, 0xFF, 0);
+    size_t len = box.image_len;
+    for (uint32_t when = 0; when < 120; when++) {
+        restore(0);
+        rig_boot(&box);
+        dt_eq(rig_offer(&box), DURA_OK);
+        dt_eq(rig_send(&box, 100), DURA_OK);
+        uint32_t step = 0;
+        for (; step < 300 && !rig_idle_state(rig_status(&box).state); step++) {
+            if (step == when)
+                dt_flash_flip(&box.region[2].flash, (uint32_t)((when * 37 + 48) % len), (uint8_t)(1u << when % 8));
+            dt_ok(dura_gate_step(box.ram.gate, &box.now, 1) >= 0);
+            dt_ok(box.ram.drives == box.ram.champion || box.ram.bias[box.ram.drives] == 6.0f, "step %u", when);
+        }
+        dura_gate_status s = rig_status(&box);
+        float drives = rig_drives(&box);
+        dt_ok(drives == (s.state == DURA_GATE_COMMITTED ? 6.0f : 5.0f), "step %u", when);
+        rejected += s.state != DURA_GATE_COMMITTED;
+        committed += s.state == DURA_GATE_COMMITTED;
+        rig_boot(&box);
+        drives = rig_drives(&box);
+        dt_ok(drives == 5.0f || drives == 6.0f || rig_status(&box).state == DURA_GATE_SAFE, "step %u", when);
+        if (step <= when)
+            break;
+    }
+    dt_ok(rejected > 5 && committed >= 1, "%u rejected, %u committed", rejected, committed);
+}

@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A brain is replaced while the guard decides: no cycle is missed, nothing bad is driven. */
+#include "dt.h"
+#include "guard_update.h"
+
+enum { SEGMENTS = 100, FRAME_MS = 10 };
+static uint64_t flash_mem[DT_BOX_FLASH(SEGMENTS) / 8];
+static uint64_t guard_mem[DT_BOX_GUARD / 8];
+
+/* ---- a box that takes updates ------------------------------------------------------------ */
+
+static uint64_t frames, acts;
+
+static void plug_model(dt_box *b)
+{
+    b->model.backend = &scale_backend;
+    b->model.image = &factory;
+    b->model.image_len = sizeof factory;
+}
+
+static void start_box(dt_box *b, dt_spec *s)
+{
+    s->slot_bytes = DT_BOX_SLOT;
+    s->probation_frames = 20;
+    s->out_lo = -20;
+    s->out_hi = 100;
+    dt_box_init(b, s, flash_mem, SEGMENTS, guard_mem);
+    plug_model(b);
+    dt_box_factory(b, NULL, 0, NULL, 0);
+    frames = acts = 0;
+    ran_dead = 0;
+    dt_eq(dt_box_boot(b), DURA_OK, "");
+}
+
+static void default_box(dt_box *b)
+{
+    dt_spec s;
+    dt_spec_init(&s);
+    start_box(b, &s);
+}
+
+static float step(dt_box *b, float x)
+{
+    dura_decision d;
+    dt_eq(dt_box_step(b, frames++, FRAME_MS, x, &d), DURA_OK, "");
+    acts += d.action == DURA_ACT;
+    dt_ok(d.output[0] >= b->spec.out_lo && d.output[0] <= b->spec.out_hi, "frame %llu drives %g",
+          (unsigned long long)d.frame, (double)d.output[0]);
+    return d.output[0];
+}
+
+static dura_gate_status gate_of(const dt_box *b)
+{
+    dura_gate_status st = DURA_GATE_STATUS_INIT;
+    dt_eq(dura_guard_release(b->guard, &st), DURA_OK, "");
+    return st;
+}
+
+static void offer(dt_box *b)
+{
+    dt_eq(dura_guard_offer(b->guard, envelope, envelope_len, &b->now), DURA_OK, "why %x", (unsigned)gate_of(b).why);
+    dt_eq(dura_guard_write(b->guard, 0, brain, brain_len, &b->now), DURA_OK, "");
+}
+
+/* Frames until the gate is in `state`; how many it took, or 0. */
+static int frames_until(dt_box *b, uint8_t state, float x, int most)
+{
+    for (int i = 1; i <= most; i++) {
+        (void)step(b, x);
+        if (gate_of(b).state == state)
+            return i;
+    }
+    return 0;
+}
+
+/* ---- the good one ---------------------------------------------------------------------------- */
+
+DT_TEST(guard_update, tries_a_good_brain_and_keeps_it_without_missing_a_frame)
+{
+    dt_box b;
+    static const scale better = {1.0f, 1.0f, 0.0f, 0};
+    default_box(&b);
+    dt_ok(step(&b, 10.0f) == 5.0f, "the factory model drives");
+    release_brain(&better, 1, 0);
+    offer(&b);
+    dt_ok(frames_until(&b, DURA_GATE_PROBATION, 10.0f, 20) > 0, "state %u why %x", gate_of(&b).state, (unsigned)gate_of(&b).why);
+    dt_ok(step(&b, 10.0f) == 11.0f, "the new one drives from the next frame on");
+    dt_ok(frames_until(&b, DURA_GATE_COMMITTED, 10.0f, 60) > 0, "state %u why %x", gate_of(&b).state, (unsigned)gate_of(&b).why);
+    dt_ok(step(&b, 10.0f) == 11.0f, "");
+    dt_eq(acts, frames, "every frame was decided by a model");
+    dt_eq(gate_of(&b).version[DURA_COMPONENT_BRAIN], 1, "");
+    dt_eq(ran_dead, 0, "");
+}
+
+DT_TEST(guard_update, runs_the_kept_brain_after_a_restart)
+{
+    dt_box b;
+    static const scale better = {1.0f, 1.0f, 0.0f, 0}, third = {0.25f, 0.0f, 0.0f, 0};
+    default_box(&b);
+    release_brain(&better, 3, 3);
+    offer(&b);
+    dt_ok(frames_until(&b, DURA_GATE_COMMITTED, 10.0f, 80) > 0, "why %x", (unsigned)gate_of(&b).why);
+    dt_box_reboot(&b, DT_TORN, 1);
+    plug_model(&b);
+    dt_eq(dt_box_boot(&b), DURA_OK, "");
+    dt_ok(step(&b, 10.0f) == 11.0f, "not the factory model");
+    dt_eq(gate_of(&b).version[DURA_COMPONENT_BRAIN], 3, "");
+    dt_eq(gate_of(&b).floor_[DURA_COMPONENT_BRAIN], 3, "");
+    release_brain(&third, 2, 0);
+    dt_eq(dura_guard_offer(b.guard, envelope, envelope_len, &b.now), DURA_EDENIED, "an older one is refused");
+    dt_ok(gate_of(&b).why & DURA_WHY_VERSION, "why %x", (unsigned)gate_of(&b).why);
+    release_brain(&third, 4, 4);
+    offer(&b);
+    dt_ok(frames_until(&b, DURA_GATE_COMMITTED, 10.0f, 80) > 0, "why %x", (unsigned)gate_of(&b).why);
+    dt_ok(step(&b, 10.0f) == 2.5f, "");
+    dt_eq(ran_dead, 0, "");
+}
+
+/* ---- the bad ones -------------------------------------------------------------------------------- */
+
+DT_TEST(guard_update, rolls_a_bad_brain_back_and_drives_none_of_its_answers)
+{
+    static const struct { const char *row; scale s; uint32_t why; float disagreement; } rows[] = {
+        {"far out", {0.5f, 0.0f, 40.0f, 1}, DURA_WHY_OUTPUT, 0.0f},
+        {"not a number", {0.5f, 0.0f, 40.0f, 2}, DURA_WHY_OUTPUT, 0.0f},
+        {"an error", {0.5f, 0.0f, 40.0f, 3}, DURA_WHY_BACKEND, 0.0f},
+        {"another opinion", {0.5f, 0.0f, 40.0f, 4}, DURA_WHY_DISAGREE, 0.1f},
+    };
+    for (size_t r = 0; r < sizeof rows / sizeof rows[0]; r++) {
+        dt_box b;
+        dt_spec s;
+        dt_spec_init(&s);
+        s.max_disagreement = rows[r].disagreement;
+        start_box(&b, &s);
+        release_brain(&rows[r].s, 1, 1);
+        offer(&b);
+        dt_ok(frames_until(&b, DURA_GATE_PROBATION, 10.0f, 20) > 0, "row %s why %x", rows[r].row, (unsigned)gate_of(&b).why);
+        for (int i = 0; i < 5; i++)
+            dt_ok(step(&b, 10.0f) == 5.0f, "row %s", rows[r].row);
+        dt_ok(step(&b, 50.0f) == 25.0f, "row %s: the first wrong answer is not driven", rows[r].row);
+        dt_eq(gate_of(&b).state, DURA_GATE_ROLLED_BACK, "row %s", rows[r].row);
+        dt_ok(gate_of(&b).why & rows[r].why, "row %s why %x", rows[r].row, (unsigned)gate_of(&b).why);
+        dt_ok(step(&b, 60.0f) == 30.0f, "row %s", rows[r].row);
+        dt_eq(acts, frames, "row %s: no frame was lost to it", rows[r].row);
+        dt_eq(gate_of(&b).version[DURA_COMPONENT_BRAIN], 0, "row %s", rows[r].row);
+        dt_eq(gate_of(&b).floor_[DURA_COMPONENT_BRAIN], 0, "row %s: the floor is where it was", rows[r].row);
+        dt_eq(ran_dead, 0, "row %s", rows[r].row);
+    }
+}
+
+DT_TEST(guard_update, rolls_back_what_a_restart_interrupted)
+{
+    dt_box b;
+    static const scale better = {1.0f, 1.0f, 0.0f, 0};
+    default_box(&b);
+    release_brain(&better, 1, 1);
+    offer(&b);
+    dt_ok(frames_until(&b, DURA_GATE_PROBATION, 10.0f, 20) > 0, "");
+    dt_box_reboot(&b, DT_KEPT, 3);
+    plug_model(&b);
+    dt_eq(dt_box_boot(&b), DURA_OK, "");
+    dt_ok(step(&b, 10.0f) == 5.0f, "the factory model drives again");
+    dt_eq(gate_of(&b).state, DURA_GATE_ROLLED_BACK, "");
+    dt_ok(gate_of(&b).why & DURA_WHY_REBOOT, "why %x", (unsigned)gate_of(&b).why);
+}
+
+DT_TEST(guard_update, never_opens_bytes_that_were_not_signed)
+{
+    static const scale better = {1.0f, 1.0f, 0.0f, 0};
+    for (uint32_t at = 0; at < 120; at += 7) {
+        dt_box b;
+        default_box(&b);
+        release_brain(&better, 1, 1);
+        offer(&b);
+        dt_flash_flip(&b.flash[4], at, 0x10);
+        dt_flash_flip(&b.flash[5], at, 0x10);
+        for (int i = 0; i < 60; i++)
+            dt_ok(step(&b, 10.0f) == 5.0f, "byte %u", (unsigned)at);
+        dt_eq(gate_of(&b).state, DURA_GATE_REJECTED, "byte %u", (unsigned)at);
+    }
+}
+
+/* ---- what holds it back ------------------------------------------------------------------------------ */
+
+DT_TEST(guard_update, waits_while_an_operator_has_stopped_the_model)
+{
+    dt_box b;
+    static const scale better = {1.0f, 1.0f, 0.0f, 0};
+    default_box(&b);
+    dt_eq(dura_guard_override(b.guard, DURA_OVERRIDE_STOP, "kim", "test", &b.now), DURA_OK, "");
+    release_brain(&better, 1, 0);
+    offer(&b);
+    for (int i = 0; i < 30; i++)
+        (void)step(&b, 10.0f);
+    dt_eq(gate_of(&b).state, DURA_GATE_ARMED, "");
+    dt_ok(gate_of(&b).why & DURA_WHY_STOPPED, "why %x", (unsigned)gate_of(&b).why);
+    dt_eq(dura_guard_override(b.guard, DURA_OVERRIDE_RELEASE, "kim", "test", &b.now), DURA_OK, "");
+    dt_ok(frames_until(&b, DURA_GATE_COMMITTED, 10.0f, 80) > 0, "why %x", (unsigned)gate_of(&b).why);
+}
+
+DT_TEST(guard_update, can_be_withdrawn_before_and_during_probation)
+{
+    static const scale better = {1.0f, 1.0f, 0.0f, 0};
+    static const struct { uint8_t at, becomes; } rows[] = {
+        {DURA_GATE_PROBATION, DURA_GATE_ROLLED_BACK},
+        {DURA_GATE_ARMED, DURA_GATE_REJECTED},
+    };
+    for (size_t r = 0; r < 2; r++) {
+        dt_box b;
+        default_box(&b);
+        if (r == 1)
+            dt_eq(dura_guard_override(b.guard, DURA_OVERRIDE_STOP, "kim", "test", &b.now), DURA_OK, "");
+        release_brain(&better, 1, 0);
+        offer(&b);
+        dt_ok(frames_until(&b, rows[r].at, 10.0f, 20) > 0, "row %zu why %x", r, (unsigned)gate_of(&b).why);
+        dt_eq(dura_guard_withdraw(b.guard, &b.now), DURA_OK, "row %zu", r);
+        dt_ok(gate_of(&b).state == rows[r].becomes || frames_until(&b, rows[r].becomes, 10.0f, 4) > 0, "row %zu state %u",
+              r, gate_of(&b).state);
+        dt_ok(gate_of(&b).why & DURA_WHY_ABORTED, "row %zu", r);
+    }
+}
+
+/* ---- observing -------------------------------------------------------------------------- */
+
+/* Frames good and bad, stops, releases of brains good and bad; returns releases taken. */
+static uint64_t observe(uint8_t correlate)
+{
+    dt_box b;
+    dt_spec s;
+    uint32_t seed = 1;
+    static const scale wrong = {0.5f, 0.0f, 40.0f, 1}, better = {1.0f, 1.0f, 0.0f, 0};
+    uint64_t version = 1;
+    dt_spec_init(&s);
+    s.mode = DURA_OBSERVE;
+    s.arl0 = 1000;
+    s.ref = 25;
+    s.correlate = correlate;
+    s.seal_records = 512;
+    start_box(&b, &s);
+    for (uint32_t n = 0; n < 1000; n++) {
+        float v[4], base[1];
+        uint8_t missing[4] = {0};
+        dura_frame f = DURA_FRAME_INIT;
+        dura_decision d = DURA_DECISION_INIT;
+        for (int c = 0; c < 4; c++) {
+            seed = seed * 1664525u + 1013904223u;
+            v[c] = seed >> 28 == 0 ? durai_f32(0x7FC00000u) : (float)(seed >> 16 & 127u);
+            missing[c] = (seed >> 8 & 31u) == 0;
+        }
+        base[0] = (float)(seed >> 10 & 1023u) * 0.37f - 100.0f; /* the envelope is not its business */
+        b.now.mono_ns += FRAME_MS * 1000000;
+        f.frame = seed >> 5 & 7u ? n : n / 2;
+        f.n = 4;
+        f.time = b.now;
+        f.values = v;
+        f.missing = missing;
+        f.baseline = base;
+        dt_eq(dura_guard_step(b.guard, &f, &d), DURA_OK, "");
+        dt_eq(durai_f32_bits(d.output[0]), durai_f32_bits(base[0]), "frame %u action %u", (unsigned)n, d.action);
+        dt_ok(dura_guard_idle(b.guard, &b.now, 100000) >= 0, "");
+        if (n % 100 == 50) {
+            release_brain(version % 2 ? &wrong : &better, version, 0);
+            version += dura_guard_offer(b.guard, envelope, envelope_len, &b.now) == DURA_OK &&
+                       dura_guard_write(b.guard, 0, brain, brain_len, &b.now) == DURA_OK;
+        }
+        if (n % 300 == 299)
+            dt_eq(dura_guard_override(b.guard, n % 600 == 599 ? DURA_OVERRIDE_RELEASE : DURA_OVERRIDE_STOP, "kim", "t",
+                                      &b.now), DURA_OK, "");
+    }
+    return version - 1;
+}
+
+DT_TEST(guard_update, observing_it_never_touches_what_the_existing_control_drives)
+{
+    uint64_t taken = observe(0);
+    dt_ok(taken > 2, "%u releases", (unsigned)taken);
+    (void)observe(1); /* with an incident always open the gate takes one and waits */
+}
+
+/* ---- policies ------------------------------------------------------------------------------------------- */
+
+DT_TEST(guard_update, puts_another_policy_in_force_for_the_next_start)
+{
+    dt_box b, other;
+    dt_spec s;
+    dt_sha256 h;
+    uint8_t digest[32];
+    dt_spec_init(&s);
+    s.mode = DURA_OBSERVE;
+    start_box(&b, &s);
+    s.mode = DURA_ENFORCE;
+    memset(&other, 0, sizeof other);
+    static const uint8_t key[32] = "provisioning key of a dt_box....";
+    other.image_len = dt_policy_image(&s, key, other.image);
+    dt_sha256_init(&h);
+    dt_sha256_update(&h, other.image, other.image_len);
+    dt_sha256_final(&h, digest);
+    /* without a release the factory record does not allow it */
+    uint64_t before[DT_BOX_IMAGE / 8];
+    memcpy(before, b.image, sizeof before);
+    memcpy(b.image, other.image, sizeof before);
+    dt_eq(dt_box_boot(&b), DURA_OK, "");
+    dura_guard_status st = DURA_GUARD_STATUS_INIT;
+    dt_eq(dura_guard_query(b.guard, &st), DURA_OK, "");
+    dt_eq(st.gate, DURA_EAUTH, "");
+    memcpy(b.image, before, sizeof before);
+    dt_eq(dt_box_boot(&b), DURA_OK, "");
+    /* with one it does, and the old policy no more */
+    sign(DURA_COMPONENT_POLICY, 1, 1, digest, other.image_len);
+    dt_eq(dura_guard_offer(b.guard, envelope, envelope_len, &b.now), DURA_OK, "");
+    dt_ok(frames_until(&b, DURA_GATE_COMMITTED, 10.0f, 10) > 0, "why %x", (unsigned)gate_of(&b).why);
+    memcpy(b.image, other.image, sizeof before);
+    dt_eq(dt_box_boot(&b), DURA_OK, "");
+    dt_eq(dura_guard_query(b.guard, &st), DURA_OK, "");
+    dt_ok(st.gate == DURA_OK && st.mode == DURA_ENFORCE, "gate %d mode %u", (int)st.gate, st.mode);
+    memcpy(b.image, before, sizeof before);
+    dt_eq(dt_box_boot(&b), DURA_OK, "");
+    dt_eq(dura_guard_query(b.guard, &st), DURA_OK, "");
+    dt_eq(st.gate, DURA_EDENIED, "");
+}
+
+DT_TEST(guard_update, is_not_there_when_the_policy_takes_none)
+{
+    dt_box b;
+    dt_spec s;
+    dura_gate_status st = DURA_GATE_STATUS_INIT;
+    dt_spec_init(&s);
+    dt_box_init(&b, &s, flash_mem, SEGMENTS, guard_mem);
+    dt_eq(dt_box_boot(&b), DURA_OK, "");
+    dt_eq(dura_guard_offer(b.guard, envelope, 8, &b.now), DURA_ENOTSUP, "");
+    dt_eq(dura_guard_write(b.guard, 0, envelope, 8, &b.now), DURA_ENOTSUP, "");
+    dt_eq(dura_guard_withdraw(b.guard, &b.now), DURA_ENOTSUP, "");
+    dt_eq(dura_guard_release(b.guard, &st), DURA_ENOTSUP, "");
+    dt_eq(dura_guard_offer(NULL, envelope, 8, &b.now), DURA_EINVAL, "");
+}
+
+DT_TEST(guard_update, needs_the_gate_linked_in_and_a_journal)
+{
+    dt_box b;
+    dt_spec s;
+    dt_spec_init(&s);
+    s.slot_bytes = DT_BOX_SLOT;
+    dt_box_init(&b, &s, flash_mem, SEGMENTS, guard_mem);
+    b.port.gate = NULL;
+    dt_eq(dt_box_boot(&b), DURA_ENOTSUP, "");
+    b.port.gate = dura_gate_part();
+    b.port.region[DURA_REGION_JOURNAL] = NULL;
+    dt_eq(dt_box_boot(&b), DURA_ENOTSUP, "");
+}

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `dura drift`: has a recording moved away from its own beginning?
+ *
+ * The first rows are the reference, the rest is monitored; alarms go to standard output as
+ * NDJSON, what the reference can and cannot promise to standard error in words. With
+ * --reference the rows are judged as they come, so a pipe works; without it the recording
+ * is read whole first and its first half is the reference.
+ */
+#include "dura_args.h"
+
+#include <dura/drift.h>
+#include <dura/host/frames.h>
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define ROWS_MAX 100000000u
+#define ORDER_DEFAULT 4u
+#define ARL0_DEFAULT 100000u
+
+static const char *words[1], *columns, *arl0_text, *reference_text, *order_text, *time_column, *time_format, *fail_on;
+static int as_json;
+
+static const cli_option options[] = {
+    {"--column", NULL, "NAMES", &columns, NULL, "the columns to watch, separated by commas"},
+    {"--arl0", NULL, "N", &arl0_text, NULL, "rows between two false alarms, all columns together (default 100000)"},
+    {"--reference", NULL, "N", &reference_text, NULL, "learn from the first N rows (default: the first half)"},
+    {"--order", NULL, "K", &order_text, NULL, "highest autoregression tried, 0..4 (default 4)"},
+    {"--time-column", NULL, "NAME", &time_column, NULL, "default: time, t, timestamp, datetime or date"},
+    {"--time-format", NULL, "FORMAT", &time_format, NULL, "such as \"%d/%m/%y %H\" (default: ISO 8601 or seconds since 1970)"},
+    {"--fail-on", NULL, "drift", &fail_on, NULL, "exit 1 if there was an alarm"},
+    {"--json", NULL, NULL, NULL, &as_json, "the references and the totals as NDJSON too, in front and behind"},
+    {NULL, NULL, NULL, NULL, NULL, NULL},
+};
+static const cli_command self = {
+    "drift", "FILE --column NAMES [options]",
+    "Learns each column's mean, spread and autocorrelation from the first rows of a CSV or NDJSON\n"
+    "recording (- is standard input) and watches the rest. One JSON object per alarm: row (data\n"
+    "rows from 0), t, channel, direction (up, down, wider, narrower; back: it has come back),\n"
+    "size, onset_row, statistic, limit. A column that drifted is silent until it has come back.\n"
+    "The recording must have a time column. Exit 0 whatever was found, but for --fail-on.\n",
+    options, words, 1, 1,
+};
+
+typedef struct job {
+    const char *name[DURA_DRIFT_CHANNELS_MAX];
+    char *names;                       /* the list, cut at its commas */
+    uint16_t n;
+    uint64_t arl0, reference, order;   /* reference 0: half of what is there */
+    dura_frames *frames;
+    float *value;                      /* rows x n, until the reference is learned */
+    uint8_t *missing;
+    int64_t *t;
+    size_t rows, room;
+    void *memory;
+    dura_drift *drift;
+    uint64_t alarms, back, watched;
+} job;
+
+static void free_job(job *j)
+{
+    dura_frames_close(j->frames);
+    free(j->names);
+    free(j->value);
+    free(j->missing);
+    free(j->t);
+    free(j->memory);
+}
+
+/* ---- what was asked -------------------------------------------------------------- */
+
+static int split_names(job *j)
+{
+    size_t len = strlen(columns) + 1;
+    uint16_t i;
+    char *at;
+    j->names = malloc(len);
+    if (!j->names)
+        {
+        dura_error none = {0};
+        return cli_fail(&self, DURA_ENOSPC, &none);
+    }
+    memcpy(j->names, columns, len);
+    for (at = j->names; at;) {
+        char *comma = strchr(at, ',');
+        if (comma)
+            *comma++ = 0;
+        if (!*at)
+            return cli_usage(&self, "--column %s: a name is empty", columns);
+        if (j->n == DURA_DRIFT_CHANNELS_MAX)
+            return cli_usage(&self, "--column: more than %d names", DURA_DRIFT_CHANNELS_MAX);
+        for (i = 0; i < j->n; i++)
+            if (strcmp(j->name[i], at) == 0)
+                return cli_usage(&self, "--column %s: %s is named twice", columns, at);
+        j->name[j->n++] = at;
+        at = comma;
+    }
+    return -1;
+}
+
+/* -1 to go on, else the exit code. */
+static int check_usage(job *j)
+{
+    j->arl0 = ARL0_DEFAULT;
+    j->order = ORDER_DEFAULT;
+    if (!columns)
+        return cli_usage(&self, "--column is missing");
+    if (arl0_text && (cli_number(arl0_text, 1000000000, &j->arl0) != 0 || j->arl0 < 100))
+        return cli_usage(&self, "--arl0 %s: want 100 to 1000000000 rows", arl0_text);
+    if (reference_text && (cli_number(reference_text, ROWS_MAX, &j->reference) != 0 || j->reference < 8))
+        return cli_usage(&self, "--reference %s: want 8 to %u rows", reference_text, ROWS_MAX);
+    if (order_text && (cli_number(order_text, 99, &j->order) != 0 || j->order > DURA_DRIFT_ORDER_MAX))
+        return cli_usage(&self, "--order %s: want 0 to %d", order_text, DURA_DRIFT_ORDER_MAX);
+    if (fail_on && strcmp(fail_on, "drift") != 0)
+        return cli_usage(&self, "--fail-on %s: want drift", fail_on);
+    return split_names(j);
+}
+
+/* ---- what comes out -------------------------------------------------------------- */
+
+static void print_time(int64_t ns)
+{
+    time_t s = (time_t)(ns / 1000000000);
+    char text[40];
+    struct tm tm;
+    if (!gmtime_r(&s, &tm) || !strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm)) {
+        printf("null");
+        return;
+    }
+    printf("\"%s", text);
+    if (ns % 1000000000)
+        printf(".%09" PRId64, ns % 1000000000);
+    printf("Z\"");
+}
+
+static void print_alarm(const job *j, const dura_fact *f, uint64_t row, int64_t t)
+{
+    static const char *const direction[] = {"back", "up", "down", "wider", "narrower"};
+    dura_drift_state s = DURA_DRIFT_STATE_INIT;
+    uint64_t ago = (uint64_t)f->value[2];
+    if (dura_drift_query(j->drift, f->channel, &s) != DURA_OK)
+        return;
+    printf("{\"row\":%" PRIu64 ",\"t\":", row);
+    print_time(t);
+    printf(",\"channel\":");
+    cli_print_json_text(stdout, j->name[f->channel]);
+    printf(",\"direction\":\"%s\"", direction[f->value[0]]);
+    if (f->value[0] == DURA_DRIFT_BACK)
+        printf(",\"size\":null,\"onset_row\":null");
+    else
+        printf(",\"size\":%g,\"onset_row\":%" PRIu64, (double)f->value[1] / 1000.0, ago < row ? row - ago : 0);
+    printf(",\"statistic\":%.9g,\"limit\":%.9g}\n", (double)f->value[3] / 1000.0 * (double)s.limit, (double)s.limit);
+}
+
+static const struct reason { uint32_t bit; const char *name, *text; } reasons[] = {
+    {DURA_DRIFT_SHORT, "short", "fewer than 1000 effective samples: take more reference rows"},
+    {DURA_DRIFT_CORRELATED, "correlated", "still autocorrelated after whitening: slow swings may pass for drift"},
+    {DURA_DRIFT_TAILS, "tails", "heavier tails than a Gaussian's: a few far values may pass for a wider spread"},
+    {DURA_DRIFT_CONSTANT, "constant", "never moved in the reference: any change is an alarm"},
+    {DURA_DRIFT_HELD, "held", "values repeat: only new ones count as samples"},
+    {DURA_DRIFT_TREND, "trend", "the reference itself moves: its halves differ"},
+};
+enum { REASONS = sizeof reasons / sizeof *reasons };
+
+static void print_reference(const job *j, uint16_t i, const dura_drift_reference *r)
+{
+    size_t k;
+    int first = 1;
+    for (k = 0; k < REASONS; k++)
+        if (r->why & reasons[k].bit)
+            fprintf(stderr, "dura drift: %s: no rate is promised: %s\n", j->name[i], reasons[k].text);
+    if (!as_json)
+        return;
+    printf("{\"reference\":");
+    cli_print_json_text(stdout, j->name[i]);
+    printf(",\"n\":%" PRIu32 ",\"mean\":%.9g,\"deviation\":%.9g,\"phi\":[", r->n, (double)r->mean, (double)r->deviation);
+    for (k = 0; k < DURA_DRIFT_ORDER_MAX; k++)
+        printf("%s%.9g", k ? "," : "", (double)r->phi[k]);
+    printf("],\"resolution\":%.9g,\"why\":[", (double)r->resolution);
+    for (k = 0; k < REASONS; k++)
+        if (r->why & reasons[k].bit) {
+            printf("%s\"%s\"", first ? "" : ",", reasons[k].name);
+            first = 0;
+        }
+    printf("]}\n");
+}
+
+/* ---- learning and watching ------------------------------------------------------- */
+
+static int keep_row(job *j, const dura_frames_row *row)
+{
+    if (j->rows == j->room) {
+        size_t room = j->room ? 2 * j->room : 1024;
+        float *value = realloc(j->value, room * j->n * sizeof *value);
+        uint8_t *missing = value ? realloc(j->missing, room * j->n) : NULL;
+        int64_t *t = missing ? realloc(j->t, room * sizeof *t) : NULL;
+        j->value = value ? value : j->value;
+        j->missing = missing ? missing : j->missing;
+        j->t = t ? t : j->t;
+        if (!t)
+            return DURA_ENOSPC;
+        j->room = room;
+    }
+    memcpy(j->value + j->rows * j->n, row->values, j->n * sizeof *j->value);
+    memcpy(j->missing + j->rows * j->n, row->missing, j->n);
+    j->t[j->rows++] = row->time.wall_ns;
+    return DURA_OK;
+}
+
+/* Column i of the first `rows` rows; what is not finite is missing, as update() has it. */
+static int learn_column(job *j, uint16_t i, size_t rows, dura_error *err)
+{
+    dura_drift_reference ref = DURA_DRIFT_REFERENCE_INIT;
+    float *x = malloc((rows ? rows : 1) * sizeof *x);
+    uint8_t *missing = malloc(rows ? rows : 1);
+    int rc = DURA_ENOSPC;
+    size_t k;
+    for (k = 0; x && missing && k < rows; k++) {
+        uint32_t bits;
+        x[k] = j->value[k * j->n + i];
+        memcpy(&bits, &x[k], sizeof bits);
+        missing[k] = j->missing[k * j->n + i] || (bits & 0x7F800000u) == 0x7F800000u;
+    }
+    if (x && missing)
+        rc = dura_drift_learn(&ref, x, missing, rows, (uint32_t)j->order);
+    if (rc == DURA_OK)
+        rc = dura_drift_attach(j->drift, i, &ref);
+    if (rc == DURA_OK)
+        print_reference(j, i, &ref);
+    else if (rc != DURA_ENOSPC)
+        rc = dura_error_set(err, rc == DURA_ENOENT ? DURA_ESYNTAX : rc, words[0], 0, j->name[i],
+                            "no reference can be learned from the first %zu rows: 8 numbers are the least", rows);
+    free(x);
+    free(missing);
+    return rc;
+}
+
+static int learn(job *j, size_t rows, dura_error *err)
+{
+    dura_drift_config c = DURA_DRIFT_CONFIG_INIT;
+    size_t bytes;
+    uint16_t i;
+    int rc;
+    c.n_channels = j->n;
+    c.arl0 = (float)j->arl0;
+    bytes = dura_drift_bytes(&c);
+    j->memory = malloc(bytes);
+    if (!j->memory)
+        return DURA_ENOSPC;
+    rc = dura_drift_init(&j->drift, j->memory, bytes, &c);
+    for (i = 0; rc == DURA_OK && i < j->n; i++)
+        rc = learn_column(j, i, rows, err);
+    return rc;
+}
+
+static void watch(job *j, uint64_t row, int64_t t, const float *x, const uint8_t *missing)
+{
+    static dura_fact facts[DURA_DRIFT_CHANNELS_MAX];    /* room for all: none has to wait */
+    int n = dura_drift_update(j->drift, x, missing, j->n, facts, DURA_DRIFT_CHANNELS_MAX), k;
+    for (k = 0; k < n; k++) {
+        print_alarm(j, &facts[k], row, t);
+        if (facts[k].value[0] == DURA_DRIFT_BACK)
+            j->back++;
+        else
+            j->alarms++;
+    }
+    j->watched++;
+    if (n > 0)
+        fflush(stdout);
+}
+
+static int watch_all(job *j, dura_error *err)
+{
+    dura_frames_row row = DURA_FRAMES_ROW_INIT;
+    size_t k, first;
+    int rc;
+    while ((!j->reference || j->rows < j->reference) && (rc = dura_frames_next(j->frames, &row, err)) != 0) {
+        if (rc < 0 || (rc = keep_row(j, &row)) < 0)
+            return rc;
+    }
+    if (j->reference > j->rows)
+        return dura_error_set(err, DURA_ESYNTAX, words[0], 0, "--reference", "there are only %zu rows", j->rows);
+    first = j->reference ? (size_t)j->reference : j->rows / 2;
+    rc = learn(j, first, err);
+    if (rc < 0)
+        return rc;
+    for (k = first; k < j->rows; k++)
+        watch(j, k, j->t[k], j->value + k * j->n, j->missing + k * j->n);
+    while ((rc = dura_frames_next(j->frames, &row, err)) > 0)
+        watch(j, row.row, row.time.wall_ns, row.values, row.missing);
+    return rc;
+}
+
+static int run_all(job *j, dura_error *err)
+{
+    dura_frames_options o = DURA_FRAMES_OPTIONS_INIT;
+    int rc;
+    o.path = words[0];
+    o.channels = j->name;
+    o.n_channels = j->n;
+    o.time_column = time_column;
+    o.time_format = time_format;
+    rc = dura_frames_open(&j->frames, &o, err);
+    return rc == DURA_OK ? watch_all(j, err) : rc;
+}
+
+static void print_totals(const job *j)
+{
+    if (as_json)
+        printf("{\"rows_watched\":%" PRIu64 ",\"alarms\":%" PRIu64 ",\"back\":%" PRIu64 ",\"arl0\":%" PRIu64 "}\n",
+               j->watched, j->alarms, j->back, j->arl0);
+    fprintf(stderr, "dura drift: %" PRIu64 " rows watched, %" PRIu64 " alarms, %" PRIu64
+            " came back; one false alarm in %" PRIu64 " rows was asked for\n", j->watched, j->alarms, j->back, j->arl0);
+}
+
+int cmd_drift(int argc, char **argv)
+{
+    dura_error err = {0};
+    job *j;
+    int rc = cli_parse(&self, argc, argv);
+    if (rc >= 0)
+        return rc;
+    j = calloc(1, sizeof *j);
+    if (!j)
+        return cli_fail(&self, DURA_ENOSPC, &err);
+    rc = check_usage(j);
+    if (rc < 0) {
+        rc = run_all(j, &err);
+        if (rc < 0) {
+            fflush(stdout);
+            rc = cli_fail(&self, rc, &err);
+        } else {
+            print_totals(j);
+            rc = cli_end(&self, fail_on && j->alarms ? CLI_NO : CLI_OK);
+        }
+    }
+    free_job(j);
+    free(j);
+    return rc;
+}

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `dura gate check|status`: what a device will say of a release, and what its journal says. */
+#include "dura_envelope.h"
+
+#include <dura/host/keys.h>
+#include <dura/host/pack.h>
+#include <dura/host/release.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static const char *words[2], *policy_path, *subject_path, *pubs, *threshold_text, *now_text;
+static int as_json;
+
+static const cli_option options[] = {
+    {"--policy", NULL, "FILE", &policy_path, NULL, "check: the policy of the device; required"},
+    {"--subject", NULL, "FILE", &subject_path, NULL, "check: the brain, policy or firmware the release is about"},
+    {"--pub", NULL, "KEYS", &pubs, NULL, "check: KEY[:role],... instead of the policy's release_keys; KEY is a file or 64 hex digits"},
+    {"--threshold", NULL, "N", &threshold_text, NULL, "check: so many keys must have signed (default: the policy's, else 1)"},
+    {"--now", NULL, "T", &now_text, NULL, "check: seconds since 1970 instead of this computer's clock"},
+    {"--json", NULL, NULL, NULL, &as_json, "one JSON object"},
+    {NULL, NULL, NULL, NULL, NULL, NULL},
+};
+static const cli_command self = {
+    "gate", "check rel.dura --policy P [--subject F] | status JOURNALFILE",
+    "check   verifies a release as the device would and names every condition that is not met;\n"
+    "        exit 1 when there is one. What the device alone knows (running version, incidents)\n"
+    "        is not looked at\n"
+    "status  the newest record of a device's journal: state, versions, floors, why\n",
+    options, words, 1, 2,
+};
+
+static void print_hex(const uint8_t *p, size_t n)
+{
+    char hex[65];
+    printf("%s", cli_hex(hex, p, n));
+}
+
+/* Every bit of why, as words or as a JSON array. */
+static void print_why(uint32_t why)
+{
+    int first = 1;
+    printf("%s", as_json ? "[" : "");
+    for (uint32_t bit = 1; bit; bit <<= 1) {
+        if (!(why & bit) || !dura_why_name(bit))
+            continue;
+        if (as_json)
+            printf("%s\"%s\"", first ? "" : ",", dura_why_name(bit));
+        else
+            printf("  %-10s %s\n", dura_why_name(bit), dura_why_text(bit));
+        first = 0;
+    }
+    printf("%s", as_json ? "]" : "");
+}
+
+/* ---- check ------------------------------------------------------------------------------ */
+
+typedef struct check {
+    void *policy;
+    size_t policy_len;
+    dura_gate_config cfg;
+    dura_gate_key key[DURA_GATE_KEYS_MAX];
+    uint32_t slot_bytes;
+    char *subject;
+    size_t subject_len;
+    uint8_t envelope[DURA_RELEASE_MAX];
+    size_t len;
+    dura_release release;
+    uint32_t why;
+    dura_error more;             /* of a model that does not open or answers wrong */
+} check;
+
+static int one_pub(check *c, char *text, dura_error *err)
+{
+    dura_gate_key *k = &c->key[c->cfg.n_keys];
+    char *colon = strrchr(text, ':');
+    uint8_t role = DURA_ROLE_VENDOR;
+    if (c->cfg.n_keys == DURA_GATE_KEYS_MAX)
+        return dura_error_set(err, DURA_ELIMIT, NULL, 0, "--pub", "at most %u keys", DURA_GATE_KEYS_MAX);
+    if (colon) {
+        *colon = '\0';
+        role = dura_role_number(colon + 1);
+    }
+    if (!role)
+        return dura_error_set(err, DURA_EINVAL, NULL, 0, "--pub", "%.40s: want vendor, operator, security or safety",
+                              colon + 1);
+    memset(k, 0, sizeof *k);
+    k->role = role;
+    c->cfg.n_keys++;
+    if (strlen(text) == 64 && strspn(text, "0123456789abcdefABCDEF") == 64) {
+        for (unsigned i = 0; i < 32; i++) {
+            char two[3] = {text[2 * i], text[2 * i + 1], 0};
+            k->pub[i] = (uint8_t)strtoul(two, NULL, 16);
+        }
+        return DURA_OK;
+    }
+    return dura_keyfile_public(text, k->pub, err);
+}
+
+static int take_pubs(check *c, dura_error *err)
+{
+    char list[4096], *at = list;
+    int rc = DURA_OK;
+    if (strlen(pubs) >= sizeof list)
+        return dura_error_set(err, DURA_ELIMIT, NULL, 0, "--pub", "is too long");
+    memcpy(list, pubs, strlen(pubs) + 1);
+    c->cfg.n_keys = 0;
+    c->cfg.keys = c->key;
+    while (rc == DURA_OK && at) {
+        char *comma = strchr(at, ',');
+        if (comma)
+            *comma = '\0';
+        rc = one_pub(c, at, err);
+        at = comma ? comma + 1 : NULL;
+    }
+    return rc;
+}
+
+static int read_policy(check *c, dura_error *err)
+{
+    int kind = DURA_PACK_POLICY, rc = cli_load_image(policy_path, &kind, &c->policy, &c->policy_len, err);
+    uint64_t threshold = 0;
+    if (rc != DURA_OK)
+        return rc;
+    rc = dura_release_policy(c->policy, c->policy_len, &c->cfg, c->key, &c->slot_bytes);
+    if (rc == DURA_ENOENT && pubs) { /* it says nothing of updates: as if it took all */
+        c->cfg.components = 1u << DURA_COMPONENT_BOX | 1u << DURA_COMPONENT_BRAIN | 1u << DURA_COMPONENT_POLICY;
+        c->slot_bytes = UINT32_MAX;
+        c->cfg.threshold = 1;
+        rc = DURA_OK;
+    }
+    if (rc == DURA_ENOENT)
+        return dura_error_set(err, DURA_EINVAL, policy_path, 0, "updates", "is absent: the device takes none (--pub tries all the same)");
+    if (rc == DURA_OK && pubs)
+        rc = take_pubs(c, err);
+    if (rc == DURA_OK && threshold_text &&
+        (cli_number(threshold_text, DURA_GATE_KEYS_MAX, &threshold) != 0 || threshold < 1))
+        return dura_error_set(err, DURA_EINVAL, NULL, 0, "--threshold", "want 1 to %u", DURA_GATE_KEYS_MAX);
+    if (threshold)
+        c->cfg.threshold = (uint8_t)threshold;
+    return rc;
+}
+
+static int verify(check *c, dura_error *err)
+{
+    dura_sodium provider;
+    c->release = (dura_release)DURA_RELEASE_INIT;
+    int rc = dura_sodium_init(&provider, NULL, 0, NULL, NULL, NULL);
+    if (rc != DURA_OK)
+        return rc;
+    rc = dura_release_verify(c->envelope, c->len, &provider.crypto, c->cfg.keys, c->cfg.n_keys, c->cfg.threshold,
+                             c->cfg.roles, &c->release, &c->why);
+    dura_sodium_deinit(&provider);
+    if (rc == DURA_EINVAL && !c->why)
+        return dura_error_set(err, rc, policy_path, 0, "release_keys",
+                              "cannot be right: a key twice, a threshold above their number, or a role nobody has");
+    return DURA_OK;
+}
+
+static int judge(check *c, dura_error *err)
+{
+    uint64_t now = (uint64_t)time(NULL);
+    const void *payload;
+    size_t n;
+    if (now_text && cli_number(now_text, INT64_MAX / 1000000000, &now) != 0)
+        return dura_error_set(err, DURA_EINVAL, NULL, 0, "--now", "want seconds since 1970");
+    int rc = verify(c, err);
+    if (rc != DURA_OK)
+        return rc;
+    if (!c->release.version && dura_envelope_open(c->envelope, c->len, &payload, &n, NULL) == DURA_OK &&
+        dura_release_decode(payload, n, &c->release) != DURA_OK)
+        c->why |= DURA_WHY_FORMAT; /* what nobody signed is told as well, but what is none is not */
+    if (!c->release.version)
+        return DURA_OK;
+    c->why |= dura_release_check(&c->release, &c->cfg, c->policy, c->policy_len, c->subject, c->subject_len,
+                                 c->slot_bytes, (int64_t)now, &c->more);
+    return DURA_OK;
+}
+
+static void print_check(const check *c)
+{
+    char *text = NULL;
+    int known = c->release.version && dura_release_describe(&c->release, as_json, &text, NULL) == DURA_OK;
+    if (as_json) {
+        if (known)
+            text[strcspn(text, "\n")] = '\0';
+        printf("{\"answer\":%s,\"release\":%s,\"why\":", c->why ? "false" : "true", known ? text : "null");
+        print_why(c->why);
+        printf(",\"subject\":%s,\"detail\":", c->subject ? "true" : "false");
+        if (c->more.text[0])
+            cli_print_json_text(stdout, c->more.text);
+        else
+            printf("null");
+        printf("}\n");
+    } else {
+        printf("%s%s\n", known ? text : "", c->why ? "NO, because" : "YES: the device takes it");
+        print_why(c->why);
+        if (c->more.text[0])
+            printf("  %-10s %s\n", "", c->more.text);
+        if (!c->subject && known && !c->why)
+            printf("  the subject was not looked at (--subject)\n");
+    }
+    dura_pack_deinit(text);
+}
+
+static int run_check(void)
+{
+    static check c;
+    dura_error err = {0};
+    int json, rc;
+    memset(&c, 0, sizeof c);
+    if (!policy_path)
+        return cli_usage(&self, "check wants --policy");
+    rc = envelope_read(words[1], c.envelope, &c.len, &json, &err);
+    if (rc == DURA_ECORRUPT) {
+        c.why = DURA_WHY_FORMAT;
+        print_check(&c);
+        return cli_end(&self, CLI_NO);
+    }
+    if (rc == DURA_OK)
+        rc = read_policy(&c, &err);
+    if (rc == DURA_OK && subject_path)
+        rc = cli_read_file(subject_path, &c.subject, &c.subject_len, &err);
+    if (rc == DURA_OK)
+        rc = judge(&c, &err);
+    if (rc == DURA_OK)
+        print_check(&c);
+    free(c.subject);
+    dura_pack_deinit(c.policy);
+    return rc == DURA_OK ? cli_end(&self, c.why ? CLI_NO : CLI_OK) : cli_fail(&self, rc, &err);
+}
+
+/* ---- status -------------------------------------------------------------------------------- */
+
+static const char *slot_name(uint8_t slot)
+{
+    return slot == 0 ? "factory" : slot == 1 ? "A" : slot == 2 ? "B" : "none";
+}
+
+static void status_json(const dura_journal_info *i)
+{
+    const dura_gate_status *s = &i->status;
+    printf("{\"state\":\"%s\",\"seq\":\"%llu\",\"records\":%u,\"component\":", dura_gate_state_name(s->state),
+           (unsigned long long)s->seq, i->records);
+    printf(s->component ? "\"%s\"" : "null", dura_component_name(s->component));
+    printf(",\"slot\":\"%s\",\"candidate\":\"%llu\",\"attempt\":%u,\"offset\":\"%llu\",\"length\":\"%llu\",\"why\":",
+           slot_name(s->slot), (unsigned long long)s->candidate, s->attempt, (unsigned long long)s->offset,
+           (unsigned long long)s->length);
+    print_why(s->why);
+    for (uint32_t c = 1; c < DURA_COMPONENTS; c++)
+        printf("%s\"%s\":{\"version\":\"%llu\",\"floor\":\"%llu\"}", c == 1 ? ",\"components\":{" : ",",
+               dura_component_name(c), (unsigned long long)s->version[c], (unsigned long long)s->floor_[c]);
+    printf("},\"slots\":{\"A\":\"%llu\",\"B\":\"%llu\"},\"wall\":\"%lld\",\"digest\":\"",
+           (unsigned long long)i->slot_version[0], (unsigned long long)i->slot_version[1], (long long)i->wall_s);
+    print_hex(s->digest, sizeof s->digest);
+    printf("\",\"policy\":\"");
+    print_hex(s->policy, sizeof s->policy);
+    printf("\",\"box\":\"");
+    print_hex(i->box, sizeof i->box);
+    printf("\"}\n");
+}
+
+static void status_words(const dura_journal_info *i)
+{
+    const dura_gate_status *s = &i->status;
+    printf("%s", dura_gate_state_name(s->state));
+    if (s->component)
+        printf(": %s %llu", dura_component_name(s->component), (unsigned long long)s->candidate);
+    printf("\n");
+    print_why(s->why);
+    printf("  runs       %s\n", slot_name(s->slot));
+    for (uint32_t c = 1; c < DURA_COMPONENTS; c++)
+        printf("  %-10s version %llu, floor %llu\n", dura_component_name(c), (unsigned long long)s->version[c],
+               (unsigned long long)s->floor_[c]);
+    if (s->state == DURA_GATE_STAGING)
+        printf("  staged     %llu of %llu bytes\n", (unsigned long long)s->offset, (unsigned long long)s->length);
+    printf("  journal    record %llu, %u readable; tags are not checked without the device's key\n",
+           (unsigned long long)s->seq, i->records);
+}
+
+static int run_status(void)
+{
+    dura_error err = {0};
+    dura_journal_info info;
+    char *bytes;
+    size_t n;
+    memset(&info, 0, sizeof info);
+    info.struct_size = (uint32_t)sizeof info;
+    int rc = cli_read_file(words[1], &bytes, &n, &err);
+    if (rc != DURA_OK)
+        return cli_fail(&self, rc, &err);
+    rc = dura_journal_query(bytes, n, &info);
+    free(bytes);
+    if (rc == DURA_ENOENT)
+        rc = dura_error_set(&err, rc, words[1], 0, NULL, "holds no record of a gate: never written, or lost");
+    if (rc != DURA_OK)
+        return cli_fail(&self, rc, &err);
+    if (as_json)
+        status_json(&info);
+    else
+        status_words(&info);
+    return cli_end(&self, CLI_OK);
+}
+
+int cmd_gate(int argc, char **argv)
+{
+    int rc = cli_parse(&self, argc, argv);
+    if (rc >= 0)
+        return rc;
+    if (words[1] && strcmp(words[0], "check") == 0)
+        return run_check();
+    if (words[1] && strcmp(words[0], "status") == 0)
+        return run_status();
+    return cli_usage(&self, "want: dura gate %s", self.synopsis);
+}

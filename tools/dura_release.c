@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `dura release`: a model, policy or firmware becomes a release that can be signed. */
+#include "dura_args.h"
+
+#include <dura/host/frames.h>
+#include <dura/host/pack.h>
+#include <dura/host/release.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static const char *component_text, *model_path, *policy_path, *firmware_path, *golden_path, *random_text, *version_text,
+    *floor_text, *device_text, *name_text, *before_text, *after_text, *probation_text, *abs_text, *rel_text, *out_path;
+static int as_json, any_policy;
+
+static const cli_option options[] = {
+    {"--component", NULL, "WHAT", &component_text, NULL, "brain, policy or box (firmware); required"},
+    {"--policy", NULL, "FILE", &policy_path, NULL, "the policy it runs under, or the one it brings; required"},
+    {"--model", NULL, "FILE", &model_path, NULL, "brain: model.json or its packed image"},
+    {"--golden", NULL, "CSV", &golden_path, NULL, "brain: rows that become golden vectors; columns named as the model's inputs"},
+    {"--golden-random", NULL, "N", &random_text, NULL, "brain: N golden vectors of any magnitude instead"},
+    {"--abs-tol", NULL, "X", &abs_text, NULL, "brain: an answer may be off by so much (default 1e-6)"},
+    {"--rel-tol", NULL, "X", &rel_text, NULL, "brain: and by this share of the right one (default 1e-5)"},
+    {"--firmware", NULL, "FILE", &firmware_path, NULL, "box: the image whose digest is authorised"},
+    {"--version", NULL, "N", &version_text, NULL, "rises with every release of a component; required"},
+    {"--floor", NULL, "N", &floor_text, NULL, "nothing below is taken once this is kept (default 0)"},
+    {"--device", NULL, "NAME", &device_text, NULL, "one device, or * (default: the policy's device)"},
+    {"--name", NULL, "TEXT", &name_text, NULL, "for people"},
+    {"--any-policy", NULL, NULL, NULL, &any_policy, "do not bind it to this very policy"},
+    {"--not-before", NULL, "T", &before_text, NULL, "2026-03-01T00:00:00Z, 2026-03-01, or seconds since 1970"},
+    {"--not-after", NULL, "T", &after_text, NULL, "as above"},
+    {"--probation", NULL, "N", &probation_text, NULL, "frames at least (default: the policy's)"},
+    {"--json", NULL, NULL, NULL, &as_json, "the envelope as DSSE JSON, and what it says as JSON"},
+    {"--out", "-o", "FILE", &out_path, NULL, "the envelope; its subject goes to FILE.brain or FILE.policy"},
+    {NULL, NULL, NULL, NULL, NULL, NULL},
+};
+static const cli_command self = {
+    "release", "--component WHAT --policy P --version N -o rel.dura [...]",
+    "Makes rel.dura, an envelope nobody has signed yet (`dura sign`), and beside it the bytes the\n"
+    "device is sent: rel.dura.brain (the model with golden vectors it must answer right on the\n"
+    "device before it may drive) or rel.dura.policy. No file is overwritten.\n",
+    options, NULL, 0, 0,
+};
+
+static int bad(dura_error *err, const char *option, const char *value, const char *want)
+{
+    return dura_error_set(err, DURA_EINVAL, NULL, 0, option, "%.80s: want %s", value, want);
+}
+
+static int take_number(const char *text, const char *option, uint64_t max, uint64_t *out, dura_error *err)
+{
+    return text && cli_number(text, max, out) != 0 ? bad(err, option, text, "a whole number in range") : DURA_OK;
+}
+
+static int take_float(const char *text, const char *option, float *out, dura_error *err)
+{
+    char *end;
+    if (!text)
+        return DURA_OK;
+    double v = strtod(text, &end);
+    if (end == text || *end || !(v >= 0.0 && v <= 1e30))
+        return bad(err, option, text, "a number of at least 0");
+    *out = (float)v;
+    return DURA_OK;
+}
+
+/* Days since 1970 of a proleptic Gregorian date. */
+static int64_t days_of(int64_t y, int64_t m, int64_t d)
+{
+    y -= m <= 2;
+    int64_t era = y / 400, yoe = y - era * 400, doy = (153 * (m + (m > 2 ? -3 : 9)) + 2) / 5 + d - 1;
+    return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
+}
+
+static int take_date(const char *text, const char *option, int64_t *out, dura_error *err)
+{
+    int y, m, d, h = 0, min = 0, s = 0, n = 0;
+    uint64_t seconds;
+    if (!text)
+        return DURA_OK;
+    if (cli_number(text, INT64_MAX / 1000000000, &seconds) == 0) {
+        *out = (int64_t)seconds;
+        return seconds ? DURA_OK : bad(err, option, text, "a time after 1970");
+    }
+    int got = sscanf(text, "%4d-%2d-%2d%nT%2d:%2d:%2dZ%n", &y, &m, &d, &n, &h, &min, &s, &n);
+    if ((got != 3 && got != 6) || text[n] || y < 1970 || m < 1 || m > 12 || d < 1 || d > 31 || h > 23 || min > 59 || s > 59)
+        return bad(err, option, text, "2026-03-01, 2026-03-01T12:00:00Z or seconds since 1970");
+    *out = days_of(y, m, d) * 86400 + h * 3600 + min * 60 + s;
+    return *out > 0 ? DURA_OK : bad(err, option, text, "a time after 1970");
+}
+
+/* ---- golden vectors ------------------------------------------------------------------- */
+
+/* All rows of the CSV that lack nothing. */
+static int read_rows(dura_frames *f, uint32_t width, float **rows, uint32_t *n, dura_error *err)
+{
+    dura_frames_row row = DURA_FRAMES_ROW_INIT;
+    size_t cap = 0;
+    int rc;
+    while ((rc = dura_frames_next(f, &row, err)) == 1) {
+        if (memchr(row.missing, 1, width))
+            continue;
+        if (*n == DURA_GOLDEN_MAX)
+            return dura_error_set(err, DURA_ELIMIT, golden_path, (uint32_t)row.line, NULL, "more than %u rows",
+                                  DURA_GOLDEN_MAX);
+        if (*n == cap) {
+            cap = cap ? 2 * cap : 256;
+            float *more = realloc(*rows, cap * width * sizeof **rows);
+            if (!more)
+                return DURA_ENOSPC;
+            *rows = more;
+        }
+        memcpy(*rows + (size_t)*n * width, row.values, width * sizeof **rows);
+        ++*n;
+    }
+    if (rc == 0 && *n == 0)
+        return dura_error_set(err, DURA_EINVAL, golden_path, 0, NULL, "has no row that is complete");
+    return rc;
+}
+
+static int golden_csv(dura_golden *g, const void *model, size_t len, float abs_tol, float rel_tol, dura_error *err)
+{
+    const char *names[1024];
+    dura_frames_options o = DURA_FRAMES_OPTIONS_INIT;
+    dura_frames *f;
+    float *rows = NULL;
+    uint32_t n = 0;
+    size_t width = 0;
+    int rc = dura_pack_names(model, len, DURA_NAMES_INPUTS, names, NULL, 1024, &width);
+    if (rc != DURA_OK)
+        return dura_error_set(err, rc, model_path, 0, NULL, "does not name its inputs: use --golden-random");
+    o.path = golden_path;
+    o.channels = names;
+    o.n_channels = (uint32_t)width;
+    rc = dura_frames_open(&f, &o, err);
+    if (rc != DURA_OK)
+        return rc;
+    rc = read_rows(f, (uint32_t)width, &rows, &n, err);
+    dura_frames_close(f);
+    if (rc == DURA_OK)
+        rc = dura_golden_from(g, model, len, rows, n, abs_tol, rel_tol, err);
+    free(rows);
+    return rc;
+}
+
+/* ---- subjects --------------------------------------------------------------------------- */
+
+static int make_brain(const void *policy, size_t policy_len, void **subject, size_t *len, dura_error *err)
+{
+    int kind = DURA_PACK_LINEAR, rc;
+    void *model = NULL;
+    size_t n = 0;
+    uint64_t count = 0, seed = 0;
+    float abs_tol = 1e-6f, rel_tol = 1e-5f;
+    dura_golden g = DURA_GOLDEN_INIT;
+    uint8_t digest[DURA_HASH_BYTES];
+    rc = take_float(abs_text, "--abs-tol", &abs_tol, err);
+    if (rc == DURA_OK)
+        rc = take_float(rel_text, "--rel-tol", &rel_tol, err);
+    if (rc == DURA_OK)
+        rc = take_number(random_text, "--golden-random", DURA_GOLDEN_MAX, &count, err);
+    if (rc == DURA_OK)
+        rc = cli_load_image(model_path, &kind, &model, &n, err);
+    if (rc == DURA_OK)
+        rc = dura_pack_check_model(policy, policy_len, model, n, policy_path, model_path, err);
+    if (rc == DURA_OK && golden_path) {
+        rc = golden_csv(&g, model, n, abs_tol, rel_tol, err);
+    } else if (rc == DURA_OK) { /* the same model gives the same vectors, everywhere */
+        dura_sha256_query(digest, model, n);
+        for (unsigned i = 0; i < 8; i++)
+            seed |= (uint64_t)digest[i] << 8 * i;
+        rc = dura_golden_random(&g, model, n, seed, (uint32_t)count, abs_tol, rel_tol, err);
+    }
+    if (rc == DURA_OK)
+        rc = dura_brain_make(model, n, &g, subject, len, err);
+    dura_golden_deinit(&g);
+    dura_pack_deinit(model);
+    return rc;
+}
+
+/* The bytes the release is about, on the heap. */
+static int make_subject(uint8_t component, const void *policy, size_t policy_len, void **subject, size_t *len,
+                        dura_error *err)
+{
+    if (component == DURA_COMPONENT_BRAIN)
+        return make_brain(policy, policy_len, subject, len, err);
+    if (component == DURA_COMPONENT_BOX) {
+        char *bytes;
+        int rc = cli_read_file(firmware_path, &bytes, len, err);
+        *subject = bytes;
+        return rc == DURA_OK && *len == 0 ? dura_error_set(err, DURA_EINVAL, firmware_path, 0, NULL, "is empty") : rc;
+    }
+    *subject = malloc(policy_len);
+    if (!*subject)
+        return DURA_ENOSPC;
+    memcpy(*subject, policy, policy_len);
+    *len = policy_len;
+    return DURA_OK;
+}
+
+/* ---- the release --------------------------------------------------------------------------- */
+
+static int copy_text(char out[64], const char *text, const char *option, dura_error *err)
+{
+    if (strlen(text) > 63)
+        return bad(err, option, text, "at most 63 bytes");
+    memcpy(out, text, strlen(text) + 1);
+    return DURA_OK;
+}
+
+static int fill(dura_release *r, const void *policy, size_t policy_len, const void *subject, size_t len, dura_error *err)
+{
+    dura_policy_info info = DURA_POLICY_INFO_INIT;
+    uint64_t probation = 0;
+    int rc = dura_policy_query(policy, policy_len, &info);
+    r->length = len;
+    dura_sha256_query(r->digest, subject, len);
+    if (r->component == DURA_COMPONENT_BRAIN && !any_policy)
+        dura_sha256_query(r->policy, policy, policy_len);
+    if (rc == DURA_OK)
+        rc = copy_text(r->device, device_text ? device_text : info.name, "--device", err);
+    if (rc == DURA_OK)
+        rc = copy_text(r->name, name_text ? name_text : "", "--name", err);
+    if (rc == DURA_OK)
+        rc = take_number(version_text, "--version", UINT64_MAX, &r->version, err);
+    if (rc == DURA_OK)
+        rc = take_number(floor_text, "--floor", UINT64_MAX, &r->floor_, err);
+    if (rc == DURA_OK)
+        rc = take_number(probation_text, "--probation", 0x80000000u, &probation, err);
+    if (rc == DURA_OK)
+        rc = take_date(before_text, "--not-before", &r->not_before_s, err);
+    if (rc == DURA_OK)
+        rc = take_date(after_text, "--not-after", &r->not_after_s, err);
+    r->probation_frames = (uint32_t)probation;
+    return rc;
+}
+
+static int write_envelope(const dura_release *r, dura_error *err)
+{
+    uint8_t payload[DURA_RELEASE_PAYLOAD_MAX], envelope[DURA_RELEASE_MAX];
+    size_t n = sizeof payload, len = sizeof envelope;
+    char *text = NULL;
+    int rc = dura_release_encode(r, payload, &n, err);
+    if (rc == DURA_OK)
+        rc = dura_envelope_make(payload, n, envelope, &len);
+    if (rc == DURA_OK && as_json)
+        rc = dura_envelope_json(envelope, len, &text, &len);
+    if (rc == DURA_OK)
+        rc = cli_write_file(out_path, text ? (const void *)text : envelope, len, 0, err);
+    dura_pack_deinit(text);
+    return rc;
+}
+
+/* Subject first: an envelope whose subject is missing looks finished. */
+static int write_both(const dura_release *r, const void *subject, size_t len, dura_error *err)
+{
+    char path[4096];
+    const char *suffix = r->component == DURA_COMPONENT_BRAIN ? "brain" : "policy";
+    int rc = DURA_OK;
+    if (snprintf(path, sizeof path, "%s.%s", out_path, suffix) >= (int)sizeof path)
+        return dura_error_set(err, DURA_ELIMIT, out_path, 0, NULL, "the name is too long");
+    if (r->component != DURA_COMPONENT_BOX)
+        rc = cli_write_file(path, subject, len, 0, err);
+    if (rc != DURA_OK)
+        return rc;
+    rc = write_envelope(r, err);
+    if (rc != DURA_OK && r->component != DURA_COMPONENT_BOX)
+        remove(path);
+    return rc;
+}
+
+static int make_release(uint8_t component, dura_error *err)
+{
+    int kind = DURA_PACK_POLICY, rc;
+    void *policy = NULL, *subject = NULL;
+    char *text = NULL;
+    size_t policy_len = 0, len = 0;
+    dura_release r = DURA_RELEASE_INIT;
+    r.component = component;
+    rc = cli_load_image(policy_path, &kind, &policy, &policy_len, err);
+    if (rc == DURA_OK)
+        rc = make_subject(component, policy, policy_len, &subject, &len, err);
+    if (rc == DURA_OK)
+        rc = fill(&r, policy, policy_len, subject, len, err);
+    if (rc == DURA_OK)
+        rc = write_both(&r, subject, len, err);
+    if (rc == DURA_OK)
+        rc = dura_release_describe(&r, as_json, &text, NULL);
+    if (rc == DURA_OK)
+        fputs(text, stdout);
+    dura_pack_deinit(text);
+    free(subject);
+    dura_pack_deinit(policy);
+    return rc;
+}
+
+int cmd_release(int argc, char **argv)
+{
+    dura_error err = {0};
+    int rc = cli_parse(&self, argc, argv);
+    if (rc >= 0)
+        return rc;
+    if (!component_text || !policy_path || !version_text || !out_path)
+        return cli_usage(&self, "wants --component, --policy, --version and -o");
+    uint8_t component = dura_component_number(component_text);
+    if (!component)
+        return cli_usage(&self, "--component %s: want brain, policy or box", component_text);
+    if (component == DURA_COMPONENT_BRAIN && (!model_path || (!golden_path == !random_text)))
+        return cli_usage(&self, "a brain wants --model, and --golden or --golden-random");
+    if (component == DURA_COMPONENT_BOX && !firmware_path)
+        return cli_usage(&self, "a box wants --firmware");
+    if (component != DURA_COMPONENT_BRAIN && (model_path || golden_path || random_text || abs_text || rel_text))
+        return cli_usage(&self, "only a brain has a model and golden vectors");
+    rc = make_release(component, &err);
+    return rc == DURA_OK ? cli_end(&self, CLI_OK) : cli_fail(&self, rc, &err);
+}
