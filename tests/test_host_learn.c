@@ -670,6 +670,39 @@ DT_TEST(learn_csv, resting_channels_have_no_flat_line_check)
     done();
 }
 
+DT_TEST(learn_csv, channels_of_a_few_states_have_no_flat_line_check)
+{
+    FILE *f = begin("time,a,pump");
+    seed_state = 4;
+    for (int i = 0; i < 4000; i++) /* on for 20, off for 30: it never moves by more than its one step */
+        fprintf(f, "%d,%.3f,%d\n", i, normal(), i % 50 < 20);
+    fclose(f);
+    dura_learn_options o = options();
+    o.holdout = 0.5;
+    must(&o);
+    dt_ok(channel(1).flags & DURA_LEARN_NO_FLAT, "");
+    dt_eq(channel(1).flat_fail_ns, 0, "");
+    dt_ok(channel(0).flat_fail_ns > 0, "a quantity that moves has one");
+    dt_eq(report().idle, 0, "rows in which the model would not have driven");
+    dt_eq(report().holdout_idle, 0, "");
+    done();
+}
+
+DT_TEST(learn_csv, a_trip_that_does_not_end_shows_in_the_rows_it_lasts)
+{
+    FILE *f = begin("time,a,b");
+    seed_state = 9;
+    for (int i = 0; i < 4000; i++)
+        fprintf(f, "%d,%.3f,%.3f\n", i, normal(), i < 3000 ? normal() : 500.0 + normal());
+    fclose(f);
+    dura_learn_options o = options();
+    o.holdout = 0.5;
+    must(&o);
+    dt_eq(report().holdout_trips, 1, "one trip");
+    dt_eq(report().holdout_idle, 1000, "of a thousand rows");
+    done();
+}
+
 DT_TEST(learn_csv, a_foul_last_quarter_is_named)
 {
     FILE *f = begin("time,good,foul");

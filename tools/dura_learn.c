@@ -137,6 +137,8 @@ static void print_holdout(FILE *f, const dura_learn_report *r)
     fprintf(f, "  spurious trips per 30 days: stated %.3g, realised %.3g (%" PRIu64 " in %.3g days; the stated figure "
                "agrees with %.0f to %.0f)\n", r->expected, (double)r->holdout_trips * scale, r->holdout_trips,
             r->holdout_days, r->holdout_least, r->holdout_most);
+    fprintf(f, "  rows in which the model would not have driven: %" PRIu64 " (%.3g %%)\n", r->holdout_idle,
+            100.0 * (double)r->holdout_idle / (double)r->holdout_rows);
     fprintf(f, "  what %.3g days can tell: the true rate is below %.3g per 30 days (95 %%)\n", r->holdout_days,
             at_most(r->holdout_trips, r->holdout_days));
     fprintf(f, "  drift alarms: %" PRIu64 " (asked: one in %.3g samples; %u of %u references promise it)\n",
@@ -154,8 +156,8 @@ static void print_words(FILE *f, const dura_learned *l, const dura_learn_report 
     print_channels(f, l);
     fprintf(f, "\nspurious trips per 30 days: asked %.6g, stated %.3g; in 95 of 100 spans of 30 days %.0f to %.0f\n",
             r->asked, r->expected, r->least, r->most);
-    fprintf(f, "  in the recording itself: %" PRIu64 ", margins multiplied by %.3g after a held-out quarter\n", r->trips,
-            r->factor);
+    fprintf(f, "  in the recording itself: %" PRIu64 " (%" PRIu64 " rows in which the model would not have driven), margins "
+               "multiplied by %.3g after a held-out quarter\n", r->trips, r->idle, r->factor);
     fprintf(f, "drift: one false alarm in %.6g samples asked; %u of %u references promise it\n", r->arl0, r->promised,
             r->references);
     print_holdout(f, r);
@@ -186,12 +188,12 @@ static void print_json(FILE *f, const dura_learned *l, const dura_learn_report *
     fprintf(f, "{\"rows\":%" PRIu64 ",\"days\":%.6g,\"period_s\":%.9g,\"gap_s\":%.9g,\"irregular\":%" PRIu64
                ",\"stamps\":%" PRIu64 ",\"gaps\":%" PRIu64 ",\"limits\":%u,\"factor\":%.6g,\n", r->rows, r->days,
             (double)r->period_ns * 1e-9, (double)r->gap_ns * 1e-9, r->irregular, r->stamps, r->gaps, r->limits, r->factor);
-    fprintf(f, "\"spurious\":{\"asked\":%.6g,\"stated\":%.6g,\"least\":%.0f,\"most\":%.0f,\"recording\":%" PRIu64 "},\n",
-            r->asked, r->expected, r->least, r->most, r->trips);
+    fprintf(f, "\"spurious\":{\"asked\":%.6g,\"stated\":%.6g,\"least\":%.0f,\"most\":%.0f,\"recording\":%" PRIu64
+               ",\"idle_rows\":%" PRIu64 "},\n", r->asked, r->expected, r->least, r->most, r->trips, r->idle);
     fprintf(f, "\"drift\":{\"arl0\":%.9g,\"references\":%u,\"promised\":%u},\n", r->arl0, r->references, r->promised);
     fprintf(f, "\"holdout\":{\"rows\":%" PRIu64 ",\"days\":%.6g,\"trips\":%" PRIu64 ",\"least\":%.0f,\"most\":%.0f,"
-               "\"drift_alarms\":%" PRIu64 "},\n\"channels\":[", r->holdout_rows, r->holdout_days, r->holdout_trips,
-            r->holdout_least, r->holdout_most, r->holdout_drifts);
+               "\"idle_rows\":%" PRIu64 ",\"drift_alarms\":%" PRIu64 "},\n\"channels\":[", r->holdout_rows, r->holdout_days,
+            r->holdout_trips, r->holdout_least, r->holdout_most, r->holdout_idle, r->holdout_drifts);
     for (uint32_t i = 0; dura_learned_channel(l, i, &c) == DURA_OK; i++)
         json_channel(f, &c, i == 0);
     fprintf(f, "],\n\"notes\":[");

@@ -293,9 +293,10 @@ static int try_policy(dura_learned *l, const dura_learn_options *o, dura_error *
         dura_pack_deinit(image);
         return rc;
     }
-    rc = durai_learn_trips(image, &l->rec, 0, l->rows, &l->report.trips);
+    rc = durai_learn_trips(image, &l->rec, 0, l->rows, &l->report.trips, &l->report.idle);
     if (rc == DURA_OK)
-        rc = durai_learn_trips(image, &l->rec, l->rows, l->rec.rows, &l->report.holdout_trips);
+        rc = durai_learn_trips(image, &l->rec, l->rows, l->rec.rows, &l->report.holdout_trips,
+                               &l->report.holdout_idle);
     if (rc == DURA_OK && l->report.references)
         rc = durai_learn_alarms(l, l->rows, l->rec.rows, &l->report.holdout_drifts);
     dura_pack_deinit(image);

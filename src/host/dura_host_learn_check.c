@@ -59,7 +59,7 @@ static int build(dura_sensor **out, void **mem, const void *policy, uint32_t n)
 typedef struct driving {
     uint32_t good, recover;    /* good frames in a row; wanted */
     int drives;
-    uint64_t trips;
+    uint64_t trips, idle;      /* begun; rows in which the model would not drive */
 } driving;
 
 static void drive(driving *d, int rejected)
@@ -67,9 +67,11 @@ static void drive(driving *d, int rejected)
     d->good = rejected ? 0 : d->good + 1;
     d->trips += rejected && d->drives;
     d->drives = rejected ? 0 : d->drives || d->good >= d->recover;
+    d->idle += !d->drives;
 }
 
-int durai_learn_trips(const void *policy, const durai_recording *r, size_t from, size_t to, uint64_t *trips)
+int durai_learn_trips(const void *policy, const durai_recording *r, size_t from, size_t to, uint64_t *trips,
+                      uint64_t *idle)
 {
     dura_sensor *s = NULL;
     dura_sensor_report report = {0};
@@ -80,7 +82,7 @@ int durai_learn_trips(const void *policy, const durai_recording *r, size_t from,
     int rc = x && missing ? durai_policy_get_guard(policy, &guard) : DURA_ENOSPC;
     if (rc == DURA_OK)
         rc = build(&s, &mem, policy, r->n);
-    driving d = {0, rc == DURA_OK ? guard.recover_frames : 0, 1, 0};
+    driving d = {0, rc == DURA_OK ? guard.recover_frames : 0, 1, 0, 0};
     report.struct_size = sizeof report;
     for (size_t row = from; rc == DURA_OK && row < to; row++) {
         for (uint32_t c = 0; c < r->n; c++) {
@@ -91,6 +93,7 @@ int durai_learn_trips(const void *policy, const durai_recording *r, size_t from,
         drive(&d, report.action == DURA_REJECT);
     }
     *trips = d.trips;
+    *idle = d.idle;
     free(mem);
     free(x);
     free(missing);

@@ -17,6 +17,7 @@
 
 #define REST_MOST 0.25          /* of the recording: a longer rest cannot be learned from it */
 #define MS_MOST 4294967295.0    /* a policy's u32 */
+#define STATES 2.0              /* times `still`: a span below it is that of a few states, not of a quantity */
 #define STILL 1.5              /* times the smallest step: one step either way is noise of the converter */
 #define FACTOR_MOST 4.0         /* a recording that needs more is not clean; said by name */
 
@@ -285,6 +286,10 @@ static int64_t duration(double y, int64_t period_ns, int periods, double most)
 static void limit_rest(durai_limits *l, const share *h, const durai_clock *c)
 {
     const durai_tail *t = &l->tail[DURAI_FLAT];
+    if (l->seen_hi - l->seen_lo <= STATES * l->still) { /* on and off: it rests as long as its state lasts */
+        l->flags |= DURA_LEARN_NO_FLAT;
+        return;
+    }
     double rest = durai_tail_limit(t, h->per_s, h->factor[DURAI_FLAT]);
     rest = larger(rest, 5e-9 * (double)c->period_ns);
     int64_t ns = duration(rest, c->period_ns, 2, t->most);

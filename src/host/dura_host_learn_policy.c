@@ -100,6 +100,24 @@ static void put_drift(durai_text *t, const dura_learned *l)
     durai_text_put(t, "  ]},\n");
 }
 
+/* So many periods in ms, `least` at least, what a policy can say at most. */
+static long long spans(const dura_learned *l, int periods, long long least)
+{
+    long long ms = (long long)((double)l->clock.period_ns * periods / 1e6);
+    return ms < least ? least : ms > UINT32_MAX ? (long long)UINT32_MAX : ms;
+}
+
+/* Quiet, window and heartbeat count in frames where frames are slow: a minute says nothing of
+ * an hourly recording. Below two seconds a frame the defaults stand. */
+static void put_correlate(durai_text *t, const dura_learned *l)
+{
+    if (l->clock.period_ns <= INT64_C(2000000000))
+        durai_text_put(t, "  \"correlate\": {},\n");
+    else
+        durai_text_put(t, "  \"correlate\": {\"window_ms\": %lld, \"quiet_ms\": %lld, \"heartbeat_ms\": %lld},\n",
+                       spans(l, 30, 300000), spans(l, 30, 60000), spans(l, 30, 3600000));
+}
+
 void durai_learn_policy(durai_text *t, const dura_learned *l)
 {
     durai_text_put(t, "{\n  \"dura_policy\": 1,\n  \"device\": {\"name\": ");
@@ -116,8 +134,9 @@ void durai_learn_policy(durai_text *t, const dura_learned *l)
     durai_text_put(t, "  ],\n  \"guard\": {\"hold_ms\": %lld, \"recover_frames\": %u},\n",
                    (long long)((3 * l->clock.period_ns + 999999) / 1000000), DURAI_LEARN_RECOVER);
     put_drift(t, l);
-    durai_text_put(t, "  \"correlate\": {},\n  \"logs\": {\"commit_records\": 1024, \"commit_ms\": 1000, "
-                      "\"seal_records\": 4096, \"seal_ms\": 3600000}\n}\n");
+    put_correlate(t, l);
+    durai_text_put(t, "  \"logs\": {\"commit_records\": 1024, \"commit_ms\": 1000, \"seal_records\": 4096, \"seal_ms\": %lld}\n}\n",
+                   spans(l, 24, 3600000));
 }
 
 void durai_learn_constant(durai_text *t, const dura_learned *l)

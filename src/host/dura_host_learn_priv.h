@@ -180,7 +180,8 @@ struct dura_learned {
 void durai_learn_policy(durai_text *t, const dura_learned *l);
 void durai_learn_constant(durai_text *t, const dura_learned *l);
 /* Trips of a packed policy over rows from..to. A DURA_E* code. */
-int durai_learn_trips(const void *policy, const durai_recording *r, size_t from, size_t to, uint64_t *trips);
+int durai_learn_trips(const void *policy, const durai_recording *r, size_t from, size_t to, uint64_t *trips,
+                      uint64_t *idle);
 /* Drift alarms over rows from..to. */
 int durai_learn_alarms(const dura_learned *l, size_t from, size_t to, uint64_t *alarms);
 

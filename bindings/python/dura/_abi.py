@@ -1029,6 +1029,8 @@ class dura_learn_report(Structure):
         ("holdout_drifts", ctypes.c_uint64),
         ("promised", ctypes.c_uint32),
         ("references", ctypes.c_uint32),
+        ("idle", ctypes.c_uint64),
+        ("holdout_idle", ctypes.c_uint64),
     ]
 
 

@@ -60,7 +60,8 @@ enum {
     DURA_LEARN_SHORT = 1 << 3,       /* fewer than five independent excursions: the limits
                                         are wide, and guesses */
     DURA_LEARN_HEAVY = 1 << 4,       /* heavier than exponential tails */
-    DURA_LEARN_NO_FLAT = 1 << 5,     /* rests too long for a flat-line check */
+    DURA_LEARN_NO_FLAT = 1 << 5,     /* rests too long for a flat-line check, or has a few
+                                        states only */
     DURA_LEARN_GAPS = 1 << 6,        /* had missing values: max_age_ms is set */
     DURA_LEARN_NONFINITE = 1 << 7    /* had NaN or infinities, each of them a trip */
 };
@@ -107,6 +108,9 @@ typedef struct dura_learn_report {
     uint64_t holdout_drifts;   /* drift alarms behind them */
     uint32_t promised;         /* references that promise their rate */
     uint32_t references;
+    uint64_t idle;             /* rows learned from in which the model would not have driven: a
+                                  trip that never ends is one trip */
+    uint64_t holdout_idle;     /* ... behind them */
 } dura_learn_report;
 
 typedef struct dura_learned dura_learned;
