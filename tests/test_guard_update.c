@@ -164,6 +164,48 @@ DT_TEST(guard_update, rolls_back_what_a_restart_interrupted)
     dt_ok(gate_of(&b).why & DURA_WHY_REBOOT, "why %x", (unsigned)gate_of(&b).why);
 }
 
+/* Nothing may run: the kept brain's slot rotted, and the factory model is below the floor. */
+DT_TEST(guard_update, falls_back_when_safe_until_a_release_brings_a_brain)
+{
+    dt_box b;
+    static const scale better = {1.0f, 1.0f, 0.0f, 0}, wrong = {0.5f, 0.0f, 40.0f, 1}, third = {0.25f, 0.0f, 0.0f, 0};
+    dura_guard_status st = DURA_GUARD_STATUS_INIT;
+    default_box(&b);
+    release_brain(&better, 3, 3);
+    offer(&b);
+    dt_ok(frames_until(&b, DURA_GATE_COMMITTED, 10.0f, 80) > 0, "why %x", (unsigned)gate_of(&b).why);
+    dt_box_reboot(&b, DT_KEPT, 1);
+    dt_flash_flip(&b.flash[4], 50, 0x10);
+    dt_flash_flip(&b.flash[5], 50, 0x10);
+    plug_model(&b);
+    dt_eq(dt_box_boot(&b), DURA_OK, "");
+    dt_eq(gate_of(&b).state, DURA_GATE_SAFE, "");
+    uint64_t before = acts;
+    (void)step(&b, 10.0f);
+    dt_eq(acts, before, "no model answers");
+    dt_eq(dura_guard_query(b.guard, &st), DURA_OK, "");
+    dt_ok(st.gate == DURA_EDENIED && st.action == DURA_FALLBACK, "gate %d action %u", (int)st.gate, st.action);
+
+    release_brain(&wrong, 4, 4);
+    offer(&b);
+    dt_ok(frames_until(&b, DURA_GATE_PROBATION, 10.0f, 20) > 0, "why %x", (unsigned)gate_of(&b).why);
+    dt_ok(step(&b, 10.0f) == 5.0f, "a candidate drives");
+    before = acts;
+    (void)step(&b, 50.0f);
+    dt_eq(acts, before, "its first wrong answer is not driven, and nobody else answers");
+    dt_ok(gate_of(&b).state == DURA_GATE_SAFE || frames_until(&b, DURA_GATE_SAFE, 10.0f, 10) > 0, "");
+    (void)step(&b, 10.0f);
+    dt_eq(acts, before, "");
+
+    release_brain(&third, 5, 5);
+    offer(&b);
+    dt_ok(frames_until(&b, DURA_GATE_COMMITTED, 10.0f, 80) > 0, "why %x", (unsigned)gate_of(&b).why);
+    dt_ok(step(&b, 10.0f) == 2.5f, "");
+    dt_eq(dura_guard_query(b.guard, &st), DURA_OK, "");
+    dt_eq(st.gate, DURA_OK, "");
+    dt_eq(ran_dead, 0, "");
+}
+
 DT_TEST(guard_update, never_opens_bytes_that_were_not_signed)
 {
     static const scale better = {1.0f, 1.0f, 0.0f, 0};

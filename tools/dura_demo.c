@@ -88,10 +88,10 @@ static void next_commands(const demo *d)
     printf("\nEverything is in %s, signed with the development key. Try:\n"
            "  dura verify %s/run --state %s/state\n"
            "  dura correlate %s/run\n"
-           "  dura why %s/run --at %s\n"
+           "  dura why %s/run --at %s --state %s/state\n"
            "  dura replay %s/run\n"
            "  dura report %s/run --state %s/state -o %s/report.html   (made already: open it)\n", d->out, d->out, d->out,
-           d->out, d->out, t, d->out, d->out, d->out, d->out);
+           d->out, d->out, t, d->out, d->out, d->out, d->out, d->out);
 }
 
 static void print_table(const demo *d, int right)

@@ -119,6 +119,16 @@ static int read_rows(dura_frames *f, uint32_t width, float **rows, uint32_t *n, 
     return rc;
 }
 
+/* A missing column of a model over features is no slip of the pen. */
+static int hint_features(int rc, dura_error *err)
+{
+    size_t n = strlen(err->text);
+    if (rc == DURA_ESYNTAX && err->field[0] && n + 1 < sizeof err->text)
+        snprintf(err->text + n, sizeof err->text - n,
+                 "; for inputs that are features give a file with their values, or --golden-random");
+    return rc;
+}
+
 static int golden_csv(dura_golden *g, const void *model, size_t len, float abs_tol, float rel_tol, dura_error *err)
 {
     const char *names[1024];
@@ -135,7 +145,7 @@ static int golden_csv(dura_golden *g, const void *model, size_t len, float abs_t
     o.n_channels = (uint32_t)width;
     rc = dura_frames_open(&f, &o, err);
     if (rc != DURA_OK)
-        return rc;
+        return hint_features(rc, err);
     rc = read_rows(f, (uint32_t)width, &rows, &n, err);
     dura_frames_close(f);
     if (rc == DURA_OK)

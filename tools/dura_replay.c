@@ -25,7 +25,7 @@ static void print_words(const dura_replay_report *r)
 {
     printf("%" PRIu64 " of %" PRIu64 " decisions equal, bit for bit\n", r->equal, r->decisions);
     if (r->not_replayed)
-        printf("%" PRIu64 " not replayed: records before them were lost, so their history is unknown\n",
+        printf("%" PRIu64 " not replayed: records before them are lost, or a model answered that an update brought\n",
                r->not_replayed);
     if (r->first_gseq != UINT64_MAX)
         printf("first difference at record %" PRIu64 ": %s\n", r->first_gseq, r->difference);

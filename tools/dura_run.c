@@ -22,7 +22,7 @@
 #include <string.h>
 
 static const char *policy, *model, *frames_path, *factory, *state, *time_format, *time_column, *out, *fail_on;
-static const char *security, *assets, *trust, *device, *release_file, *release_row;
+static const char *security, *assets, *trust, *clock_error, *device, *release_file, *release_row;
 static int resume, demo_key, as_json;
 
 static const cli_option options[] = {
@@ -33,6 +33,7 @@ static const cli_option options[] = {
     {"--security", NULL, "FILE", &security, NULL, "security events: NDJSON or Suricata EVE, joined to the rows by time"},
     {"--assets", NULL, "FILE", &assets, NULL, "assets.csv: which address is which asset and zone"},
     {"--trust", NULL, "WORD", &trust, NULL, "none (default), or source: whoever wrote --security is authenticated"},
+    {"--clock-error", NULL, "S", &clock_error, NULL, "the clocks of --frames and --security agree within S seconds (default: unknown)"},
     {"--device", NULL, "DIR", &device, NULL, "the device's journal and model slots: updates stay from run to run"},
     {"--release", NULL, "FILE", &release_file, NULL, "offer this release to the gate (its brain is FILE.brain)"},
     {"--release-row", NULL, "N", &release_row, NULL, "... before row N (default 0)"},
@@ -85,6 +86,7 @@ typedef struct run {
     dura_events_row event;             /* read and not yet recorded, when has_event */
     int has_event;
     uint64_t offer_at;                 /* row before which the release is offered */
+    uint32_t clock_err_us;             /* 0: nobody knows */
     dura_session *session;
     summary sum;
     int hit;                           /* --fail-on */
@@ -191,11 +193,21 @@ static void describe(run *r)
     s->device = r->info.name;
     s->mode = r->info.mode == DURA_ENFORCE ? "enforce" : "observe";
     s->demo_key = demo_key;
+    s->nowhere = r->info.asset == DURA_NONE && r->info.zone == DURA_NONE;
     s->development_key = r->info.development && !factory;
     snprintf(s->origin, sizeof s->origin, "%s", dura_session_origin(r->session));
 }
 
 /* ---- events ------------------------------------------------------------------------ */
+
+/* What the command line says of the clocks. */
+static void vouch(const run *r, dura_time *t)
+{
+    if (r->clock_err_us && t->quality != DURA_CLOCK_NONE) {
+        t->quality = DURA_CLOCK_SYNCED;
+        t->wall_err_us = r->clock_err_us;
+    }
+}
 
 /* The next event into r->event. 1; 0 at the end; an error. */
 static int next_event(run *r, dura_error *err)
@@ -203,6 +215,7 @@ static int next_event(run *r, dura_error *err)
     r->event = (dura_events_row)DURA_EVENTS_ROW_INIT;
     int rc = r->events ? dura_events_next(r->events, &r->event, err) : 0;
     r->has_event = rc == 1;
+    vouch(r, &r->event.time);
     return rc;
 }
 
@@ -222,9 +235,20 @@ static int take_events(run *r, const dura_time *until, int drop, dura_error *err
         if (rc != DURA_OK)
             return rc;
         r->sum.events += !drop;
+        r->sum.placed += !drop && (r->event.event.asset != DURA_NONE || r->event.event.zone != DURA_NONE);
         rc = next_event(r, err);
         rc = rc == 1 ? DURA_OK : rc;
     }
+    return rc;
+}
+
+/* Events behind the last row: said, not recorded. */
+static int count_left(run *r, dura_error *err)
+{
+    int rc = r->has_event ? 1 : 0;
+    r->sum.left_ns = r->event.time.wall_ns;
+    for (; rc == 1 && !stop; rc = next_event(r, err))
+        r->sum.events_left++;
     return rc;
 }
 
@@ -257,6 +281,7 @@ static int guard_row(run *r, const dura_frames_row *row, dura_error *err)
     f.n = r->info.n_channels;
     f.frame = row->row;
     f.time = row->time;
+    vouch(r, &f.time);
     f.values = row->values;
     f.missing = row->missing;
     rc = dura_session_step(r->session, &f, &d, err);
@@ -310,6 +335,9 @@ static int run_all(run *r, dura_error *err)
     if (rc < 0)
         return rc;
     r->sum.stopped = stop;
+    rc = count_left(r, err);
+    if (rc < 0)
+        return rc;
     r->sum.release = release_file;
     r->sum.gate.struct_size = sizeof r->sum.gate;
     if (dura_guard_release(dura_session_guard(r->session), &r->sum.gate) != DURA_OK)
@@ -317,6 +345,16 @@ static int run_all(run *r, dura_error *err)
     rc = dura_session_close(r->session, err);
     r->session = NULL;
     return rc;
+}
+
+static int take_clock(run *r)
+{
+    char *end;
+    double s = strtod(clock_error, &end);
+    if (*end || end == clock_error || !(s >= 1e-6 && s <= 3600))
+        return -1;
+    r->clock_err_us = (uint32_t)(s * 1e6);
+    return 0;
 }
 
 /* Wrong words on the command line, and the files of a run that is resumed. -1: none. */
@@ -328,8 +366,10 @@ static int check_usage(run *r)
         return cli_usage(&self, "--%s is missing", out ? "frames" : "out");
     if (trust && strcmp(trust, "none") != 0 && strcmp(trust, "source") != 0)
         return cli_usage(&self, "--trust %s: want none or source", trust);
-    if (!security && (assets || trust))
-        return cli_usage(&self, "--%s does nothing without --security", assets ? "assets" : "trust");
+    if (!security && (assets || trust || clock_error))
+        return cli_usage(&self, "--%s does nothing without --security", assets ? "assets" : trust ? "trust" : "clock-error");
+    if (clock_error && take_clock(r) < 0)
+        return cli_usage(&self, "--clock-error %s: want seconds, 0.000001 to 3600", clock_error);
     if (release_row && (!release_file || cli_number(release_row, UINT64_MAX, &r->offer_at) < 0))
         return cli_usage(&self, "--release-row %s: want a row number, and --release", release_row);
     if (resume && !policy)

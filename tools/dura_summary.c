@@ -226,14 +226,20 @@ static void print_rejected(const summary *s)
 
 static void print_story(const summary *s)
 {
-    char n[32];
+    char n[32], at[40];
     uint64_t all = 0;
     for (uint32_t c = 0; c < 6; c++)
         all += s->incidents[c];
-    if (s->events)
+    if (s->events || s->events_left)
         printf("\nevents    %s from outside, in the security log\n", grouped(s->events, n));
+    if (s->events_left)
+        printf("          %s after the last row were left out; the first is of %s\n", grouped(s->events_left, n),
+               iso(s->left_ns, at));
+    if (s->placed && s->nowhere)
+        printf("          %s name an asset or a zone, and the policy does not say which it is: set device.asset,\n"
+               "          or they count as somebody else's\n", grouped(s->placed, n));
     if (all) {
-        printf("%sincidents %s:", s->events ? "" : "\n", grouped(all, n));
+        printf("%sincidents %s:", s->events || s->events_left ? "" : "\n", grouped(all, n));
         for (uint32_t c = 1; c < 6; c++)
             if (s->incidents[c])
                 printf("  %s %s", dura_record_name(DURA_NAME_CAUSE, c), grouped(s->incidents[c], n));
@@ -300,7 +306,7 @@ static void print_json(const summary *s)
     json_channels(s);
     printf(",\"security_bytes\":%" PRIu64 ",\"decision_bytes\":%" PRIu64 ",\"epochs\":%" PRIu64 ",\"origin\":\"%s\"",
            s->log_bytes[0], s->log_bytes[1], s->epochs, s->origin);
-    printf(",\"events\":%" PRIu64 ",\"incidents\":{", s->events);
+    printf(",\"events\":%" PRIu64 ",\"events_left\":%" PRIu64 ",\"incidents\":{", s->events, s->events_left);
     for (uint32_t c = 1; c < 6; c++)
         printf("%s\"%s\":%" PRIu64, c > 1 ? "," : "", dura_record_name(DURA_NAME_CAUSE, c), s->incidents[c]);
     printf("}");

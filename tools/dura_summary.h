@@ -32,6 +32,10 @@ typedef struct summary {
     uint16_t n_channels;
     uint64_t log_bytes[2], epochs;          /* security, decision */
     uint64_t events;            /* recorded from --security */
+    uint64_t placed;            /* of them, those that name an asset or a zone */
+    uint64_t events_left;       /* behind the last row: not recorded */
+    int64_t left_ns;            /* the first of those */
+    int nowhere;                /* the policy names neither its asset nor its zone */
     uint64_t incidents[6];      /* by DURA_CAUSE_* */
     const char *release;        /* offered; NULL: none, or the policy takes none */
     dura_gate_status gate;      /* where the gate stood at the end */

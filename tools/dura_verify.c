@@ -90,7 +90,8 @@ static void print_words(const dura_verify_report *r)
     if (r->dropped)
         printf("  dropped  %" PRIu64 " records the device had no room for\n", r->dropped);
     if (r->torn_bytes)
-        printf("  torn     %" PRIu64 " bytes behind the last whole record\n", r->torn_bytes);
+        printf("  %s   %" PRIu64 " bytes behind %s\n", r->word == DURA_VERIFY_TAMPERED ? "unread" : "torn  ", r->torn_bytes,
+               r->word == DURA_VERIFY_TAMPERED ? "the damage" : "the last whole record");
     printf("  origin   %s\n", cli_hex(hex, r->origin, 16));
     print_keys(r);
 }

@@ -105,6 +105,12 @@ static void print_number(const dura_json *doc, uint32_t object, const char *name
         printf("%s", none);
 }
 
+static void print_unit(const dura_json *doc, uint32_t object)
+{
+    const char *unit = words_text(doc, object, "unit");
+    printf("%s%s", *unit ? " " : "", unit);
+}
+
 static void print_broken(const dura_json *doc, uint32_t channel)
 {
     uint32_t list = dura_json_member(doc, channel, "broke");
@@ -124,7 +130,8 @@ static void print_measured(const dura_json *doc)
         uint32_t why = dura_json_member(doc, c, "reasons");
         printf("  %-14s ", words_text(doc, c, "name"));
         print_number(doc, c, "value", "missing");
-        printf(" %s  %s", words_text(doc, c, "unit"), words_text(doc, c, "verdict"));
+        print_unit(doc, c);
+        printf("  %s", words_text(doc, c, "verdict"));
         if (dura_json_first(doc, why) != DURA_JSON_NONE) {
             printf(" (");
             words_list(doc, why, "");
@@ -160,10 +167,13 @@ static void print_fed(const dura_json *doc)
     for (uint32_t i = dura_json_first(doc, list); i != DURA_JSON_NONE; i = dura_json_next(doc, i)) {
         printf("%s%s = ", label, words_text(doc, i, "name"));
         print_number(doc, i, "value", "?");
-        printf(" %s%s\n", words_text(doc, i, "unit"), words_true(doc, i, "held") ? " (held: not the measured one)" : "");
+        print_unit(doc, i);
+        printf("%s\n", words_true(doc, i, "held") ? " (held: not the measured one)" : "");
         label = "           ";
     }
 }
+
+static int observing(const dura_json *doc) { return strcmp(words_text(doc, DURA_JSON_ROOT, "mode"), "observe") == 0; }
 
 static void print_answer(const dura_json *doc)
 {
@@ -180,8 +190,10 @@ static void print_answer(const dura_json *doc)
             printf(", bounded by ");
             words_list(doc, changed, "");
         }
-        printf("; proposed %.7g, driven %.7g %s (safe: %.7g)\n", words_number(doc, k, "proposed"),
-               words_number(doc, k, "driven"), words_text(doc, k, "unit"), words_number(doc, k, "safe"));
+        printf("; proposed %.7g, %s %.7g", words_number(doc, k, "proposed"), observing(doc) ? "left at"
+               : "driven", words_number(doc, k, "driven"));
+        print_unit(doc, k);
+        printf(" (safe: %.7g)\n", words_number(doc, k, "safe"));
     }
 }
 

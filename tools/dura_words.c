@@ -70,7 +70,7 @@ static const struct gap { const char *name, *text; } gaps[] = {
     {"trust", "all network evidence is unauthenticated"},
     {"drift", "no drift monitor, or one that promises nothing"},
     {"log", "records were lost"},
-    {"clock", "the clocks are too uncertain to join the two logs"},
+    {"clock", "nothing says that the clocks of the two logs agree closely enough"},
     {"window", "there was more evidence than an incident can hold"},
 };
 

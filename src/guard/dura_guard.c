@@ -470,7 +470,7 @@ static DURAI_NOINLINE int record_boot(dura_guard *g, const dura_time *now)
     durai_cbor_init(&c, g->work.boot.pairs, sizeof g->work.boot.pairs);
     durai_cbor_kbytes(&c, 16, g->policy_digest, 32);
     durai_cbor_kbytes(&c, 17, g->swap ? g->swap->brain[g->swap->champion].digest : g->model_digest, 32);
-    durai_cbor_kint(&c, 18, g->gate);
+    durai_cbor_kint(&c, 18, durai_guard_gate(g));
     durai_cbor_kuint(&c, 19, g->mode);
     durai_cbor_kuint(&c, 20, g->nv.latch & LATCH_STOP ? 1 : 0);
     durai_cbor_uint(&c, 21);
@@ -714,7 +714,7 @@ int dura_guard_query(const dura_guard *g, dura_guard_status *out)
         return DURA_EINVAL;
     read_counts(&g->counts, counts, &st.action);
     st.boot = g->nv.boot;
-    st.gate = g->gate;
+    st.gate = durai_guard_gate(g);
     st.stopped = (durai_load(&g->latch) & LATCH_STOP) != 0;
     st.mode = g->mode;
     st.clean_start = g->clean_start;

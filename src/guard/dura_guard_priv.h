@@ -111,7 +111,7 @@ struct dura_guard {
     uint8_t mode;
     uint8_t clean_start;
     uint8_t released;           /* 1: a release put this policy in force */
-    int32_t gate;               /* DURA_OK, or why the model may not run */
+    int32_t gate;               /* DURA_OK, or why no model may run; durai_guard_gate() knows SAFE too */
 
     /* what the policy may ask for; NULL: it does not */
     dura_feature *feature;
@@ -196,6 +196,13 @@ void durai_swap_deinit(dura_guard *g);
 
 /* dura_guard.c: the time of a worker's call as records have it. */
 const dura_time *durai_guard_stamp(dura_guard *g, const dura_time *now);
+
+/* DURA_OK, or why no model may run now. */
+static inline int32_t durai_guard_gate(const dura_guard *g)
+{
+    int safe = g->gate == DURA_OK && g->swap && durai_drives(durai_load(&g->swap->active)) == DURAI_BRAIN_NOBODY;
+    return safe ? DURA_EDENIED : g->gate;
+}
 
 /* A part of the port, or NULL when the port is older or has none. */
 #define DURAI_PART(port, name) ((port) && (port)->struct_size >= sizeof(dura_port) ? (port)->name : NULL)

@@ -18,6 +18,7 @@ typedef struct step {
     uint16_t n_values, n_inputs, n_raw;
     uint16_t not_made;          /* inputs of the model that could not be made */
     uint8_t brain;              /* who answered: DURAI_BRAIN_* */
+    uint8_t barred;             /* no model may answer */
 } step;
 
 /* ---- counters --------------------------------------------------------------------- */
@@ -149,7 +150,8 @@ static DURAI_NOINLINE int32_t run_both(dura_guard *g, step *s, uint32_t word)
     durai_swap *w = g->swap;
     uint32_t drives = durai_drives(word), beside = durai_beside(word), why = 0;
     DURA_ASSERT(drives < DURAI_BRAINS && beside < DURAI_BRAINS && drives != beside);
-    int32_t rc = DURA_OK, former = run_one(g, w->brain[beside].instance, w->raw);
+    int32_t rc = DURA_OK;
+    int32_t former = beside == DURAI_BRAIN_NOBODY ? DURA_EDENIED : run_one(g, w->brain[beside].instance, w->raw);
     if (durai_load(&w->failed) == 0) {
         rc = run_one(g, w->brain[drives].instance, g->raw);
         why = find_fault(g, rc, former == DURA_OK && all_finite(w->raw, g->n_outputs));
@@ -180,7 +182,7 @@ static int32_t run_brain(dura_guard *g, step *s, uint32_t word)
 /* Ask the model. 1 when it answered with finite numbers. */
 static int infer(dura_guard *g, step *s, uint32_t word)
 {
-    DURA_ASSERT(g->gate == DURA_OK && (g->instance || g->swap)); /* invariant 2: nobody else may infer */
+    DURA_ASSERT(!s->barred && (g->instance || g->swap)); /* invariant 2: nobody else may infer */
     for (uint16_t i = 0; !g->feature && i < g->n_inputs; i++) {
         DURA_ASSERT(g->input[i] < g->n_channels);
         g->inputs[i] = g->usable[g->input[i]];
@@ -253,7 +255,7 @@ static uint8_t choose(dura_guard *g, step *s, int good, uint32_t latch)
         g->good_frames = 0;
         return DURA_STOP;
     }
-    if (g->gate != DURA_OK) {
+    if (s->barred) {
         d->reasons |= DURA_G_GATE;
         return DURA_FALLBACK;
     }
@@ -422,9 +424,10 @@ int dura_guard_step(dura_guard *g, const dura_frame *f, dura_decision *d)
     s.d = d;
     uint32_t latch = durai_load(&g->latch), word = g->swap ? durai_swap_hold(g->swap) : 0;
     s.brain = (uint8_t)durai_drives(word);
+    s.barred = g->gate != DURA_OK || (g->swap && s.brain == DURAI_BRAIN_NOBODY);
     if (frame_usable(g, f)) {
         s.n_values = f->n;
-        if (validate(g, &s) && g->gate == DURA_OK && !(latch & LATCH_STOP))
+        if (validate(g, &s) && !s.barred && !(latch & LATCH_STOP))
             good = infer(g, &s, word) && bound(g, &s);
     } else {
         d->reasons |= DURA_G_ARGUMENT;

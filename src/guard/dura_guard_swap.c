@@ -36,7 +36,7 @@ static int unused(const durai_swap *s, uint32_t brain)
 
 static void switch_to(durai_swap *s, uint32_t drives, uint32_t beside)
 {
-    DURA_ASSERT(drives < DURAI_BRAINS && s->brain[drives].instance != NULL);
+    DURA_ASSERT(drives < DURAI_BRAINS && (drives == DURAI_BRAIN_NOBODY || s->brain[drives].instance != NULL));
     DURA_ASSERT(beside == DURAI_BRAIN_NONE || (beside < DURAI_BRAINS && beside != drives));
     __atomic_store_n(&s->active, durai_brains(drives, beside), __ATOMIC_SEQ_CST);
 }
@@ -118,7 +118,7 @@ static int hook_activate(void *user, uint32_t probation)
         return DURA_ESTATE;
     durai_store(&s->failed, 0);
     durai_store(&s->served, 0);
-    switch_to(s, s->candidate, probation && s->brain[s->champion].instance ? s->champion : DURAI_BRAIN_NONE);
+    switch_to(s, s->candidate, probation ? s->champion : DURAI_BRAIN_NONE);
     return DURA_OK;
 }
 
@@ -152,7 +152,6 @@ static int hook_keep(void *user)
         close_brain(g, s->champion);
     s->champion = s->candidate;
     s->candidate = DURAI_BRAIN_NONE;
-    g->gate = DURA_OK;
     return DURA_OK;
 }
 
@@ -331,8 +330,10 @@ int durai_swap_start(dura_guard *g)
     s->brain[DURAI_BRAIN_FACTORY].instance = g->instance;
     memcpy(s->brain[DURAI_BRAIN_FACTORY].digest, g->model_digest, 32);
     int rc = g->port->gate->start(s->gate);
-    if (rc == DURA_EDENIED)
-        g->gate = DURA_EDENIED; /* SAFE */
+    if (rc == DURA_EDENIED) {
+        s->champion = DURAI_BRAIN_NOBODY; /* SAFE */
+        switch_to(s, DURAI_BRAIN_NOBODY, DURAI_BRAIN_NONE);
+    }
     return rc >= 0 || rc == DURA_EDENIED ? DURA_OK : rc;
 }
 

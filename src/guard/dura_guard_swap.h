@@ -11,8 +11,16 @@
 
 #include "../base/dura_base_priv.h"
 
-/* Who can drive. */
-enum { DURAI_BRAIN_FACTORY = 0, DURAI_BRAIN_A = 1, DURAI_BRAIN_B = 2, DURAI_BRAINS = 3, DURAI_BRAIN_NONE = 0xFF };
+/* Who can drive. NOBODY: the gate is SAFE, and every answer is FALLBACK until a release
+ * brings a brain. Its instance is never open and its digest is zeros. */
+enum {
+    DURAI_BRAIN_FACTORY = 0,
+    DURAI_BRAIN_A = 1,
+    DURAI_BRAIN_B = 2,
+    DURAI_BRAIN_NOBODY = 3,
+    DURAI_BRAINS = 4,
+    DURAI_BRAIN_NONE = 0xFF
+};
 
 /* The activation word: who drives, and who runs beside it in probation. */
 static inline uint32_t durai_brains(uint32_t drives, uint32_t beside) { return drives | beside << 8; }

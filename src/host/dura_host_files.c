@@ -108,13 +108,13 @@ static int sync_folder(const char *folder)
     return why;
 }
 
-int durai_host_write_in(const char *folder, const char *name, const void *p, size_t n, dura_error *err)
+static int write_in(const char *folder, const char *name, const void *p, size_t n, mode_t mode, dura_error *err)
 {
     char path[PATH_ROOM], part[PATH_ROOM + 8];
     if (!durai_host_join(path, sizeof path, folder, name))
         return dura_error_set(err, DURA_EINVAL, folder, 0, NULL, "the path is too long");
     snprintf(part, sizeof part, "%s.part", path);
-    int fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+    int fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
     int why = fd < 0 ? errno : write_all(fd, p, n);
     if (fd >= 0 && close(fd) != 0 && !why)
         why = errno;
@@ -127,6 +127,16 @@ int durai_host_write_in(const char *folder, const char *name, const void *p, siz
     if (fd >= 0)
         unlink(part);
     return dura_error_set(err, DURA_EIO, path, 0, NULL, "cannot be written: %s", strerror(why));
+}
+
+int durai_host_write_in(const char *folder, const char *name, const void *p, size_t n, dura_error *err)
+{
+    return write_in(folder, name, p, n, 0644, err);
+}
+
+int durai_host_write_secret(const char *folder, const char *name, const void *p, size_t n, dura_error *err)
+{
+    return write_in(folder, name, p, n, 0600, err);
 }
 
 int durai_host_load_model(const char *path, uint8_t **image, size_t *len, dura_error *err)

@@ -18,6 +18,7 @@ int durai_host_read_in(const char *folder, const char *name, uint8_t **out, size
 
 /* A new file with these bytes, durable; an old one of that name is replaced as a whole. */
 int durai_host_write_in(const char *folder, const char *name, const void *p, size_t n, dura_error *err);
+int durai_host_write_secret(const char *folder, const char *name, const void *p, size_t n, dura_error *err); /* 0600 */
 
 /* A model's JSON packed, or a packed image as it is. free() it. */
 int durai_host_load_model(const char *path, uint8_t **image, size_t *len, dura_error *err);

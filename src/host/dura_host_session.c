@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One guarded run on a computer with files: policy and model packed, keys from the state
- * folder, POSIX storage, a guard over them; docs/cli.md tells what lies where and why.
+ * folder, POSIX storage, a guard over them; docs/cmd/run.md tells what lies where and why.
  *
  * Order at the start: files of the run folder, keys, NV with the factory record, logs,
  * guard. A kill between any two leaves a folder that --resume takes up or starts again.
@@ -28,40 +28,7 @@
 #include <unistd.h>
 
 #include "../guard/dura_guard_priv.h"
-#include "dura_host_files_priv.h"
-
-enum { NV_BLOCK = 4096, NV_BYTES = 4 * NV_BLOCK, PATH_ROOM = 4096, DEFAULT_SEGMENT = 65536 };
-
-struct dura_session {
-    char *out;
-    char state[1024];
-    uint32_t flags;
-    uint8_t *policy, *image;              /* packed policy, model bytes */
-    size_t policy_len, image_len;
-    const char **channels, **outputs;     /* names, into `policy` */
-    dura_policy_info info;
-    dura_keys keys;
-    dura_files logs[2];
-    dura_file nv, journal, slot[2];
-    char *device;                         /* folder of what updates change; NULL: the state's */
-    int enforced_by_factory;              /* a factory record was given */
-    dura_port port;
-    dura_fn fn;
-    dura_model model;
-    uint64_t *mem;
-    dura_guard *guard;
-    dura_time last;                       /* time of the last frame */
-    uint64_t frames, next_frame;
-    uint32_t epoch;                       /* resuming: key epoch the logs are in */
-    char origin[2 * DURA_ORIGIN_BYTES + 1];
-};
-
-static int too_long(const char *path, dura_error *err)
-{
-    return dura_error_set(err, DURA_ELIMIT, path, 0, NULL, "the path is too long");
-}
-
-static int oom(dura_error *err) { return dura_error_set(err, DURA_ENOSPC, NULL, 0, NULL, "out of memory"); }
+#include "dura_host_session_priv.h"
 
 /* ---- policy and model ---------------------------------------------------------------- */
 
@@ -85,7 +52,7 @@ static int load_policy(dura_session *s, const char *path, uint8_t **text, size_t
     s->policy = durai_host_copy(image, s->policy_len);
     dura_pack_deinit(image);
     if (!s->policy)
-        return oom(err);
+        return durai_session_oom(err);
     s->info.struct_size = sizeof s->info;
     rc = dura_policy_query(s->policy, s->policy_len, &s->info);
     if (rc == DURA_OK)
@@ -140,7 +107,7 @@ static int load_model(dura_session *s, const dura_session_options *o, const char
         s->image_len = strlen(o->call_id);
         s->image = durai_host_copy(o->call_id, s->image_len);
         if (!s->image)
-            return oom(err);
+            return durai_session_oom(err);
     }
     s->model.struct_size = sizeof s->model;
     if (!o->model) {
@@ -152,140 +119,13 @@ static int load_model(dura_session *s, const dura_session_options *o, const char
     return DURA_OK;
 }
 
-/* ---- the run folder ------------------------------------------------------------------- */
-
-static int is_empty(const char *path)
-{
-    DIR *d = opendir(path);
-    struct dirent *e;
-    int n = 0;
-    if (!d)
-        return -1;
-    while ((e = readdir(d)))
-        n += strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0;
-    closedir(d);
-    return n == 0;
-}
-
-/* The folder is new or empty; resuming: it is there and not closed. */
-static int claim_folder(const dura_session *s, dura_error *err)
-{
-    static const char *const marks[] = {"security.log/checkpoint", "decision.log/checkpoint"};
-    char path[PATH_ROOM];
-    int closed = 1, made = mkdir(s->out, 0755) == 0;
-    if (!made && errno != EEXIST)
-        return dura_error_set(err, DURA_EIO, s->out, 0, "--out", "cannot be made: %s", strerror(errno));
-    int empty = is_empty(s->out);
-    if (empty < 0)
-        return dura_error_set(err, DURA_EIO, s->out, 0, "--out", "is not a folder that can be read: %s", strerror(errno));
-    if (!(s->flags & DURA_SESSION_RESUME)) {
-        if (!empty)
-            return dura_error_set(err, DURA_ESTATE, s->out, 0, "--out",
-                                  "holds files already; give a new folder, or --resume to go on in it");
-        return DURA_OK;
-    }
-    for (int i = 0; i < 2; i++) {
-        if (!durai_host_join(path, sizeof path, s->out, marks[i]))
-            return too_long(s->out, err);
-        closed &= access(path, F_OK) == 0;
-    }
-    if (closed && !(s->flags & DURA_SESSION_PEOPLE))
-        return dura_error_set(err, DURA_ESTATE, s->out, 0, "--resume", "the run is closed; start a new one");
-    return DURA_OK;
-}
-
-/* The marks of a closed run, away: only when nothing can refuse the run any more. A kill
- * between the two leaves one. */
-static int unmark(const dura_session *s, dura_error *err)
-{
-    int rc = s->flags & DURA_SESSION_RESUME ? dura_checkpoint_reset(s->out, err) : DURA_OK;
-    return rc == DURA_ENOENT ? DURA_OK : rc;
-}
-
-/* The same policy and model as before, or resuming would tell two stories as one. */
-static int same_as_before(const dura_session *s, const char *name, const uint8_t *p, size_t n, dura_error *err)
-{
-    uint8_t *old;
-    size_t len;
-    int rc = durai_host_read_in(s->out, name, &old, &len, err);
-    if (rc == DURA_ENOENT)
-        return DURA_OK; /* killed before it was written */
-    if (rc != DURA_OK)
-        return rc;
-    int equal = len == n && memcmp(old, p, n) == 0;
-    free(old);
-    return equal ? DURA_OK
-                 : dura_error_set(err, DURA_ESTATE, s->out, 0, name,
-                                  "differs from what this run began with; resume with the same, or start a new run");
-}
-
-static int fill_folder(const dura_session *s, const uint8_t *json, size_t n, dura_error *err)
-{
-    int rc = DURA_OK;
-    if (s->flags & DURA_SESSION_RESUME) {
-        rc = same_as_before(s, "policy.bin", s->policy, s->policy_len, err);
-        if (rc == DURA_OK)
-            rc = same_as_before(s, "model.bin", s->image, s->image_len, err);
-    }
-    if (rc == DURA_OK)
-        rc = durai_host_write_in(s->out, "policy.json", json, n, err);
-    if (rc == DURA_OK)
-        rc = durai_host_write_in(s->out, "policy.bin", s->policy, s->policy_len, err);
-    if (rc == DURA_OK)
-        rc = durai_host_write_in(s->out, "model.bin", s->image, s->image_len, err);
-    return rc;
-}
-
-/* ---- what an earlier part of the run left ------------------------------------------------ */
-
-/* Origin out of the first segment's header; 0 when there is none yet. */
-static int read_origin(const dura_session *s, uint8_t origin[DURA_ORIGIN_BYTES])
-{
-    char path[PATH_ROOM];
-    uint8_t head[64];
-    if (!durai_host_join(path, sizeof path, s->out, "security.log/00000000.seg"))
-        return 0;
-    FILE *f = fopen(path, "rb");
-    if (!f)
-        return 0;
-    size_t n = fread(head, 1, sizeof head, f);
-    fclose(f);
-    if (n != sizeof head || durai_le32(head) != 0x31475344u)
-        return 0;
-    memcpy(origin, head + 48, DURA_ORIGIN_BYTES);
-    return 1;
-}
-
-/* Last frame number and key epoch, as recorded. */
-static int read_progress(dura_session *s, dura_error *err)
-{
-    dura_records *in;
-    dura_record rec;
-    uint64_t v;
-    int rc = dura_records_open(&in, s->out, DURA_LOG_DECISION, err);
-    if (rc != DURA_OK)
-        return rc;
-    memset(&rec, 0, sizeof rec);
-    rec.struct_size = sizeof rec;
-    while ((rc = dura_records_next(in, &rec, err)) == 1) {
-        if (rec.kind == DURA_REC_DECISION && dura_record_uint(&rec, 16, &v) == DURA_OK && v >= s->next_frame)
-            s->next_frame = v + 1;
-        if (rec.kind == DURA_REC_SEAL && dura_record_uint(&rec, 16, &v) == DURA_OK)
-            s->epoch = (uint32_t)v + 1u;
-        if (rec.time.mono_ns > s->last.mono_ns)
-            s->last = rec.time;
-    }
-    dura_records_close(in);
-    return rc;
-}
-
 /* ---- keys and NV --------------------------------------------------------------------------- */
 
 static int open_keys(dura_session *s, dura_error *err)
 {
     uint8_t origin[DURA_ORIGIN_BYTES];
-    int resumed = (s->flags & DURA_SESSION_RESUME) && read_origin(s, origin);
-    int rc = resumed ? read_progress(s, err) : DURA_OK;
+    int resumed = (s->flags & DURA_SESSION_RESUME) && durai_session_origin(s, origin);
+    int rc = resumed ? durai_session_progress(s, err) : DURA_OK;
     if (rc != DURA_OK)
         return rc;
     if (s->flags & DURA_SESSION_DEMO_KEY)
@@ -310,7 +150,7 @@ static int nv_path(dura_session *s, char *path, size_t room, dura_error *err)
     char real[PATH_ROOM], hex[17] = "";
     uint8_t digest[32];
     if (!(s->flags & DURA_SESSION_DEMO_KEY))
-        return durai_host_join(path, room, s->keys.path, "nv") ? DURA_OK : too_long(s->keys.path, err);
+        return durai_host_join(path, room, s->keys.path, "nv") ? DURA_OK : durai_session_too_long(s->keys.path, err);
     if (!realpath(s->out, real))
         return dura_error_set(err, DURA_EIO, s->out, 0, "--out", "%s", strerror(errno));
     dura_sha256_query(digest, real, strlen(real));
@@ -326,7 +166,7 @@ static int nv_path(dura_session *s, char *path, size_t room, dura_error *err)
     (void)mkdir(s->state, 0700);
     int n = snprintf(path, room, "%s/demo-%s.nv", s->state, hex);
     if (n < 0 || (size_t)n >= room)
-        return too_long(s->state, err);
+        return durai_session_too_long(s->state, err);
     if (!(s->flags & DURA_SESSION_RESUME))
         (void)unlink(path); /* a first boot starts with blank NV */
     return DURA_OK;
@@ -402,7 +242,7 @@ static int device_path(const dura_session *s, const char *name, char *path, size
         n = snprintf(path, room, "%s-%s", s->nv.path, name);
     else
         n = snprintf(path, room, "%s/%s", s->keys.path, name);
-    return n >= 0 && (size_t)n < room ? DURA_OK : too_long(s->device ? s->device : s->state, err);
+    return n >= 0 && (size_t)n < room ? DURA_OK : durai_session_too_long(s->device ? s->device : s->state, err);
 }
 
 /* Open one of the device's files; the demo's are made anew by a run that does not resume. */
@@ -428,7 +268,7 @@ static int device_key(dura_session *s, dura_error *err)
     if (rc == DURA_ENOENT) {
         uint8_t fresh[DURA_SEED_BYTES];
         randombytes_buf(fresh, sizeof fresh);
-        rc = durai_host_write_in(s->device, "device.key", fresh, sizeof fresh, err);
+        rc = durai_host_write_secret(s->device, "device.key", fresh, sizeof fresh, err);
         memcpy(s->keys.sodium.device, fresh, sizeof fresh);
         sodium_memzero(fresh, sizeof fresh);
         return rc;
@@ -471,7 +311,7 @@ static int open_logs(dura_session *s, dura_error *err)
     int rc = durai_policy_get_logs(s->policy, &l);
     for (int i = 0; rc == DURA_OK && i < 2; i++) {
         if (!durai_host_join(path, sizeof path, s->out, names[i]))
-            return too_long(s->out, err);
+            return durai_session_too_long(s->out, err);
         rc = dura_files_open(&s->logs[i], path, l.segment_bytes ? l.segment_bytes : DEFAULT_SEGMENT,
                              DURA_FILES_CREATE, err);
     }
@@ -530,7 +370,7 @@ static int start_guard(dura_session *s, dura_error *err)
                               "max_record or ring_bytes cannot take one decision of this policy; leave them out");
     s->mem = malloc(need);
     if (!s->mem)
-        return oom(err);
+        return durai_session_oom(err);
     int rc = dura_guard_init(&s->guard, s->mem, need, s->policy, s->policy_len, &s->model, &s->port, &s->last);
     if (rc == DURA_OK)
         rc = dura_guard_query(s->guard, &st);
@@ -570,23 +410,23 @@ static int open_all(dura_session *s, const dura_session_options *o, dura_error *
     const char *policy = o->policy;
     if (s->flags & DURA_SESSION_PEOPLE) {
         if (!durai_host_join(own, sizeof own, s->out, "policy.json"))
-            return too_long(s->out, err);
+            return durai_session_too_long(s->out, err);
         policy = own;
     }
     int rc = load_policy(s, policy, &json, &n, err);
     if (rc == DURA_OK)
         rc = load_model(s, o, policy, err);
     if (rc == DURA_OK)
-        rc = claim_folder(s, err);
+        rc = durai_session_claim(s, err);
     if (rc == DURA_OK)
-        rc = fill_folder(s, json, n, err);
+        rc = durai_session_fill(s, json, n, err);
     free(json);
     if (rc == DURA_OK)
         rc = open_keys(s, err);
     if (rc == DURA_OK && s->device)
         rc = device_key(s, err);
     if (rc == DURA_OK)
-        rc = unmark(s, err);
+        rc = durai_session_unmark(s, err);
     if (rc == DURA_OK)
         rc = open_nv(s, o->factory, err);
     if (rc == DURA_OK)
@@ -594,6 +434,19 @@ static int open_all(dura_session *s, const dura_session_options *o, dura_error *
     if (rc == DURA_OK)
         rc = open_logs(s, err);
     return rc == DURA_OK ? start_guard(s, err) : rc;
+}
+
+/* Refused: the folder is as it was. What the device keeps (--device) is not ours to remove. */
+static void give_up(dura_session *s)
+{
+    char *out = s->fresh ? durai_host_copy(s->out, strlen(s->out)) : NULL, keys[PATH_ROOM] = "";
+    int made = s->made_out;
+    if (!(s->flags & DURA_SESSION_DEMO_KEY))
+        snprintf(keys, sizeof keys, "%s", s->keys.path);
+    dura_session_abort(s);
+    if (out)
+        durai_session_forget(out, keys, made);
+    free(out);
 }
 
 int dura_session_open(dura_session **out, const dura_session_options *o, dura_error *err)
@@ -606,7 +459,7 @@ int dura_session_open(dura_session **out, const dura_session_options *o, dura_er
         return rc;
     dura_session *s = calloc(1, sizeof *s);
     if (!s)
-        return oom(err);
+        return durai_session_oom(err);
     s->flags = o->flags | (o->flags & DURA_SESSION_PEOPLE ? (uint32_t)DURA_SESSION_RESUME : 0);
     s->enforced_by_factory = o->factory != NULL;
     s->journal.fd = s->slot[0].fd = s->slot[1].fd = -1;
@@ -615,7 +468,7 @@ int dura_session_open(dura_session **out, const dura_session_options *o, dura_er
     if (s->out && o->device)
         s->device = durai_host_copy(o->device, strlen(o->device));
     if (!s->out || (o->device && !s->device))
-        rc = oom(err);
+        rc = durai_session_oom(err);
     else if (o->state)
         rc = snprintf(s->state, sizeof s->state, "%s", o->state) < (int)sizeof s->state ? DURA_OK : DURA_ELIMIT;
     else
@@ -625,7 +478,7 @@ int dura_session_open(dura_session **out, const dura_session_options *o, dura_er
     else
         rc = open_all(s, o, err);
     if (rc != DURA_OK)
-        dura_session_abort(s);
+        give_up(s);
     else
         *out = s;
     return rc;
@@ -728,7 +581,7 @@ int dura_session_offer(dura_session *s, const char *path, const char *subject, d
         return DURA_OK;
     int k = snprintf(own, sizeof own, "%s.brain", path);
     if (!subject && (k < 0 || (size_t)k >= sizeof own))
-        return too_long(path, err);
+        return durai_session_too_long(path, err);
     return write_subject(s, subject ? subject : own, err);
 }
 

@@ -72,13 +72,13 @@ u32 becomes i32|include/dura/base.h|s/uint32_t wall_err_us;/int32_t  wall_err_us
  u32 becomes size_t|include/dura/log.h|s/uint32_t epoch; /size_t epoch; /|red
 u64 at an odd multiple of 4: 32-bit x86 packs it|include/dura/sensor.h|s/^    uint32_t reasons;        \/\* bits of all channels, or-ed \*\//    uint64_t reasons;/|red
 enumerator renumbered|include/dura/sensor.h|s/DURA_SUSPECT = 3/DURA_SUSPECT = 5/|red
- enumerator removed|include/dura/base.h|s/DURA_FACT_STORAGE = 12 .*//|red
+ enumerator removed|include/dura/base.h|s/^    DURA_FACT_LOG_LOST = 11,.*//|red
  error code renumbered|include/dura/base.h|s/X(EIO,      -8/X(EIO,      -18/|red
  constant changed|include/dura/port.h|s/DURA_TAG_BYTES 16/DURA_TAG_BYTES 32/|red
  call of a vtable gets another argument|include/dura/backend.h|s/int32_t (\*reset)(void \*inst);/int32_t (*reset)(void *inst, int how);/|red
  calls of a vtable swapped|include/dura/port.h|s/int (\*read)(void/int (*swap_)(void/;s/int (\*prog)(void/int (*read)(void/;s/int (\*swap_)(void/int (*prog)(void/|red
 field appended without the baseline|include/dura/guard.h|s/^    uint64_t reserved;        \/\* 0 \*\//&\n    uint64_t planted;/|green
- enumerator appended without the baseline|include/dura/base.h|s/DURA_FACT_STORAGE = 12 /DURA_FACT_STORAGE = 12, DURA_FACT_PLANTED = 13 /|green
+ enumerator appended without the baseline|include/dura/base.h|s/^    DURA_FACT_LOG_LOST = 11,/& DURA_FACT_PLANTED = 99,/|green
 ROWS
 }
 DURA_LAYOUT_TARGETS="x86_64 i386"; export DURA_LAYOUT_TARGETS

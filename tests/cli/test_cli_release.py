@@ -260,3 +260,21 @@ def test_every_release_command_has_help(world, command):
     told = world.dura(command, "--help")
     assert told.returncode == 0 and told.stderr == "" and told.stdout.startswith(f"usage: dura {command} ")
     assert world.dura(command, "--nonsense").returncode == 2
+
+
+# ---- on a device ------------------------------------------------------------------------------------
+
+def test_what_a_device_keeps_is_its_own(desk):
+    told = desk.dura("run", "--policy", "policy.json", "--model", "model.json", "--frames", "frames.csv", "--out", "run",
+                     "--device", "device")
+    assert told.returncode == 0, told.stderr
+    found = {p.name: p.stat().st_mode & 0o777 for p in (desk.folder / "device").iterdir()}
+    assert "device.key" in found and set(found.values()) == {0o600}
+
+
+def test_a_model_over_features_says_what_golden_rows_it_wants(desk):
+    desk.write_policy(lambda p: p.update(features=[
+        {"name": "a", "channel": "a"}, {"name": "a5", "channel": "a", "op": "mean", "n": 5}]))
+    desk.write_model(lambda m: m.update(inputs=["a", "a5"]))
+    told = release(desk)
+    assert told.returncode == 2 and "a5" in told.stderr and "--golden-random" in told.stderr, told.stderr

@@ -264,3 +264,60 @@ def test_resume_of_the_demo_key(world):
     assert world.run("--resume", "--demo-key").returncode == 0
     assert len(world.decisions()) == 700
     assert "DEMO KEY" in world.verify().stdout
+
+
+# ---- refused ------------------------------------------------------------------------------
+
+def test_a_refused_run_leaves_the_place_as_it_was(world):
+    world.write_policy(lambda p: p["device"].update(mode="enforce"))
+    refused = world.run()
+    assert refused.returncode == 2 and "--factory" in refused.stderr
+    assert not world.out.exists()
+    world.write("wrong.rec", b"not a record at all, but some bytes")
+    world.out.mkdir()
+    for record in ("nowhere.rec", "wrong.rec"):
+        assert world.run("--factory", record).returncode != 0
+        assert list(world.out.iterdir()) == []
+    assert not [p for p in (world.state).rglob("*") if p.is_file()]
+    world.write_policy()
+    assert world.run().returncode == 0
+    assert world.verify().stdout.split()[0] == "INTACT"
+    kept = sorted(world.out.rglob("*"))
+    again = world.run()
+    assert again.returncode == 2 and "holds files already" in again.stderr
+    assert sorted(world.out.rglob("*")) == kept
+
+
+# ---- events --------------------------------------------------------------------------------
+
+EVENT = '{"t": %s, "category": "access", "type": "login", "severity": 4, "asset": 3}\n'
+
+
+def test_events_behind_the_last_row_and_of_nobodys_asset_are_said(world):
+    world.write("events.ndjson", "".join(EVENT % t for t in (1100, 1200, 2000, 2001, 2002)))
+    told = world.run("--security", "events.ndjson")
+    assert told.returncode == 0, told.stderr
+    assert "events    2 from outside" in told.stdout
+    assert "3 after the last row were left out; the first is of 1970-01-01T00:33:20Z" in told.stdout
+    assert "2 name an asset or a zone, and the policy does not say which it is" in told.stdout
+    world.out = world.folder / "second"
+    world.write_policy(lambda p: p["device"].update(asset=3))
+    told = world.run("--security", "events.ndjson", "--json")
+    assert json.loads(told.stdout)["events_left"] == 3
+    world.out = world.folder / "third"
+    assert "device.asset" not in world.run("--security", "events.ndjson").stdout
+
+
+def test_what_is_known_of_the_clocks_is_recorded(world):
+    world.write("events.ndjson", EVENT % 1100)
+    for more, quality, error in ((), "unsynced", None), (("--clock-error", "0.25"), "synced", 250000):
+        world.out = world.folder / f"run-{quality}"
+        assert world.run("--security", "events.ndjson", *more).returncode == 0
+        row = world.decisions()[5]
+        event = [r for r in world.records("--log", "security") if r["kind"] == "event"][0]
+        assert [r["clock"] for r in (row, event)] == [quality] * 2, (row, event)
+        assert [r.get("err_us") for r in (row, event)] == [error] * 2
+    for wrong in ("0", "-1", "x", "1s", "4000", "nan"):
+        told = world.run("--security", "events.ndjson", "--clock-error", wrong)
+        assert told.returncode == 2 and f"--clock-error {wrong}: want seconds" in told.stderr
+    assert world.run("--clock-error", "1").returncode == 2

@@ -61,7 +61,7 @@ def test_a_rejected_frame_in_words(closed):
 def test_an_answer_in_words_with_its_envelope_and_its_inputs(closed):
     told = why(closed, "--frame", "80")                  # a -20.5, b 160: 1 - 10.25 + 40
     for words in ("ACT - the model's answer, within its envelope", "given    a = -20.5 bar", "b = 160",
-                  "y: answered 30.75, envelope -500..100; proposed 30.75, driven 0 mm",
+                  "y: answered 30.75, envelope -500..100; proposed 30.75, left at 0 mm",
                   "medians of 2 inputs over the first 80 decisions; exact, since the model is linear",
                   "explains 100 % of the distance from the baseline answer", "incident (recorded)\nnone\n"):
         assert words in told, (words, told)
@@ -123,7 +123,7 @@ def test_the_answer_that_the_envelope_bounded(closed):
     answer = as_json(closed, "--frame", "250")["answer"][0]
     assert answer["changed"] == ["hi"] and answer["raw"] == 173.5 and answer["proposed"] == 100
     told = why(closed, "--frame", "250")
-    assert "answered 173.5, envelope -500..100, bounded by hi; proposed 100, driven 0 mm" in told
+    assert "answered 173.5, envelope -500..100, bounded by hi; proposed 100, left at 0 mm" in told
     assert "because  the model's answer was outside lo..hi" in told
     assert as_json(closed, "--frame", "119")["answer"][0]["changed"] == []
 

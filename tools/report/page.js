@@ -81,7 +81,7 @@ const MISSING = {
   trust: 'All network evidence is unauthenticated: anybody on the network could have sent it.',
   drift: 'There is no drift monitor, or one that promises nothing.',
   log: 'Records were lost in this span.',
-  clock: 'The clocks are too uncertain to join the two logs closely.',
+  clock: 'Nothing says that the clocks of the two logs agree closely enough.',
   window: 'There was more evidence than an incident can hold.',
 };
 const DRIFT_WHY = {
