@@ -220,6 +220,8 @@ def image_seeds():
     for at, name in ((4, "version"), (6, "sections"), (8, "length"), (16, "type"), (18, "count"), (20, "offset"),
                      (24, "bytes"), (42, "channels"), (48, "channel_bytes"), (116, "features_offset"), (188, "names_offset")):
         rows[f"bad_{name}"] = repair(minimal[:at] + b"\xff\xff" + minimal[at + 2:])
+    watched = rows["watched"]   # a feature without a name, whose unit is its name
+    rows["bad_feature_name"] = repair(watched.replace(b"mode_is_3\0\0", b"\0mode_is_3\0"))
     rows["bad_weights"] = repair(linear[:16] + bytes.fromhex("0000c07f") + linear[20:])
     rows["bad_inputs"] = repair(linear[:12] + b"\xff\x03" + linear[14:])
     return {f"fuzz/corpus/policy_image/{name}": data for name, data in rows.items()}

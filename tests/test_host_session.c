@@ -200,6 +200,83 @@ DT_TEST(session_resume, goes_on_after_a_kill_and_replays_over_both_boots)
     sweep();
 }
 
+/* Zeros from the last record of the security log to the end of its segment, as if the kill
+ * had come before it was written. */
+static void forget_last_security_record(const char *out)
+{
+    char path[600];
+    uint64_t at = 0;
+    uint32_t segment = 0;
+    dura_error err = {0};
+    dura_records *r;
+    dura_record rec = {0};
+    rec.struct_size = sizeof rec;
+    dt_eq(dura_records_open(&r, out, DURA_LOG_SECURITY, &err), DURA_OK, "%s", err.text);
+    while (dura_records_next(r, &rec, &err) == 1) {
+        at = rec.offset;
+        segment = rec.segment;
+    }
+    dura_records_close(r);
+    snprintf(path, sizeof path, "%s/security.log/%08u.seg", out, (unsigned)segment);
+    FILE *f = fopen(path, "r+b");
+    dt_ok(f != NULL && fseek(f, 0, SEEK_END) == 0, "%s", path);
+    long end = ftell(f);
+    dt_ok(fseek(f, (long)at, SEEK_SET) == 0 && (long)at < end, "%s", path);
+    for (long i = (long)at; i < end; i++)
+        dt_ok(putc(0, f) == 0, "%s", path);
+    dt_eq(fclose(f), 0, "%s", path);
+}
+
+/* Numbers of the decisions, in order; how many. */
+static uint64_t decisions_from_0(const char *out, int dense)
+{
+    uint64_t n = 0, v;
+    dura_error err = {0};
+    dura_records *r;
+    dura_record rec = {0};
+    rec.struct_size = sizeof rec;
+    dt_eq(dura_records_open(&r, out, DURA_LOG_DECISION, &err), DURA_OK, "%s", err.text);
+    while (dura_records_next(r, &rec, &err) == 1)
+        if (rec.kind == DURA_REC_DECISION) {
+            dt_eq(dura_record_uint(&rec, 16, &v), DURA_OK, "");
+            dt_ok(!dense || v == n, "frame %u is at %u", (unsigned)v, (unsigned)n);
+            n++;
+        }
+    dura_records_close(r);
+    return n;
+}
+
+DT_TEST(session_resume, guards_again_what_lies_behind_a_gap)
+{
+    uint32_t gaps = 0;
+    for (uint64_t behind = 1; behind < 12; behind++) {
+        dura_error err = {0};
+        char out[512];
+        setup();
+        snprintf(out, sizeof out, "%s", in("run"));
+        dura_session_options o = options(out, 0);
+        dura_session *s = opened(&o);
+        frames(s, 0, 4);
+        dt_eq(dura_guard_override(dura_session_guard(s), DURA_OVERRIDE_RELEASE, "op", "test", &(dura_time){0}), DURA_OK, "");
+        frames(s, 4, behind);
+        dura_session_abort(s);
+        uint64_t written = decisions_from_0(out, 1);
+        forget_last_security_record(out);
+        o.flags = DURA_SESSION_RESUME;
+        s = opened(&o);
+        uint64_t next = dura_session_next_frame(s);
+        gaps += next < written;
+        frames(s, next, 40 - next);
+        int rc = dura_session_close(s, &err);
+        dt_ok(rc == DURA_OK, "%s: %s", err.file, err.text);
+        dt_eq(decisions_from_0(out, 1), 40, "%u behind", (unsigned)behind);
+        dura_replay_report r = replayed(out, NULL);
+        dt_ok(r.decisions == 40 && r.equal == 40, "%u of %u: %s", (unsigned)r.equal, (unsigned)r.decisions, r.difference);
+        sweep();
+    }
+    dt_ok(gaps > 3, "%u of 11 had decisions behind the gap", (unsigned)gaps);
+}
+
 DT_TEST(session_resume, goes_on_after_a_kill_between_the_two_checkpoints)
 {
     dura_error err = {0};

@@ -4,7 +4,7 @@
  *
  * The hot path leaves what it saw in the ring; this runs in the worker, over the same
  * bytes that are recorded, in the order in which they are recorded. So whoever has the
- * logs can run it again and must get the same alarms and incidents (invariant 12).
+ * logs can run it again and must get the same alarms and incidents (invariant 22).
  *
  * Modules do not know each other: what the sensor said becomes a CHANNEL fact when it
  * changed, what the guard did a fact when it began, and only facts reach the correlator.

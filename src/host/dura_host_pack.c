@@ -261,7 +261,7 @@ static int check_policy(const void *image, size_t len)
     if (!text_ok(device.name, 1))
         return DURA_ECORRUPT;
     return texts_ok((const char *)durai_policy_section(image, DURAI_POLICY_NAMES, NULL, NULL),
-                    (uint32_t)device.n_channels + device.n_outputs, 1, UINT32_MAX);
+                    (uint32_t)device.n_channels + device.n_outputs + device.n_features, 1, UINT32_MAX);
 }
 
 static int check_linear(const void *image, size_t len)

@@ -125,7 +125,7 @@ static int open_keys(dura_session *s, dura_error *err)
 {
     uint8_t origin[DURA_ORIGIN_BYTES];
     int resumed = (s->flags & DURA_SESSION_RESUME) && durai_session_origin(s, origin);
-    int rc = resumed ? durai_session_progress(s, err) : DURA_OK;
+    int rc = resumed ? durai_session_progress(s, UINT64_MAX, err) : DURA_OK;
     if (rc != DURA_OK)
         return rc;
     if (s->flags & DURA_SESSION_DEMO_KEY)
@@ -389,6 +389,17 @@ static int start_guard(dura_session *s, dura_error *err)
     return DURA_OK;
 }
 
+/* The log may have given up records that were read before it was opened: a kill between the
+ * writes of the two logs leaves decisions behind a gap. Their rows are to be guarded again. */
+static int settle_progress(dura_session *s, dura_error *err)
+{
+    dura_log_status st = DURA_LOG_STATUS_INIT;
+    int rc = dura_log_query(s->guard->log, &st);
+    if (rc != DURA_OK || s->recorded <= st.seq[1])
+        return rc;
+    return durai_session_progress(s, st.seq[1], err);
+}
+
 /* ---- open ------------------------------------------------------------------------------------- */
 
 static int check_options(const dura_session_options *o, dura_error *err)
@@ -433,7 +444,9 @@ static int open_all(dura_session *s, const dura_session_options *o, dura_error *
         rc = open_device(s, err);
     if (rc == DURA_OK)
         rc = open_logs(s, err);
-    return rc == DURA_OK ? start_guard(s, err) : rc;
+    if (rc == DURA_OK)
+        rc = start_guard(s, err);
+    return rc == DURA_OK ? settle_progress(s, err) : rc;
 }
 
 /* Refused: the folder is as it was. What the device keeps (--device) is not ours to remove. */

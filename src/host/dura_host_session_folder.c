@@ -117,7 +117,7 @@ int durai_session_origin(const dura_session *s, uint8_t origin[DURA_ORIGIN_BYTES
     return 1;
 }
 
-int durai_session_progress(dura_session *s, dura_error *err)
+int durai_session_progress(dura_session *s, uint64_t kept, dura_error *err)
 {
     dura_records *in;
     dura_record rec;
@@ -127,7 +127,11 @@ int durai_session_progress(dura_session *s, dura_error *err)
         return rc;
     memset(&rec, 0, sizeof rec);
     rec.struct_size = sizeof rec;
+    s->next_frame = s->recorded = 0;
     while ((rc = dura_records_next(in, &rec, err)) == 1) {
+        if (rec.seq >= kept)
+            continue;
+        s->recorded = rec.seq + 1;
         if (rec.kind == DURA_REC_DECISION && dura_record_uint(&rec, 16, &v) == DURA_OK && v >= s->next_frame)
             s->next_frame = v + 1;
         if (rec.kind == DURA_REC_SEAL && dura_record_uint(&rec, 16, &v) == DURA_OK)

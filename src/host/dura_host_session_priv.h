@@ -34,6 +34,7 @@ struct dura_session {
     dura_guard *guard;
     dura_time last;                       /* time of the last frame */
     uint64_t frames, next_frame;
+    uint64_t recorded;                    /* resuming: records found in the decision log */
     uint32_t epoch;                       /* resuming: key epoch the logs are in */
     char origin[2 * DURA_ORIGIN_BYTES + 1];
 };
@@ -60,8 +61,9 @@ int durai_session_unmark(const dura_session *s, dura_error *err);
 /* Origin out of the first segment's header; 0 when there is none yet. */
 int durai_session_origin(const dura_session *s, uint8_t origin[DURA_ORIGIN_BYTES]);
 
-/* Last frame number and key epoch, as recorded. */
-int durai_session_progress(dura_session *s, dura_error *err);
+/* Last frame number and key epoch, as recorded in the first `kept` records of the decision
+ * log. What a kill left behind a gap is there to be read until the log is recovered. */
+int durai_session_progress(dura_session *s, uint64_t kept, dura_error *err);
 
 /* A run that was refused before its first frame: what it made in the claimed folder and in
  * the state folder goes, so that the corrected command finds the place as it was. `out`,
