@@ -120,14 +120,29 @@ static void print_broken(const dura_json *doc, uint32_t channel)
                words_text(doc, b, "unit"));
 }
 
+enum { LONG_LIST = 16 };    /* of a longer one only what stands out is shown */
+
+static uint32_t length_of(const dura_json *doc, uint32_t list)
+{
+    uint32_t n = 0;
+    for (uint32_t i = dura_json_first(doc, list); i != DURA_JSON_NONE; i = dura_json_next(doc, i))
+        n++;
+    return n;
+}
+
 static void print_measured(const dura_json *doc)
 {
-    uint32_t list = dura_json_member(doc, DURA_JSON_ROOT, "measured");
+    uint32_t list = dura_json_member(doc, DURA_JSON_ROOT, "measured"), left_out = 0;
+    int brief = length_of(doc, list) > LONG_LIST;
     printf("\nmeasured\n");
     if (dura_json_first(doc, list) == DURA_JSON_NONE)
         printf("  the frame carried no values\n");
     for (uint32_t c = dura_json_first(doc, list); c != DURA_JSON_NONE; c = dura_json_next(doc, c)) {
         uint32_t why = dura_json_member(doc, c, "reasons");
+        if (brief && strcmp(words_text(doc, c, "verdict"), "GOOD") == 0) {
+            left_out++;
+            continue;
+        }
         printf("  %-14s ", words_text(doc, c, "name"));
         print_number(doc, c, "value", "missing");
         print_unit(doc, c);
@@ -142,6 +157,8 @@ static void print_measured(const dura_json *doc)
         printf("%s\n", words_true(doc, c, "required") ? "" : "  not required");
         print_broken(doc, c);
     }
+    if (left_out)
+        printf("  %u %schannels GOOD (--json has them)\n", left_out, left_out < length_of(doc, list) ? "other " : "");
 }
 
 /* ---- the model ----------------------------------------------------------------------------------- */
@@ -237,13 +254,19 @@ static void print_attribution(const dura_json *doc)
 
 static void print_drift(const dura_json *doc)
 {
-    uint32_t list = dura_json_member(doc, DURA_JSON_ROOT, "drift");
+    uint32_t list = dura_json_member(doc, DURA_JSON_ROOT, "drift"), quiet = 0, unpromised = 0;
+    int brief = length_of(doc, list) > LONG_LIST;
     printf("\ndrift at that moment\n");
     if (dura_json_type(doc, list) != DURA_JSON_ARRAY)
         printf("  the policy watches none\n");
     for (uint32_t g = dura_json_first(doc, list); g != DURA_JSON_NONE; g = dura_json_next(doc, g)) {
         uint32_t why = dura_json_member(doc, g, "why");
         double limit = words_number(doc, g, "limit");
+        if (brief && !words_true(doc, g, "alarm")) {
+            quiet++;
+            unpromised += dura_json_first(doc, why) != DURA_JSON_NONE;
+            continue;
+        }
         printf("  %-14s %s, at %.3g of its limit", words_text(doc, g, "name"), words_true(doc, g, "alarm") ? "DRIFTED" : "quiet",
                limit > 0 ? words_number(doc, g, "statistic") / limit : 0.0);
         if (words_true(doc, g, "alarm"))
@@ -254,6 +277,8 @@ static void print_drift(const dura_json *doc)
         }
         printf("\n");
     }
+    if (quiet)
+        printf("  %u quiet, of which %u promise no rate (--json has them)\n", quiet, unpromised);
 }
 
 static void print_incident(const dura_json *doc)

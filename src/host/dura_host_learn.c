@@ -169,7 +169,7 @@ static void note_channel(dura_learned *l, uint32_t c)
 {
     static const struct { uint32_t flag; const char *text; } lines[] = {
         {DURA_LEARN_EMPTY, "has no value in any row: not required, not checked"},
-        {DURA_LEARN_CONSTANT, "never moved: no limits can be learned; check by hand what it may be"},
+        {DURA_LEARN_CONSTANT, "never moved: no limits can be learned; check by hand what it may be, or --exclude it"},
         {DURA_LEARN_NONFINITE, "held NaN or infinities: each of them trips"},
         {DURA_LEARN_SHORT, "made fewer than five independent excursions: its limits are wide guesses; a longer "
                            "recording narrows them"},

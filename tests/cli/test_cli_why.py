@@ -169,3 +169,17 @@ def test_no_run_folder(world):
     ran = world.dura("why", "nowhere", "--last")
     assert ran.returncode == 2 and "nowhere" in ran.stderr
     assert world.dura("why", "--help").returncode == 0
+
+
+def test_of_many_channels_only_what_stands_out_is_shown(world):
+    names = [f"c{i:02d}" for i in range(20)]
+    world.write_policy(lambda p: p.update(channels=[{"name": n, "fail_lo": 0, "fail_hi": 10} for n in names]))
+    world.write_model(lambda m: m.update(inputs=names, outputs=[{"name": "y", "bias": 1, "weights": [0.5] * 20}]))
+    rows = [",".join(["time", *names])]
+    rows += [",".join([str(1000 + r), *(["11" if r == 5 and n == "c07" else str(r % 9) for n in names])]) for r in range(30)]
+    world.write("frames.csv", "\n".join(rows) + "\n")
+    assert world.run().returncode == 0
+    told = why(world, "--frame", "5")
+    assert "  c07            11  FAIL (range_fail)" in told and "  19 other channels GOOD (--json has them)\n" in told
+    assert "c08 " not in told.split("\nmodel\n")[0]
+    assert "  20 channels GOOD (--json has them)\n" in why(world, "--frame", "4")
