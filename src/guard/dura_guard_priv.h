@@ -200,8 +200,8 @@ const dura_time *durai_guard_stamp(dura_guard *g, const dura_time *now);
 /* DURA_OK, or why no model may run now. */
 static inline int32_t durai_guard_gate(const dura_guard *g)
 {
-    int safe = g->gate == DURA_OK && g->swap && durai_drives(durai_load(&g->swap->active)) == DURAI_BRAIN_NOBODY;
-    return safe ? DURA_EDENIED : g->gate;
+    uint32_t drives = g->swap ? durai_drives(durai_load(&g->swap->active)) : DURAI_BRAIN_FACTORY;
+    return (g->gate == DURA_OK) && (drives == DURAI_BRAIN_NOBODY) ? DURA_EDENIED : g->gate;
 }
 
 /* A part of the port, or NULL when the port is older or has none. */

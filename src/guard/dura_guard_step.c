@@ -255,7 +255,7 @@ static uint8_t choose(dura_guard *g, step *s, int good, uint32_t latch)
         g->good_frames = 0;
         return DURA_STOP;
     }
-    if (s->barred) {
+    if (s->barred != 0u) {
         d->reasons |= DURA_G_GATE;
         return DURA_FALLBACK;
     }
@@ -424,7 +424,8 @@ int dura_guard_step(dura_guard *g, const dura_frame *f, dura_decision *d)
     s.d = d;
     uint32_t latch = durai_load(&g->latch), word = g->swap ? durai_swap_hold(g->swap) : 0;
     s.brain = (uint8_t)durai_drives(word);
-    s.barred = g->gate != DURA_OK || (g->swap && s.brain == DURAI_BRAIN_NOBODY);
+    if (g->gate != DURA_OK || (g->swap && s.brain == DURAI_BRAIN_NOBODY))
+        s.barred = 1;
     if (frame_usable(g, f)) {
         s.n_values = f->n;
         if (validate(g, &s) && !s.barred && !(latch & LATCH_STOP))
