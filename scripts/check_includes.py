@@ -22,7 +22,7 @@ def public_problem(owner, name):
     """What is wrong with <dura/name> in a file of core module `owner`."""
     if name.startswith("host/"):
         return "the core does not know the host library"
-    module = name[:-2]
+    module, owner = name[:-2].split("_")[0], owner.split("_")[0]   # sensor_checks.h is sensor's
     if owner not in ("guard", "dura") and module not in (owner, "base", "port"):
         return f"module {owner} does not see module {module}"
     if owner == "base" and module != "base" or owner == "port" and module not in ("base", "port"):

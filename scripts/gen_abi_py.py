@@ -18,6 +18,7 @@ import ctext
 FILE = "bindings/python/dura/_abi.py"
 STRUCTS = """dura_time dura_layout_row dura_fn dura_frame dura_decision dura_guard_status
     dura_log_status dura_sensor_channel dura_sensor_config dura_sensor_report dura_sensor_state
+    dura_sensor_status dura_sensor_extra dura_sensor_check
     dura_error dura_session_options dura_replay_report dura_record dura_record_names
     dura_verify_options dura_verify_report dura_policy_info
     dura_backend_io dura_backend dura_fact dura_feature_spec dura_feature_config
@@ -29,6 +30,7 @@ STRUCTS = """dura_time dura_layout_row dura_fn dura_frame dura_decision dura_gua
 FUNCTIONS = """dura_abi dura_version dura_strerror dura_layout
     dura_sensor_bytes dura_sensor_init dura_sensor_attach dura_sensor_update dura_sensor_update_n
     dura_sensor_verdicts dura_sensor_reasons dura_sensor_query dura_sensor_reset
+    dura_sensor_poll dura_sensor_translate dura_sensor_extra_bytes dura_sensor_extend dura_sensor_add
     dura_guard_override dura_guard_query dura_guard_log
     dura_error_text dura_session_open dura_session_step dura_session_close dura_session_abort
     dura_session_guard dura_session_channels dura_session_outputs dura_session_channel

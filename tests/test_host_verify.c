@@ -1714,7 +1714,7 @@ DT_TEST(host_record_json, shows_a_decision_in_the_machine_shape)
     eh(&e, 0, 28);
     eh(&e, 4, 2);
     eh(&e, 0, 1u << 6);
-    eh(&e, 0, 1u | 1u << 20);
+    eh(&e, 0, 1u | 1u << 30);
     e.pairs++;
     eb(&e, 29, "\x01\x02\x03\x04\x05\x06\x07\xFF", 8);
     eb(&e, 30, &missing, 1);
@@ -1729,7 +1729,7 @@ DT_TEST(host_record_json, shows_a_decision_in_the_machine_shape)
                  "\"frame\":7,\"mode\":\"observe\",\"action\":\"HOLD\",\"verdict\":\"SUSPECT\","
                  "\"outputs\":{\"valve\":-0},\"proposed\":{\"valve\":1},"
                  "\"channels\":{\"pressure\":{\"verdict\":\"SUSPECT\",\"reasons\":[\"range_suspect\"],\"quality\":null},"
-                 "\"channel2\":{\"verdict\":\"MISSING\",\"reasons\":[\"missing\",20],\"quality\":0}},"
+                 "\"channel2\":{\"verdict\":\"MISSING\",\"reasons\":[\"missing\",30],\"quality\":0}},"
                  "\"model\":\"01020304050607ff\",\"reasons\":[\"input\",\"rate\"],\"sensor_reasons\":[\"range_suspect\"],"
                  "\"values\":{\"temp\":21.5,\"pressure\":0.1,\"channel2\":null},\"inputs\":[21.5,0.1]}");
     dt_eq(n, strlen(line));

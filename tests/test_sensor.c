@@ -192,7 +192,7 @@ DT_TEST(sensor_bytes, stay_within_the_bound_for_every_size)
         b = dura_sensor_bytes(&cfg);
         dt_ok(b > 0 && b <= DURA_SENSOR_BYTES(n), "n %zu", n);
         dt_ok(b >= before, "n %zu", n);
-        dt_ok(b <= 48 + 126 * ((n + 15) / 16 * 16), "n %zu: %zu bytes", n, b);
+        dt_ok(b <= 72 + 126 * ((n + 15) / 16 * 16), "n %zu: %zu bytes", n, b);
         before = b;
     }
 }
@@ -308,10 +308,10 @@ SPOIL(sp_minus_zero_tolerance, c->flat_tolerance = -0.0f)
 SPOIL(sp_neg_age, c->max_age_ns = -1)
 SPOIL(sp_neg_hold, c->hold_ns = -1)
 SPOIL(sp_longest, c->max_age_ns = c->hold_ns = c->flat_fail_ns = INT64_MAX)
-SPOIL(sp_kind, c->kind = 1)
+SPOIL(sp_kind, c->kind = 2)
 SPOIL(sp_flag, c->flags |= 4)
 SPOIL(sp_check, c->checks |= 32)
-SPOIL(sp_reserved, c->reserved = 1)
+SPOIL(sp_origin, c->origin = 1)
 SPOIL(sp_short, c->struct_size = 71)
 SPOIL(sp_unused_nan, (c->checks = DURA_CHECK_TIME, c->rate_fail = NAN))
 SPOIL(sp_unused_order, (c->checks = DURA_CHECK_TIME, c->fail_lo = 500.0f))
@@ -351,7 +351,7 @@ static const bad_channel bad_channels[] = {
     {"a kind of a later release", sp_kind, DURA_EVERSION},
     {"a flag of a later release", sp_flag, DURA_EVERSION},
     {"a check of a later release", sp_check, DURA_EVERSION},
-    {"reserved is set", sp_reserved, DURA_EVERSION},
+    {"origin of a channel that is no count", sp_origin, DURA_EINVAL},
     {"a byte short of v1", sp_short, DURA_EINVAL},
     {"NaN in a limit nobody uses", sp_unused_nan, DURA_EINVAL},
     {"disorder in limits nobody uses", sp_unused_order, DURA_OK},

@@ -23,6 +23,8 @@
 
 #include <dura/base.h>
 
+#include <string.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -54,7 +56,22 @@ enum {
     DURA_R_FLAT_SUSPECT  = 1 << 10,
     DURA_R_FLAT_FAIL     = 1 << 11,
     DURA_R_WARMUP        = 1 << 12,  /* UNKNOWN: a configured check has no history yet */
-    DURA_R_SUBSTITUTED   = 1 << 13   /* the usable value is a held one */
+    DURA_R_SUBSTITUTED   = 1 << 13,  /* the usable value is not the channel's own */
+    /* what follows comes from the checks of dura/sensor_checks.h */
+    DURA_R_SPIKE_BEFORE  = 1 << 14,  /* SUSPECT: the value before stood out of its neighbours */
+    DURA_R_SPIKE_FAIL    = 1 << 15,  /* a jump that does not follow from the last values */
+    DURA_R_NOISY         = 1 << 16,  /* SUSPECT: its steps have become too large */
+    DURA_R_ATTENUATED    = 1 << 17,  /* SUSPECT: its steps have become too small */
+    DURA_R_DRIFT         = 1 << 18,  /* SUSPECT: its mean has left the reference */
+    DURA_R_CONTEXT_SUSPECT = 1 << 19,/* does not fit another channel's state */
+    DURA_R_CONTEXT_FAIL  = 1 << 20,
+    DURA_R_VOTE_SUSPECT  = 1 << 21,  /* far from its redundant channels */
+    DURA_R_VOTE_FAIL     = 1 << 22,
+    DURA_R_PARITY_SUSPECT = 1 << 23, /* does not follow from the other channels */
+    DURA_R_PARITY_FAIL   = 1 << 24,
+    DURA_R_JOINT         = 1 << 25,  /* SUSPECT: the frame is unlike any normal one, and
+                                        this channel contributes most */
+    DURA_R_ESTIMATED     = 1 << 26   /* the usable value is a vote's or a parity row's */
 };
 
 /* What the model may do with the frame. */
@@ -65,7 +82,13 @@ enum {
 };
 
 /* What a channel's value is. */
-enum { DURA_KIND_F32 = 0 };
+enum {
+    DURA_KIND_F32 = 0,
+    DURA_KIND_I32 = 1      /* a count: its cell of values[], and every limit of the
+                              channel but the rates, holds the bits of an int32_t, see
+                              dura_i32_cell(); compared exactly. usable[] gets it as a
+                              float less `origin` */
+};
 
 /* Which checks run. Zero is an error: an unchecked channel is a configuration fault. */
 enum {
@@ -76,11 +99,28 @@ enum {
     DURA_CHECK_FLAT   = 1 << 4
 };
 
+/* What a channel has been like over its last 64 frames. It becomes worse at once, and
+ * VALID again when few enough of them were not GOOD and none of the most recent. */
+enum {
+    DURA_STATE_INIT = 0,     /* was never VALID since init or reset */
+    DURA_STATE_VALID = 1,
+    DURA_STATE_DEGRADED = 2,
+    DURA_STATE_INVALID = 3
+};
+
 /* Channel flags. */
 enum {
     DURA_CHANNEL_REQUIRED = 1 << 0,   /* its verdict decides over the frame */
     DURA_CHANNEL_SUSPECT_OK = 1 << 1  /* SUSPECT does not reject the frame */
 };
+
+/* A count as a cell of values[], or as a limit of a DURA_KIND_I32 channel. */
+static inline float dura_i32_cell(int32_t count)
+{
+    float cell;
+    memcpy(&cell, &count, sizeof cell);
+    return cell;
+}
 
 /* One channel: limits in the channel's own unit. Start from DURA_SENSOR_CHANNEL_INIT. */
 typedef struct dura_sensor_channel {
@@ -96,7 +136,7 @@ typedef struct dura_sensor_channel {
     float    rate_fail;      /* RATE: above is FAIL; > 0, >= rate_suspect */
     float    flat_tolerance; /* FLAT: the value stays within this of where the window
                                 began; >= 0; choose at least the sensor's resolution */
-    uint32_t reserved;       /* 0 */
+    int32_t  origin;         /* I32: usable[] gets the count less this; F32: 0 */
     int64_t  flat_suspect_ns;/* FLAT: unchanged this long is SUSPECT; 0: no such level */
     int64_t  flat_fail_ns;   /* FLAT: unchanged this long is FAIL; > 0, >= suspect */
     int64_t  max_age_ns;     /* a missing value stays usable this long; 0: not at all */
@@ -114,8 +154,15 @@ typedef struct dura_sensor_config {
     uint16_t rebase_after;   /* consecutive reversed stamps, consistent among themselves,
                                 after which the new time base is taken; default 3 */
     int64_t  gap_ns;         /* a longer step between frames is a gap; 0: no limit */
+    uint8_t  degraded_at;    /* of a channel's last 64 frames so many were not GOOD: it is
+                                DEGRADED; 1..64, default 8 */
+    uint8_t  invalid_at;     /* so many: INVALID; degraded_at..64, default 32 */
+    uint8_t  valid_at;       /* so few, and it may be VALID again; below degraded_at,
+                                default 2 */
+    uint8_t  dwell_frames;   /* and none of the most recent so many; 1..64, default 16 */
+    uint32_t reserved;       /* 0 */
 } dura_sensor_config;
-#define DURA_SENSOR_CONFIG_INIT { (uint32_t)sizeof(dura_sensor_config), 0, 0, 0 }
+#define DURA_SENSOR_CONFIG_INIT { (uint32_t)sizeof(dura_sensor_config), 0, 0, 0, 0, 0, 0, 0, 0 }
 
 typedef struct dura_sensor dura_sensor;    /* lives in memory you give to init */
 
@@ -136,14 +183,16 @@ typedef struct dura_sensor_report {
 typedef struct dura_sensor_state {
     uint32_t struct_size;
     uint8_t  verdict;        /* QARTOD */
-    uint8_t  reserved[3];    /* 0 */
+    uint8_t  state;          /* DURA_STATE_* */
+    uint8_t  reserved[2];    /* 0 */
     uint32_t reasons;        /* DURA_R_* */
     float    value;          /* what the model may use; the last good one when held */
     float    quality;        /* share of the last 64 frames that were GOOD, 0..1; 0 while
                                 FAIL or MISSING */
-    float    ratio;          /* largest measured deviation / its FAIL limit; > 1 fails */
+    float    ratio;          /* largest measured deviation / its FAIL limit; > 1 fails.
+                                Of range, rate and flat line; an i32 channel has none */
 } dura_sensor_state;
-#define DURA_SENSOR_STATE_INIT { (uint32_t)sizeof(dura_sensor_state), 0, {0, 0, 0}, 0, 0.0f, 0.0f, 0.0f }
+#define DURA_SENSOR_STATE_INIT { (uint32_t)sizeof(dura_sensor_state), 0, 0, {0, 0}, 0, 0.0f, 0.0f, 0.0f }
 
 /* Bytes an object with n channels may ever need in this ABI, for static arrays. */
 #define DURA_SENSOR_BYTES(n) ((size_t)192 + (size_t)128 * (((size_t)(n) + 15u) / 16u * 16u))
@@ -200,6 +249,48 @@ DURA_API DURA_CHECK const uint32_t *dura_sensor_reasons(const dura_sensor *s);
  *  returns  DURA_OK; DURA_EINVAL.                                       [serial] O(1) */
 DURA_API DURA_CHECK int dura_sensor_query(const dura_sensor *s, uint16_t channel,
                                           dura_sensor_state *out);
+
+/** No frame came: say so. A channel whose last accepted value is older than its
+ *  max_age_ns, or where that is 0 than the sensor's gap_ns, becomes MISSING with STALE;
+ *  where both are 0 silence is legal. No frame is counted and no statistic moves; a clock
+ *  that runs backwards changes nothing. The next frame is judged as if nobody had asked.
+ *  returns  DURA_OK; DURA_EINVAL (NULL, mono_ns < 0); DURA_ESTATE.
+ *                                                     [serial, isr] O(n_channels) */
+DURA_API DURA_CHECK int dura_sensor_poll(dura_sensor *s, int64_t mono_ns, dura_sensor_report *out);
+
+/* The same verdict in the words of other systems. */
+enum {                       /* NAMUR NE 107, numbered as OPC UA DeviceHealth */
+    DURA_NE107_NORMAL = 0,
+    DURA_NE107_FAILURE = 1,
+    DURA_NE107_CHECK = 2,          /* check function */
+    DURA_NE107_OFF_SPEC = 3,       /* out of specification */
+    DURA_NE107_MAINTENANCE = 4     /* maintenance required */
+};
+
+/* IEC 61850-7-3 quality: bit k is element k of the standard's bit string of 13. */
+enum {
+    DURA_Q_INVALID = 2, DURA_Q_QUESTIONABLE = 3, DURA_Q_OVERFLOW = 1 << 2,
+    DURA_Q_OUT_OF_RANGE = 1 << 3, DURA_Q_BAD_REFERENCE = 1 << 4, DURA_Q_OSCILLATORY = 1 << 5,
+    DURA_Q_FAILURE = 1 << 6, DURA_Q_OLD_DATA = 1 << 7, DURA_Q_INCONSISTENT = 1 << 8,
+    DURA_Q_INACCURATE = 1 << 9, DURA_Q_SUBSTITUTED = 1 << 10, DURA_Q_TEST = 1 << 11,
+    DURA_Q_OPERATOR_BLOCKED = 1 << 12
+};
+
+typedef struct dura_sensor_status {
+    uint32_t struct_size;
+    uint32_t opcua;          /* OPC UA StatusCode, Part 4 table of status codes */
+    uint16_t iec61850;       /* DURA_Q_* */
+    uint8_t  ne107;          /* DURA_NE107_* */
+    uint8_t  reserved;       /* 0 */
+} dura_sensor_status;
+#define DURA_SENSOR_STATUS_INIT { (uint32_t)sizeof(dura_sensor_status), 0, 0, 0, 0 }
+
+/** Translate reason bits of one channel. ne107: NULL for the table of docs/sensor.md, or
+ *  32 bytes, the NE 107 status of each reason bit: NE 107 wants that assignment to be the
+ *  user's. Of several bits FAILURE wins, then CHECK, OFF_SPEC, MAINTENANCE.
+ *  returns  DURA_OK; DURA_EINVAL (NULL, an entry above 4).               [any] O(1) */
+DURA_API DURA_CHECK int dura_sensor_translate(uint32_t reasons, const uint8_t *ne107,
+                                              dura_sensor_status *out);
 
 /** Forget all history, keep the configuration: the next frame is a first frame.
  *  returns  DURA_OK; DURA_EINVAL.                              [serial] O(n_channels) */

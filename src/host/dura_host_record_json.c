@@ -41,7 +41,10 @@ static const named VERDICTS[] = {{1, "GOOD"}, {2, "UNKNOWN"}, {3, "SUSPECT"}, {4
 static const named SENSOR_REASONS[] = {
     {0, "missing"}, {1, "stale"}, {2, "time_reversed"}, {3, "time_duplicate"}, {4, "time_gap"},
     {5, "nonfinite"}, {6, "range_suspect"}, {7, "range_fail"}, {8, "rate_suspect"}, {9, "rate_fail"},
-    {10, "flat_suspect"}, {11, "flat_fail"}, {12, "warmup"}, {13, "substituted"}, {0, NULL}};
+    {10, "flat_suspect"}, {11, "flat_fail"}, {12, "warmup"}, {13, "substituted"},
+    {14, "spike_before"}, {15, "spike_fail"}, {16, "noisy"}, {17, "attenuated"}, {18, "drift"},
+    {19, "context_suspect"}, {20, "context_fail"}, {21, "vote_suspect"}, {22, "vote_fail"},
+    {23, "parity_suspect"}, {24, "parity_fail"}, {25, "joint"}, {26, "estimated"}, {0, NULL}};
 static const named GUARD_REASONS[] = {
     {0, "input"}, {1, "substituted"}, {2, "backend"}, {3, "nonfinite"}, {4, "range"}, {5, "rate"},
     {6, "gate"}, {7, "stopped"}, {8, "recovering"}, {9, "held_too_long"}, {10, "argument"}, {11, "log"},

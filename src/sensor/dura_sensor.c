@@ -17,12 +17,26 @@
 #define FLAGS_KNOWN ((uint32_t)(DURA_CHANNEL_REQUIRED | DURA_CHANNEL_SUSPECT_OK))
 
 #define REBASE_DEFAULT 3u       /* one bad stamp is a glitch, two an echo, three a clock */
+#define DEGRADED_DEFAULT 8u
+#define INVALID_DEFAULT 32u
+#define VALID_DEFAULT 2u
+#define DWELL_DEFAULT 16u
 #define HISTORY_FRAMES 64u      /* bits of sensor_block.bad */
 #define JUST_ABOVE_1 0x3F800001u
 #define LARGEST 0x7F7FFFFFu     /* FLT_MAX */
 #define ENDLESS 0x7F800000u     /* infinity: a step or a distance nothing exceeds */
 
 /* ---- building -------------------------------------------------------------------- */
+
+static int states_are_sound(dura_sensor_config *c)
+{
+    c->degraded_at = c->degraded_at ? c->degraded_at : DEGRADED_DEFAULT;
+    c->invalid_at = c->invalid_at ? c->invalid_at : INVALID_DEFAULT;
+    c->valid_at = c->valid_at ? c->valid_at : VALID_DEFAULT;
+    c->dwell_frames = c->dwell_frames ? c->dwell_frames : DWELL_DEFAULT;
+    return c->degraded_at <= c->invalid_at && c->invalid_at <= HISTORY_FRAMES &&
+           c->valid_at < c->degraded_at && c->dwell_frames <= HISTORY_FRAMES && c->reserved == 0;
+}
 
 static int read_config(dura_sensor_config *c, const dura_sensor_config *theirs)
 {
@@ -32,7 +46,7 @@ static int read_config(dura_sensor_config *c, const dura_sensor_config *theirs)
     rc = durai_struct_in(c, (uint32_t)sizeof *c, theirs, theirs->struct_size, SENSOR_CONFIG_V1);
     if (rc < 0)
         return rc;
-    if (c->n_channels < 1 || c->n_channels > DURA_CHANNELS_MAX || c->gap_ns < 0)
+    if (c->n_channels < 1 || c->n_channels > DURA_CHANNELS_MAX || c->gap_ns < 0 || !states_are_sound(c))
         return DURA_EINVAL;
     if (c->rebase_after == 0)
         c->rebase_after = REBASE_DEFAULT;
@@ -66,8 +80,9 @@ static void forget_block(sensor_block *b)
         b->bad[i] = 0;
         b->acc[i] = b->other[i] = b->good[i] = b->looked[i] = 0;
         b->win[i] = WIN_NONE;
-        b->most[i] = MOST_NO_NUMBER;
+        b->most[i] = b->what[i] & KIND_COUNT ? b->most[i] : MOST_NO_NUMBER;
         b->past[i] = 0;
+        b->what[i] = (uint16_t)(b->what[i] & (((uint32_t)1 << STATE_SHIFT) - 1u));
     }
 }
 
@@ -85,6 +100,8 @@ void durai_sensor_forget(dura_sensor *s)
     s->reversed = 0;
     s->dt = 0.0f;
     s->frames = 0;
+    if (s->extra)
+        s->extra->hooks->forget(s->extra);
 }
 
 int dura_sensor_init(dura_sensor **out, void *mem, size_t len, const dura_sensor_config *cfg)
@@ -109,6 +126,10 @@ int dura_sensor_init(dura_sensor **out, void *mem, size_t len, const dura_sensor
     s->blocks = (uint16_t)block_count(c.n_channels);
     s->rebase_after = c.rebase_after;
     s->gap_ns = c.gap_ns;
+    s->degraded_at = c.degraded_at;
+    s->invalid_at = c.invalid_at;
+    s->valid_at = c.valid_at;
+    s->dwell = c.dwell_frames;
     durai_sensor_forget(s);
     *out = s;
     return DURA_OK;
@@ -160,9 +181,34 @@ static int flat_is_sound(const dura_sensor_channel *c)
            c->flat_suspect_ns <= c->flat_fail_ns;
 }
 
+/* A count's limit, out of the cell that holds it. */
+static int32_t whole(float cell)
+{
+    return (int32_t)durai_f32_bits(cell);
+}
+
+static int count_is_sound(const dura_sensor_channel *c)
+{
+    int32_t lo = whole(c->fail_lo), hi = whole(c->fail_hi);
+    if (c->checks == 0 || !durai_finite(c->rate_suspect) || !durai_finite(c->rate_fail) ||
+        c->max_age_ns < 0 || c->hold_ns < 0)
+        return 0;
+    if ((c->checks & DURA_CHECK_RANGE) &&
+        (lo > whole(c->suspect_lo) || whole(c->suspect_lo) > whole(c->suspect_hi) ||
+         whole(c->suspect_hi) > hi || lo == hi))
+        return 0;
+    if ((c->checks & DURA_CHECK_RATE) && !rate_is_sound(c))
+        return 0;
+    return !(c->checks & DURA_CHECK_FLAT) ||
+           (whole(c->flat_tolerance) >= 0 && c->flat_fail_ns > 0 && c->flat_suspect_ns >= 0 &&
+            c->flat_suspect_ns <= c->flat_fail_ns);
+}
+
 static int channel_is_sound(const dura_sensor_channel *c)
 {
-    if (c->checks == 0 || !all_finite(c) || c->max_age_ns < 0 || c->hold_ns < 0)
+    if (c->kind == DURA_KIND_I32)
+        return count_is_sound(c);
+    if (c->checks == 0 || !all_finite(c) || c->max_age_ns < 0 || c->hold_ns < 0 || c->origin != 0)
         return 0;
     if ((c->checks & DURA_CHECK_RANGE) && !range_is_sound(c))
         return 0;
@@ -174,8 +220,8 @@ static int channel_is_sound(const dura_sensor_channel *c)
 /* What a later release may add and this build would silently not do. */
 static int channel_is_known(const dura_sensor_channel *c)
 {
-    return c->kind == DURA_KIND_F32 && (c->flags & ~FLAGS_KNOWN) == 0 &&
-           (c->checks & ~CHECKS_KNOWN) == 0 && c->reserved == 0;
+    return c->kind <= DURA_KIND_I32 && (c->flags & ~FLAGS_KNOWN) == 0 &&
+           (c->checks & ~CHECKS_KNOWN) == 0;
 }
 
 /* What is not finite is outside these, so the judge's range check also finds that. */
@@ -211,15 +257,29 @@ static void put_flat(sensor_block *b, size_t i, const dura_sensor_channel *c)
     b->flat_suspect_ns[i] = !on || c->flat_suspect_ns == 0 ? b->flat_fail_ns[i] : c->flat_suspect_ns;
 }
 
+/* As above for a count: nothing is infinite, and no value lies outside its kind. */
+static void put_count(sensor_block *b, size_t i, const dura_sensor_channel *c)
+{
+    int range = (c->checks & DURA_CHECK_RANGE) != 0, flat = (c->checks & DURA_CHECK_FLAT) != 0;
+    b->fail_lo[i] = range ? whole(c->fail_lo) : INT32_MIN;
+    b->suspect_lo[i] = range ? whole(c->suspect_lo) : INT32_MIN;
+    b->suspect_hi[i] = range ? whole(c->suspect_hi) : INT32_MAX;
+    b->fail_hi[i] = range ? whole(c->fail_hi) : INT32_MAX;
+    b->flat_away[i] = flat ? durai_f32_bits(c->flat_tolerance) : 0;
+    b->most[i] = (uint32_t)c->origin;
+}
+
 static void put_channel(sensor_block *b, size_t i, const dura_sensor_channel *c)
 {
     DURA_ASSERT(i < LANES && b->what[i] == 0);
     put_range(b, i, c);
     put_rate(b, i, c);
     put_flat(b, i, c);
+    if (c->kind == DURA_KIND_I32)
+        put_count(b, i, c);
     b->max_age_ns[i] = c->max_age_ns;
     b->hold_ns[i] = c->hold_ns;
-    b->what[i] = (uint16_t)(c->checks | ((uint32_t)c->flags << 8));
+    b->what[i] = (uint16_t)(c->checks | (c->kind ? KIND_COUNT : 0u) | ((uint32_t)c->flags << 8));
     DURA_ASSERT(b->fail_lo[i] <= b->suspect_lo[i] && b->suspect_hi[i] <= b->fail_hi[i]);
 }
 
@@ -260,26 +320,10 @@ const uint32_t *dura_sensor_reasons(const dura_sensor *s)
     return s ? (const uint32_t *)(const void *)(s->block + s->blocks) : NULL;
 }
 
-/* Bits set, without an instruction or a library call some targets lack. */
-static uint32_t count_ones(uint64_t h)
-{
-    h = h - ((h >> 1) & UINT64_C(0x5555555555555555));
-    h = (h & UINT64_C(0x3333333333333333)) + ((h >> 2) & UINT64_C(0x3333333333333333));
-    h = (h + (h >> 4)) & UINT64_C(0x0F0F0F0F0F0F0F0F);
-    return (uint32_t)((h * UINT64_C(0x0101010101010101)) >> 56);
-}
-
-/* Frames since the channel was last looked at were GOOD: nothing was written of them. */
-static uint64_t bad_frames(const dura_sensor *s, const sensor_block *b, size_t i)
-{
-    uint32_t since = (uint32_t)s->frames - b->looked[i];
-    return since < HISTORY_FRAMES ? b->bad[i] << since : 0;
-}
-
 static float quality(const dura_sensor *s, const sensor_block *b, size_t i, uint8_t verdict)
 {
     uint32_t frames = s->frames < HISTORY_FRAMES ? (uint32_t)s->frames : HISTORY_FRAMES;
-    uint32_t bad = count_ones(bad_frames(s, b, i));
+    uint32_t bad = durai_sensor_ones(durai_sensor_history(b, i, (uint32_t)s->frames));
     if (verdict >= DURA_FAIL || frames == 0)
         return 0.0f;
     DURA_ASSERT(bad <= frames);
@@ -357,7 +401,7 @@ static float worst_ratio(const dura_sensor *s, const sensor_block *b, size_t i, 
 {
     uint32_t step = allowed_step(s, b, i);
     float range, rate, flat, most;
-    if (step == MOST_NO_NUMBER)
+    if ((b->what[i] & KIND_COUNT) || step == MOST_NO_NUMBER)
         return 0.0f;
     range = range_ratio(b, i, reasons);
     rate = rate_ratio(b, i, step, reasons);
@@ -367,11 +411,16 @@ static float worst_ratio(const dura_sensor *s, const sensor_block *b, size_t i, 
 }
 
 /* What the model may use: the value, a held one, or 0 when there is none. */
-static float allowed(const sensor_block *b, size_t i, uint8_t verdict, uint32_t reasons)
+static float allowed(const dura_sensor *s, size_t channel, uint8_t verdict, uint32_t reasons)
 {
-    if (reasons & DURA_R_SUBSTITUTED)
-        return durai_f32(b->good[i]);
-    return verdict >= DURA_FAIL ? 0.0f : durai_f32(brought(b, i));
+    const sensor_block *b = &s->block[channel / LANES];
+    size_t i = channel % LANES;
+    uint32_t u = reasons & DURA_R_SUBSTITUTED ? b->good[i] : brought(b, i);
+    if (reasons & DURA_R_ESTIMATED)
+        return s->extra->now[channel];
+    if (verdict >= DURA_FAIL && !(reasons & DURA_R_SUBSTITUTED))
+        return 0.0f;
+    return b->what[i] & KIND_COUNT ? durai_sensor_count(b, i, u) : durai_f32(u);
 }
 
 int dura_sensor_query(const dura_sensor *s, uint16_t channel, dura_sensor_state *out)
@@ -384,7 +433,8 @@ int dura_sensor_query(const dura_sensor *s, uint16_t channel, dura_sensor_state 
     b = &s->block[channel / LANES];
     st.verdict = dura_sensor_verdicts(s)[channel];
     st.reasons = dura_sensor_reasons(s)[channel];
-    st.value = allowed(b, i, st.verdict, st.reasons);
+    st.state = durai_sensor_state_at(s, b, i);
+    st.value = allowed(s, channel, st.verdict, st.reasons);
     st.quality = quality(s, b, i, st.verdict);
     st.ratio = worst_ratio(s, b, i, st.reasons);
     DURA_ASSERT(durai_finite(st.value) && durai_finite(st.ratio));

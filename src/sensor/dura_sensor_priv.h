@@ -34,12 +34,17 @@
 #define SENSOR_CONFIG_V1 16u
 #define SENSOR_REPORT_V1 16u
 #define SENSOR_STATE_V1 24u
+#define SENSOR_STATUS_V1 12u
 
-/* `what` of a lane: its checks in the low byte, its flags above. */
+/* `what` of a lane: its checks in the low bits, kind, flags, and on top its DURA_STATE_*
+ * as of frame `looked`. */
+#define KIND_COUNT ((uint32_t)1 << 7)   /* DURA_KIND_I32: cells are int32_t; never calm */
 #define FLAG_REQUIRED ((uint32_t)DURA_CHANNEL_REQUIRED << 8)
 #define FLAG_SUSPECT_OK ((uint32_t)DURA_CHANNEL_SUSPECT_OK << 8)
+#define STATE_SHIFT 14u
 
 /* `past` of a lane: the reasons its last accepted value was accepted with, and: */
+#define PAST_REASONS ((uint32_t)0x3FFF)
 #define PAST_CALM ((uint32_t)1 << 15)     /* nothing but this bit is set, see above */
 #define PAST_REFUSED ((uint32_t)1 << 14)  /* the last frame brought no accepted value */
 
@@ -57,21 +62,27 @@
 /* Which bits make which verdict; everything else is GOOD. */
 #define BITS_FAIL                                                                      \
     ((uint32_t)(DURA_R_TIME_REVERSED | DURA_R_TIME_DUPLICATE | DURA_R_NONFINITE |      \
-                DURA_R_RANGE_FAIL | DURA_R_RATE_FAIL | DURA_R_FLAT_FAIL))
+                DURA_R_RANGE_FAIL | DURA_R_RATE_FAIL | DURA_R_FLAT_FAIL |                  \
+                DURA_R_SPIKE_FAIL | DURA_R_CONTEXT_FAIL | DURA_R_VOTE_FAIL |               \
+                DURA_R_PARITY_FAIL))
 #define BITS_SUSPECT                                                                   \
     ((uint32_t)(DURA_R_TIME_GAP | DURA_R_RANGE_SUSPECT | DURA_R_RATE_SUSPECT |         \
-                DURA_R_FLAT_SUSPECT))
+                DURA_R_FLAT_SUSPECT | DURA_R_SPIKE_BEFORE | DURA_R_NOISY |                 \
+                DURA_R_ATTENUATED | DURA_R_DRIFT | DURA_R_CONTEXT_SUSPECT |                \
+                DURA_R_VOTE_SUSPECT | DURA_R_PARITY_SUSPECT | DURA_R_JOINT))
 
 /* Four channels: what was attached, then what was seen. A check that a channel does not
  * have has limits that are never met: the fast path asks for no check's bit. */
 typedef struct sensor_block {
-    int32_t fail_lo[LANES];          /* range limits in integer order, see durai_sensor_rank */
+    int32_t fail_lo[LANES];          /* range limits in integer order, see durai_sensor_rank;
+                                        of a count as they are */
     int32_t suspect_lo[LANES];
     int32_t suspect_hi[LANES];
     int32_t fail_hi[LANES];
     float rate_suspect[LANES];
     float rate_fail[LANES];
-    uint32_t flat_away[LANES];       /* bits: a value farther than this left its window */
+    uint32_t flat_away[LANES];       /* bits: a value farther than this left its window; of a
+                                        count the number */
 
     uint32_t acc[LANES];             /* bits of the last accepted value */
     uint32_t other[LANES];           /* of the value judged with it in the last frame: the one
@@ -79,7 +90,7 @@ typedef struct sensor_block {
     uint32_t good[LANES];            /* bits of the last value the model was allowed */
     uint32_t win[LANES];             /* bits of the value the flat window began with */
     uint32_t most[LANES];            /* bits of the step rate_fail allowed in frame `looked`,
-                                        or MOST_* */
+                                        or MOST_*; of a count, which has no ratio, its origin */
     uint32_t looked[LANES];          /* number of the last frame that took the slow path */
     int64_t win_ns[LANES];           /* when the window began */
     int64_t flat_suspect_ns[LANES];
@@ -89,9 +100,11 @@ typedef struct sensor_block {
     int64_t acc_ns[LANES];           /* when acc was accepted, */
     int64_t good_ns[LANES];          /* and good; both implied while the channel is calm */
     uint64_t bad[LANES];             /* one bit per frame, up to `looked`: 1 was not GOOD */
-    uint16_t what[LANES];            /* checks and flags; 0: not attached */
+    uint16_t what[LANES];            /* checks, kind, flags, state; 0: not attached */
     uint16_t past[LANES];            /* PAST_* */
 } sensor_block;
+
+typedef struct sensor_extra sensor_extra;
 
 struct dura_sensor {
     uint16_t n;              /* channels */
@@ -99,13 +112,52 @@ struct dura_sensor {
     uint16_t attached;       /* channels attached so far */
     uint16_t rebase_after;
     uint16_t reversed;       /* consecutive reversed stamps */
+    uint8_t degraded_at, invalid_at; /* see dura_sensor_config */
+    uint8_t valid_at, dwell;
     uint16_t reserved;
     float dt;                /* seconds between the last two accepted stamps, last frame */
     int64_t gap_ns;
     int64_t last_ns;         /* last accepted stamp: the sensor's own idea of now */
     int64_t reversed_ns;     /* last reversed stamp */
     uint64_t frames;         /* judged since init or reset */
+    sensor_extra *extra;     /* NULL, or what dura_sensor_extend gave */
+    uint64_t reserved_word;  /* the blocks start at the same place with 4-byte pointers */
     sensor_block block[];    /* then uint32_t reasons[], then uint8_t verdict[], by lane */
+};
+
+/* One frame on its way through the channels. */
+typedef struct sensor_frame {
+    dura_sensor *s;
+    const float *values;         /* as given */
+    const uint8_t *missing;      /* as given, may be NULL */
+    float *usable;               /* NULL, or where what the model may see goes */
+    const uint32_t *found;       /* NULL, or per channel what the extension found */
+    dura_sensor_report *report;  /* the answer as it grows */
+    sensor_block *block;  /* of the channel that is looked at, */
+    size_t channel;       /* and its index */
+    uint32_t time_bits;   /* DURA_R_TIME_*: for channels that check time */
+    uint32_t good;        /* not 0: statistics may move */
+    int64_t now;          /* the stamp, or the last accepted one if this one is bad */
+    int64_t before;       /* the last accepted stamp when the frame came */
+    float dt;             /* seconds between those */
+    uint32_t calm;        /* what `past` of a channel must be for the quick look */
+    uint32_t number;      /* the frame's, from 1, modulo 2^32 */
+    uint32_t rejected;    /* not 0: a required channel forbids inference */
+} sensor_frame;
+
+/* What an extended sensor does besides; the first member of a sensor_extra, so that a
+ * sensor that is not extended links none of it. */
+typedef struct sensor_hooks {
+    /* Before the channels are judged: sets f->found and f->usable. */
+    void (*before)(sensor_frame *f);
+    /* After: may change verdicts, reasons, usable values and the report. */
+    void (*after)(sensor_frame *f, float *usable);
+    void (*forget)(sensor_extra *e);
+} sensor_hooks;
+
+struct sensor_extra {
+    const sensor_hooks *hooks;
+    float *now;              /* per channel: what the model may see of the last frame */
 };
 
 static inline uint32_t *durai_sensor_reasons(dura_sensor *s)
@@ -153,7 +205,46 @@ static inline uint32_t durai_sensor_reach(float limit, float dt)
     return durai_f32_bits(limit * dt);
 }
 
+/* A count as the model sees it. */
+static inline float durai_sensor_count(const sensor_block *b, size_t i, uint32_t u)
+{
+    return (float)((int64_t)(int32_t)u - (int32_t)b->most[i]);
+}
+
+/* Bits set, without an instruction or a library call some targets lack. */
+static inline uint32_t durai_sensor_ones(uint64_t h)
+{
+    h = h - ((h >> 1) & UINT64_C(0x5555555555555555));
+    h = (h & UINT64_C(0x3333333333333333)) + ((h >> 2) & UINT64_C(0x3333333333333333));
+    h = (h + (h >> 4)) & UINT64_C(0x0F0F0F0F0F0F0F0F);
+    return (uint32_t)((h * UINT64_C(0x0101010101010101)) >> 56);
+}
+
+/* Which of the last 64 frames up to `number` were not GOOD, the last one lowest. Frames
+ * since the channel was last looked at were GOOD: nothing was written of them. */
+static inline uint64_t durai_sensor_history(const sensor_block *b, size_t i, uint32_t number)
+{
+    uint32_t gone = number - b->looked[i];
+    return gone < 64u ? b->bad[i] << gone : 0;
+}
+
+/* The channel's DURA_STATE_* after the last frame: what it was when looked at, unless the
+ * frames since, GOOD all of them, made it VALID. */
+uint8_t durai_sensor_state_at(const dura_sensor *s, const sensor_block *b, size_t i);
+
 /* Forget every channel's history. */
 void durai_sensor_forget(dura_sensor *s);
+
+/* dura_sensor_judge.c, for the extension */
+
+/* The verdict that reason bits make. */
+uint8_t durai_sensor_verdict(uint32_t reasons);
+/* A failed or missing value may be replaced in this frame. */
+int durai_sensor_may_hold(const sensor_block *b, size_t i, const sensor_frame *f);
+/* Give a judged channel further reasons: its past, verdict and history follow. good and
+ * good_ns are the last value nothing was said against, and its stamp or NS_NEVER. */
+void durai_sensor_convict(sensor_frame *f, size_t channel, uint32_t more, uint32_t good, int64_t good_ns);
+/* Make the report anew from reasons and verdicts. */
+void durai_sensor_recount(sensor_frame *f);
 
 #endif

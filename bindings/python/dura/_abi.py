@@ -25,6 +25,20 @@ DURA_CHECK_FLAT = 16
 DURA_CHECK_RANGE = 4
 DURA_CHECK_RATE = 8
 DURA_CHECK_TIME = 1
+DURA_CK_DRIFT = 3
+DURA_CK_ESTIMATES = 1
+DURA_CK_FORBID = 6
+DURA_CK_JOINT = 9
+DURA_CK_JOINT_MAX = 64
+DURA_CK_NOISE = 2
+DURA_CK_PARITY = 8
+DURA_CK_RULE = 5
+DURA_CK_SPIKE = 1
+DURA_CK_TERMS_MAX = 2048
+DURA_CK_TERM_BYTES = 8
+DURA_CK_TRANSITION = 7
+DURA_CK_VOTE = 4
+DURA_CK_VOTE_MAX = 8
 DURA_CLOCK_AUTHENTICATED = 4
 DURA_CLOCK_HOLDOVER = 2
 DURA_CLOCK_NONE = 0
@@ -238,6 +252,7 @@ DURA_KEYS_PATH_MAX = 1024
 DURA_KEY_DEVICE = 1
 DURA_KEY_LOG = 0
 DURA_KIND_F32 = 0
+DURA_KIND_I32 = 1
 DURA_LEARN_CONSTANT = 2
 DURA_LEARN_EMPTY = 4
 DURA_LEARN_GAPS = 64
@@ -290,6 +305,11 @@ DURA_NAME_SENSOR_REASON = 6
 DURA_NAME_TRUST = 19
 DURA_NAME_VERDICT = 5
 DURA_NAME_WHY = 15
+DURA_NE107_CHECK = 2
+DURA_NE107_FAILURE = 1
+DURA_NE107_MAINTENANCE = 4
+DURA_NE107_NORMAL = 0
+DURA_NE107_OFF_SPEC = 3
 DURA_NONE = 65535
 DURA_OBSERVE = 1
 DURA_OK = 0
@@ -309,6 +329,19 @@ DURA_PICK_AT = 2
 DURA_PICK_FRAME = 1
 DURA_PICK_LAST = 0
 DURA_PUBKEY_BYTES = 32
+DURA_Q_BAD_REFERENCE = 16
+DURA_Q_FAILURE = 64
+DURA_Q_INACCURATE = 512
+DURA_Q_INCONSISTENT = 256
+DURA_Q_INVALID = 2
+DURA_Q_OLD_DATA = 128
+DURA_Q_OPERATOR_BLOCKED = 4096
+DURA_Q_OSCILLATORY = 32
+DURA_Q_OUT_OF_RANGE = 8
+DURA_Q_OVERFLOW = 4
+DURA_Q_QUESTIONABLE = 3
+DURA_Q_SUBSTITUTED = 1024
+DURA_Q_TEST = 2048
 DURA_RECORD_MAX = 65535
 DURA_REC_BOOT = 18
 DURA_REC_CLOSE = 5
@@ -334,19 +367,32 @@ DURA_ROLE_OPERATOR = 2
 DURA_ROLE_SAFETY = 4
 DURA_ROLE_SECURITY = 3
 DURA_ROLE_VENDOR = 1
+DURA_R_ATTENUATED = 131072
+DURA_R_CONTEXT_FAIL = 1048576
+DURA_R_CONTEXT_SUSPECT = 524288
+DURA_R_DRIFT = 262144
+DURA_R_ESTIMATED = 67108864
 DURA_R_FLAT_FAIL = 2048
 DURA_R_FLAT_SUSPECT = 1024
+DURA_R_JOINT = 33554432
 DURA_R_MISSING = 1
+DURA_R_NOISY = 65536
 DURA_R_NONFINITE = 32
+DURA_R_PARITY_FAIL = 16777216
+DURA_R_PARITY_SUSPECT = 8388608
 DURA_R_RANGE_FAIL = 128
 DURA_R_RANGE_SUSPECT = 64
 DURA_R_RATE_FAIL = 512
 DURA_R_RATE_SUSPECT = 256
+DURA_R_SPIKE_BEFORE = 16384
+DURA_R_SPIKE_FAIL = 32768
 DURA_R_STALE = 2
 DURA_R_SUBSTITUTED = 8192
 DURA_R_TIME_DUPLICATE = 8
 DURA_R_TIME_GAP = 16
 DURA_R_TIME_REVERSED = 4
+DURA_R_VOTE_FAIL = 4194304
+DURA_R_VOTE_SUSPECT = 2097152
 DURA_R_WARMUP = 4096
 DURA_SEED_BYTES = 32
 DURA_SESSION_DEMO_KEY = 1
@@ -356,6 +402,10 @@ DURA_SESSION_RESUME = 2
 DURA_SHARE_EXACT = 1
 DURA_SHARE_OCCLUSION = 2
 DURA_SIG_BYTES = 64
+DURA_STATE_DEGRADED = 2
+DURA_STATE_INIT = 0
+DURA_STATE_INVALID = 3
+DURA_STATE_VALID = 1
 DURA_STOP = 141
 DURA_STORAGE_PATH_MAX = 1024
 DURA_STORY_BUCKETS = 600
@@ -576,7 +626,7 @@ class dura_sensor_channel(Structure):
         ("rate_suspect", ctypes.c_float),
         ("rate_fail", ctypes.c_float),
         ("flat_tolerance", ctypes.c_float),
-        ("reserved", ctypes.c_uint32),
+        ("origin", ctypes.c_int32),
         ("flat_suspect_ns", ctypes.c_int64),
         ("flat_fail_ns", ctypes.c_int64),
         ("max_age_ns", ctypes.c_int64),
@@ -590,6 +640,11 @@ class dura_sensor_config(Structure):
         ("n_channels", ctypes.c_uint16),
         ("rebase_after", ctypes.c_uint16),
         ("gap_ns", ctypes.c_int64),
+        ("degraded_at", ctypes.c_uint8),
+        ("invalid_at", ctypes.c_uint8),
+        ("valid_at", ctypes.c_uint8),
+        ("dwell_frames", ctypes.c_uint8),
+        ("reserved", ctypes.c_uint32),
     ]
 
 
@@ -609,11 +664,59 @@ class dura_sensor_state(Structure):
     _fields_ = [
         ("struct_size", ctypes.c_uint32),
         ("verdict", ctypes.c_uint8),
-        ("reserved", (ctypes.c_uint8 * 3)),
+        ("state", ctypes.c_uint8),
+        ("reserved", (ctypes.c_uint8 * 2)),
         ("reasons", ctypes.c_uint32),
         ("value", ctypes.c_float),
         ("quality", ctypes.c_float),
         ("ratio", ctypes.c_float),
+    ]
+
+
+class dura_sensor_status(Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("opcua", ctypes.c_uint32),
+        ("iec61850", ctypes.c_uint16),
+        ("ne107", ctypes.c_uint8),
+        ("reserved", ctypes.c_uint8),
+    ]
+
+
+class dura_sensor_extra(Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("n_channels", ctypes.c_uint16),
+        ("n_checks", ctypes.c_uint16),
+        ("n_joint", ctypes.c_uint16),
+        ("reserved", (ctypes.c_uint16 * 3)),
+    ]
+
+
+class dura_sensor_check(Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("kind", ctypes.c_uint8),
+        ("level", ctypes.c_uint8),
+        ("flags", ctypes.c_uint8),
+        ("reserved", ctypes.c_uint8),
+        ("channel", ctypes.c_uint16),
+        ("other", ctypes.c_uint16),
+        ("window", ctypes.c_uint16),
+        ("window2", ctypes.c_uint16),
+        ("suspect", ctypes.c_float),
+        ("fail", ctypes.c_float),
+        ("mean", ctypes.c_float),
+        ("scale", ctypes.c_float),
+        ("lo", ctypes.c_float),
+        ("hi", ctypes.c_float),
+        ("if_lo", ctypes.c_float),
+        ("if_hi", ctypes.c_float),
+        ("from_lo", ctypes.c_float),
+        ("from_hi", ctypes.c_float),
+        ("n_terms", ctypes.c_uint32),
+        ("reserved2", ctypes.c_uint32),
+        ("terms", ctypes.c_void_p),
     ]
 
 
@@ -1160,6 +1263,9 @@ STRUCTS = (
     dura_sensor_config,
     dura_sensor_report,
     dura_sensor_state,
+    dura_sensor_status,
+    dura_sensor_extra,
+    dura_sensor_check,
     dura_error,
     dura_session_options,
     dura_replay_report,
@@ -1210,6 +1316,11 @@ PROTOTYPES = {
     "dura_sensor_reasons": (ctypes.c_void_p, [ctypes.c_void_p]),
     "dura_sensor_query": (ctypes.c_int, [ctypes.c_void_p, ctypes.c_uint16, POINTER(dura_sensor_state)]),
     "dura_sensor_reset": (ctypes.c_int, [ctypes.c_void_p]),
+    "dura_sensor_poll": (ctypes.c_int, [ctypes.c_void_p, ctypes.c_int64, POINTER(dura_sensor_report)]),
+    "dura_sensor_translate": (ctypes.c_int, [ctypes.c_uint32, ctypes.c_void_p, POINTER(dura_sensor_status)]),
+    "dura_sensor_extra_bytes": (ctypes.c_size_t, [POINTER(dura_sensor_extra)]),
+    "dura_sensor_extend": (ctypes.c_int, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, POINTER(dura_sensor_extra)]),
+    "dura_sensor_add": (ctypes.c_int, [ctypes.c_void_p, POINTER(dura_sensor_check)]),
     "dura_guard_override": (ctypes.c_int, [ctypes.c_void_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_char_p, POINTER(dura_time)]),
     "dura_guard_query": (ctypes.c_int, [ctypes.c_void_p, POINTER(dura_guard_status)]),
     "dura_guard_log": (ctypes.c_int, [ctypes.c_void_p, POINTER(dura_log_status)]),

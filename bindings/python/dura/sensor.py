@@ -8,6 +8,7 @@ when the values are a NumPy array, so are the answers.
 from __future__ import annotations
 
 import ctypes
+import struct
 from dataclasses import dataclass
 from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 
@@ -16,6 +17,7 @@ from ._load import lib
 from .errors import check
 
 _ACTIONS = {_abi.DURA_PASS: "PASS", _abi.DURA_SUBSTITUTE: "SUBSTITUTE", _abi.DURA_REJECT: "REJECT"}
+_STATES = ("INIT", "VALID", "DEGRADED", "INVALID")
 _RANGE = ("fail_lo", "suspect_lo", "suspect_hi", "fail_hi")
 _FIELDS = _RANGE + ("rate_suspect", "rate_fail", "flat_tolerance")
 _TIMES = ("flat_suspect", "flat_fail", "max_age", "hold")
@@ -82,15 +84,59 @@ def _input(buffer: Any, code: str, what: str) -> Tuple[Any, int, int]:
     return (view, room), ctypes.addressof(room) if view.nbytes else 0, view.nbytes // view.itemsize
 
 
+_KINDS = {"spike": _abi.DURA_CK_SPIKE, "noise": _abi.DURA_CK_NOISE, "drift": _abi.DURA_CK_DRIFT,
+          "vote": _abi.DURA_CK_VOTE, "rule": _abi.DURA_CK_RULE, "forbid": _abi.DURA_CK_FORBID,
+          "transition": _abi.DURA_CK_TRANSITION, "parity": _abi.DURA_CK_PARITY, "joint": _abi.DURA_CK_JOINT}
+_LEVELS = {"suspect": _abi.DURA_SUSPECT, "fail": _abi.DURA_FAIL}
+_NUMBERS = ("channel", "other", "window", "window2", "suspect", "fail", "mean", "scale", "lo", "hi",
+            "if_lo", "if_hi", "from_lo", "from_hi")
+_CHECK_WORDS = set(_NUMBERS) | {"kind", "level", "estimates", "terms", "whiten"}
+
+
+def _terms(options: Mapping[str, Any]) -> bytes:
+    """(channel, weight) or (channel, weight, frames back) each, then the rows of `whiten`."""
+    rows = [tuple(t) + (0,) * (3 - len(t)) for t in options.get("terms", ())]
+    packed = b"".join(struct.pack("<HHf", int(c), int(back), w) for c, w, back in rows)
+    return packed + b"".join(struct.pack("<f", w) for i, row in enumerate(options.get("whiten", ())) for w in row[i:])
+
+
+def _check(options: Mapping[str, Any]) -> Tuple[_abi.dura_sensor_check, Any]:
+    """One check in the words of sensor_checks.h, and the buffer its terms live in."""
+    unknown = set(options) - _CHECK_WORDS
+    if unknown:
+        raise ValueError(f"a check has no {', '.join(map(repr, sorted(unknown)))}")
+    if options.get("kind") not in _KINDS:
+        raise ValueError(f"kind: want one of {', '.join(_KINDS)}, not {options.get('kind')!r}")
+    c, packed = _abi.dura_sensor_check(), _terms(options)
+    room = (ctypes.c_uint32 * (len(packed) // 4 + 1))()
+    ctypes.memmove(room, packed, len(packed))
+    c.struct_size = ctypes.sizeof(c)
+    c.kind = _KINDS[options["kind"]]
+    ranged = c.kind in (_abi.DURA_CK_RULE, _abi.DURA_CK_FORBID, _abi.DURA_CK_TRANSITION)
+    c.level = _LEVELS[options.get("level", "suspect")] if ranged else 0
+    c.flags = _abi.DURA_CK_ESTIMATES * bool(options.get("estimates", False))
+    for key in _NUMBERS:
+        setattr(c, key, options.get(key, 0))
+    c.n_terms = len(options.get("terms", ()))
+    c.terms = ctypes.addressof(room) if c.n_terms else None
+    return c, room
+
+
 class Sensor:
     """The checks of sensor.h over n channels.
 
     channels: one mapping per channel with fail_lo, suspect_lo, suspect_hi, fail_hi,
     rate_suspect, rate_fail (per second), flat_tolerance, flat_suspect, flat_fail, max_age,
     hold (seconds), required, suspect_ok, time, finite. Giving a limit turns its check on.
+
+    checks: one mapping per further check with the fields of sensor_checks.h: kind (spike, noise,
+    drift, vote, rule, forbid, transition, parity, joint), channel, other, window, suspect, fail,
+    mean, scale, lo, hi, if_lo, if_hi, from_lo, from_hi, level ("suspect" or "fail"), estimates,
+    terms ((channel, weight[, frames back]) each; of joint (channel, mean)) and whiten (rows of W).
     """
 
-    def __init__(self, channels: Sequence[Mapping[str, Any]], *, gap: float = 0.0, rebase_after: int = 3) -> None:
+    def __init__(self, channels: Sequence[Mapping[str, Any]], *, checks: Sequence[Mapping[str, Any]] = (),
+                 gap: float = 0.0, rebase_after: int = 3) -> None:
         config = _abi.dura_sensor_config()
         config.struct_size = ctypes.sizeof(config)
         config.n_channels, config.rebase_after, config.gap_ns = len(channels), rebase_after, round(gap * 1e9)
@@ -101,6 +147,37 @@ class Sensor:
         for i, options in enumerate(channels):
             check(lib.dura_sensor_attach(self._handle, i, ctypes.byref(_channel(options))))
         self.n = len(channels)
+        self._extra: Any = None
+        self._terms: list[Any] = []
+        if checks:
+            self._extend(checks)
+
+    def _extend(self, checks: Sequence[Mapping[str, Any]]) -> None:
+        made = [_check(options) for options in checks]
+        extra = _abi.dura_sensor_extra()
+        extra.struct_size = ctypes.sizeof(extra)
+        extra.n_channels = self.n
+        extra.n_checks = sum(c.kind > _abi.DURA_CK_DRIFT for c, _ in made)
+        extra.n_joint = sum(c.n_terms for c, _ in made if c.kind == _abi.DURA_CK_JOINT)
+        size = lib.dura_sensor_extra_bytes(ctypes.byref(extra))
+        self._extra = (ctypes.c_uint64 * (size // 8 + 1))()
+        self._terms = [room for _, room in made]      # read in place as long as the sensor lives
+        check(lib.dura_sensor_extend(self._handle, self._extra, size, ctypes.byref(extra)))
+        for c, _ in made:
+            check(lib.dura_sensor_add(self._handle, ctypes.byref(c)))
+
+    def poll(self, time_ns: int) -> Report:
+        """No frame came: say which channels are silent for too long."""
+        report = _abi.dura_sensor_report()
+        report.struct_size = ctypes.sizeof(report)
+        check(lib.dura_sensor_poll(self._handle, time_ns, ctypes.byref(report)))
+        return self._report(report, (0.0,) * self.n)
+
+    def _report(self, report: _abi.dura_sensor_report, usable: Sequence[float]) -> Report:
+        verdicts = ctypes.string_at(lib.dura_sensor_verdicts(self._handle), self.n)
+        worst = None if report.worst_channel == _abi.DURA_NONE else report.worst_channel
+        return Report(_ACTIONS[report.action], _names.verdict(report.verdict), worst,
+                      _names.sensor_reasons(report.reasons), tuple(map(_names.verdict, verdicts)), tuple(usable))
 
     def update(self, values: Sequence[Optional[float]], time_ns: int) -> Report:
         """Judge one frame; None is a missing value."""
@@ -110,10 +187,7 @@ class Sensor:
         missing = (ctypes.c_uint8 * n)(*[v is None for v in values])
         usable = (ctypes.c_float * n)()
         check(lib.dura_sensor_update(self._handle, time_ns, given, missing, n, usable, ctypes.byref(report)))
-        verdicts = ctypes.string_at(lib.dura_sensor_verdicts(self._handle), n)
-        worst = None if report.worst_channel == _abi.DURA_NONE else report.worst_channel
-        return Report(_ACTIONS[report.action], _names.verdict(report.verdict), worst,
-                      _names.sensor_reasons(report.reasons), tuple(map(_names.verdict, verdicts)), tuple(usable))
+        return self._report(report, usable)
 
     def update_n(self, values: Any, time_ns: Any) -> Tuple[Any, Any]:
         """Judge many frames: values is frames x n float32, time_ns int64, one per frame.
@@ -137,12 +211,12 @@ class Sensor:
         return numpy.frombuffer(actions, numpy.uint8), numpy.frombuffer(verdicts, numpy.uint8).reshape(frames, self.n)
 
     def query(self, channel: int) -> Dict[str, Any]:
-        """Value, quality, ratio, verdict and reasons of one channel after the last frame."""
+        """Value, quality, ratio, verdict, state and reasons of one channel after the last frame."""
         state = _abi.dura_sensor_state()
         state.struct_size = ctypes.sizeof(state)
         check(lib.dura_sensor_query(self._handle, channel, ctypes.byref(state)))
         return {"verdict": _names.verdict(state.verdict), "reasons": _names.sensor_reasons(state.reasons),
-                "value": state.value, "quality": state.quality, "ratio": state.ratio}
+                "state": _STATES[state.state], "value": state.value, "quality": state.quality, "ratio": state.ratio}
 
     def reset(self) -> None:
         """Forget all history, keep the configuration."""

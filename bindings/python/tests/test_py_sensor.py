@@ -122,3 +122,36 @@ def test_numpy_arrays_come_back_as_numpy_arrays():
     assert (actions.tobytes(), verdicts.tobytes()) == one_by_one(values, times)
     with pytest.raises(TypeError):
         dura.Sensor(CHANNELS).update_n(numpy.zeros((2, 3)), numpy.arange(2))
+
+
+def test_checks_look_at_the_past_and_at_neighbours():
+    s = dura.Sensor([{"fail_lo": -100.0, "fail_hi": 100.0, "hold": 5.0}] * 3, checks=[
+        {"kind": "spike", "channel": 0, "fail": 4.0},
+        {"kind": "parity", "channel": 1, "mean": 1.0, "scale": 0.5, "fail": 6.0, "estimates": True,
+         "terms": [(0, 2.0)]},
+        {"kind": "joint", "suspect": 9.0, "terms": [(0, 10.0), (2, 5.0)], "whiten": [(1.0, -1.0), (0.0, 2.0)]}])
+    assert s.update([10.0, 21.0, 5.0], 0).verdict == "GOOD"
+    assert s.update([10.0, 21.0, 5.0], 10**9).verdict == "GOOD"
+    r = s.update([30.0, 21.0, 5.0], 2 * 10**9)
+    assert "spike_fail" in r.reasons and r.usable[0] == 10.0
+    r = s.update([10.0, 31.0, 5.0], 3 * 10**9)
+    assert "estimated" in r.reasons and r.usable[1] == 21.0
+    r = s.update([10.0, 21.0, 7.0], 4 * 10**9)
+    assert r.reasons == ("joint",) and r.worst_channel == 2
+
+
+def test_a_check_that_is_none_is_refused():
+    with pytest.raises(ValueError, match="kind"):
+        dura.Sensor([{}], checks=[{"kind": "smell"}])
+    with pytest.raises(ValueError, match="no 'limit'"):
+        dura.Sensor([{}], checks=[{"kind": "spike", "limit": 1.0}])
+    with pytest.raises(dura.DuraError):
+        dura.Sensor([{}], checks=[{"kind": "spike", "channel": 7, "fail": 1.0}])
+
+
+def test_silence_is_asked_for():
+    s = dura.Sensor([{"fail_lo": 0.0, "fail_hi": 9.0, "max_age": 2.0}])
+    s.update([1.0], 0)
+    assert s.poll(2 * 10**9).verdict == "GOOD"
+    assert s.poll(3 * 10**9).reasons == ("missing", "stale")
+    assert s.query(0)["state"] == "INIT"
