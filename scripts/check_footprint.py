@@ -37,7 +37,7 @@ KIB = 1024
 INSIDE = {"encode": r"durai_guard_encode$", "noted": r"durai_guard_noted$", "h": r".*durai_log_node$",
           "mem_req": r".*:fn_mem_req$", "open": r".*:fn_open$", "io": r".*:fn_io$", "run": r".*:fn_run$",
           "reset": r".*:fn_reset$", "close": r".*:fn_close$"}
-HOOKS = {"call"}
+HOOKS = {"call", "persist"}
 # Tables that a part of the core lends to another: how the expression names the table, and
 # what its members are called behind it.
 TABLES = {"feature": "dura_feature_", "feature_calls": "dura_feature_", "drift_calls": "dura_drift_",

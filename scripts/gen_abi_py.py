@@ -26,11 +26,14 @@ STRUCTS = """dura_time dura_layout_row dura_fn dura_frame dura_decision dura_gua
     dura_event dura_evidence dura_incident dura_gate_status dura_events_row
     dura_why_options dura_story_options
     dura_learn_options dura_learn_channel dura_learn_report
-    dura_people_options dura_people_report dura_gate_key dura_gate_config dura_release dura_golden dura_crypto dura_sodium""".split()
+    dura_people_options dura_people_report dura_gate_key dura_gate_config dura_release dura_golden dura_crypto dura_mac_key dura_sodium
+    dura_link_config dura_link_key dura_link_report dura_link_status""".split()
 FUNCTIONS = """dura_abi dura_version dura_strerror dura_layout
     dura_sensor_bytes dura_sensor_init dura_sensor_attach dura_sensor_update dura_sensor_update_n
     dura_sensor_verdicts dura_sensor_reasons dura_sensor_query dura_sensor_reset
     dura_sensor_poll dura_sensor_translate dura_sensor_extra_bytes dura_sensor_extend dura_sensor_add
+    dura_link_bytes dura_link_init dura_link_attach dura_link_start dura_link_seal dura_link_open
+    dura_link_event dura_link_save dura_link_load dura_link_query
     dura_guard_override dura_guard_query dura_guard_log
     dura_error_text dura_session_open dura_session_step dura_session_close dura_session_abort
     dura_session_guard dura_session_channels dura_session_outputs dura_session_channel
@@ -50,7 +53,7 @@ FUNCTIONS = """dura_abi dura_version dura_strerror dura_layout
     dura_learn_csv dura_learned_policy dura_learned_model dura_learned_query dura_learned_channel
     dura_learned_note dura_learned_deinit
     dura_people_label dura_people_incident dura_people_override
-    dura_sodium_init dura_keyfile_load dura_dev_seed dura_factory_make
+    dura_sodium_init dura_sodium_key dura_keyfile_load dura_dev_seed dura_factory_make
     dura_golden_from dura_golden_random dura_golden_deinit dura_brain_make dura_brain_check
     dura_release_encode dura_release_decode dura_release_verify dura_release_policy dura_release_check
     dura_envelope_make dura_envelope_sign dura_envelope_open dura_envelope_signature
@@ -72,7 +75,7 @@ def type_of(text, result=False):
     """The ctypes name for a C type; None for void."""
     words = re.sub(r"\b(const|volatile|struct)\b", " ", text).replace("*", " * ").split()
     stars, base = words.count("*"), words[0]
-    if text.startswith("call ") or base in ("dura_fn_call", "dura_persist"):
+    if text.startswith("call ") or base in ("dura_fn_call", "dura_persist", "dura_link_persist"):
         return "ctypes.c_void_p"
     if not stars:
         return None if base == "void" else "ctypes." + SCALARS[base] if base in SCALARS else base

@@ -831,7 +831,7 @@ DT_TEST(correlate_evidence, drift_of_an_output_is_evidence_about_the_model)
 DT_TEST(correlate_evidence, kinds_that_say_nothing_about_causes_are_taken_and_ignored)
 {
     static const uint16_t kinds[] = {DURA_FACT_NONE, DURA_FACT_INPUT_REJECTED, DURA_FACT_ACTION, DURA_FACT_MODE,
-                                     DURA_FACT_BOOT, DURA_FACT_INCIDENT, DURA_FACT_FEATURE, 999};
+                                     DURA_FACT_BOOT, DURA_FACT_INCIDENT, DURA_FACT_FEATURE, DURA_FACT_LINK, 999};
     rig r;
     start(&r, NULL);
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)

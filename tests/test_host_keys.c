@@ -4,6 +4,7 @@
  * interrupts it, that the old one is gone then, and what damaged or foreign files do.
  */
 #include "dt.h"
+#include "host/dura_host_sha256.h"
 
 #include <dura/host/keys.h>
 #include <dura/host/storage.h>
@@ -171,8 +172,10 @@ DT_TEST(keys_create, makes_different_keys_each_time)
     must_create(&a, &s);
     must_create(&b, &s);
     dt_ok(memcmp(a.pub0, b.pub0, 32) != 0);
-    dt_ok(memcmp(a.sodium.device, b.sodium.device, 32) != 0);
-    dt_ok(memcmp(a.sodium.device, a.sodium.seed, 32) != 0);
+    dt_ok(memcmp(a.sodium.tag[0].inner, b.sodium.tag[0].inner, 32) != 0);
+    dura_mac_key of_seed;
+    durai_sha256_mac_key(&of_seed, a.sodium.seed, 32);
+    dt_ok(memcmp(a.sodium.tag[0].inner, of_seed.inner, 32) != 0, "the key of the tags is not the seed");
     dura_keys_close(&a);
     dura_keys_close(&b);
     scratch_close(&s);
@@ -241,12 +244,12 @@ DT_TEST(keys_open, gives_the_same_keys_again)
     scratch_open(&s);
     must_create(&k, &s);
     memcpy(seed, k.sodium.seed, 32);
-    memcpy(device, k.sodium.device, 32);
+    memcpy(device, k.sodium.tag[0].inner, 32);
     memcpy(origin, k.origin, 16);
     dura_keys_close(&k);
     must_reopen(&k, &s, origin, "first time");
     dt_mem(k.sodium.seed, seed, 32);
-    dt_mem(k.sodium.device, device, 32);
+    dt_mem(k.sodium.tag[0].inner, device, 32);
     for (uint32_t e = 1; e <= 3; e++)
         dt_eq(advance(&k, e), 0);
     memcpy(seed, k.sodium.seed, 32);
@@ -507,7 +510,7 @@ DT_TEST(keys_close, wipes_every_secret)
     scratch_open(&s);
     must_create(&k, &s);
     memcpy(seed, k.sodium.seed, 32);
-    memcpy(device, k.sodium.device, 32);
+    memcpy(device, k.sodium.tag[0].inner, 32);
     dura_keys_close(&k);
     dt_mem(&k.sodium, &zero, sizeof zero);
     const uint8_t *p = (const uint8_t *)&k;
@@ -702,7 +705,7 @@ DT_TEST(keys_demo, can_be_resumed_at_any_epoch)
         dt_eq(advance(&walked, e), 0);
     dt_eq(dura_keys_demo(&jumped, 5), DURA_OK);
     dt_mem(jumped.sodium.seed, walked.sodium.seed, 32);
-    dt_mem(jumped.sodium.device, walked.sodium.device, 32);
+    dt_mem(jumped.sodium.tag[0].inner, walked.sodium.tag[0].inner, 32);
     dt_mem(jumped.origin, walked.origin, 16);
     dt_ok(sign_works(&jumped, 5));
     dura_keys_close(&walked);

@@ -109,6 +109,23 @@ typedef struct dura_time {
     uint8_t  reserved[7];  /* 0 */
 } dura_time;
 
+/* ---- frames --------------------------------------------------------------------- */
+
+/* One frame. Start from DURA_FRAME_INIT. Pointers are borrowed for the call. */
+typedef struct dura_frame {
+    uint32_t struct_size;
+    uint16_t source;          /* who measured; with frame and boot the join key */
+    uint16_t n;               /* values, == channels of the policy */
+    uint64_t frame;           /* rises with every frame of a source */
+    dura_time time;           /* of measurement; boot is filled in by the guard */
+    const float *values;      /* n floats in the channels' units */
+    const uint8_t *missing;   /* NULL, or n bytes, non-zero: no value this time */
+    const float *baseline;    /* NULL, or the values the existing control drives, one per
+                                 output: what observe mode puts into output[] */
+} dura_frame;
+#define DURA_FRAME_INIT                                                                \
+    { (uint32_t)sizeof(dura_frame), 0, 0, 0, {0, 0, 0, 0, 0, {0, 0, 0, 0, 0, 0, 0}}, NULL, NULL, NULL }
+
 /* ---- facts ---------------------------------------------------------------------- */
 
 #define DURA_NONE 0xFFFFu          /* "no such index" in any u16 id below */
@@ -140,7 +157,11 @@ enum {
     DURA_FACT_INCIDENT = 15,       /* opened, revised or closed: value[0] id, [1] DURA_CAUSE_*,
                                       [2] score, [3] margin; told to the sink beside its own
                                       record */
-    DURA_FACT_FEATURE = 16         /* an input of the model was not usable: channel = feature */
+    DURA_FACT_FEATURE = 16,        /* an input of the model was not usable: channel = feature */
+    DURA_FACT_LINK = 17            /* a frame from a sensor unit was refused, or its sender
+                                      started anew or changed its key: reasons DURA_L_*, frame as
+                                      claimed; value[0] refusals in this run, [1] profile << 8 |
+                                      key id, [2] number held, [3] the sender's time */
 };
 
 /* What a module has to say: ids, a severity and a few integers. 64 bytes, the same

@@ -5,6 +5,7 @@
 
 #include <dura/base.h>
 #include <dura/port.h>
+#include <dura/link.h>
 #include <dura/sensor.h>
 #include <dura/sensor_checks.h>
 #include <dura/feature.h>

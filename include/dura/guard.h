@@ -61,21 +61,6 @@ enum {
     DURA_G_FEATURE = 1 << 14      /* an input of the model could not be made (yet) */
 };
 
-/* One frame. Start from DURA_FRAME_INIT. Pointers are borrowed for the call. */
-typedef struct dura_frame {
-    uint32_t struct_size;
-    uint16_t source;          /* who measured; with frame and boot the join key */
-    uint16_t n;               /* values, == channels of the policy */
-    uint64_t frame;           /* rises with every frame of a source */
-    dura_time time;           /* of measurement; boot is filled in by the guard */
-    const float *values;      /* n floats in the channels' units */
-    const uint8_t *missing;   /* NULL, or n bytes, non-zero: no value this time */
-    const float *baseline;    /* NULL, or the values the existing control drives, one per
-                                 output: what observe mode puts into output[] */
-} dura_frame;
-#define DURA_FRAME_INIT                                                                \
-    { (uint32_t)sizeof(dura_frame), 0, 0, 0, {0, 0, 0, 0, 0, {0, 0, 0, 0, 0, 0, 0}}, NULL, NULL, NULL }
-
 /* The answer. output[] is safe to drive for every action and every return value. */
 typedef struct dura_decision {
     uint32_t struct_size;     /* in: sizeof in your build; out: bytes filled */

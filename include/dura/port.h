@@ -68,7 +68,8 @@ typedef struct dura_hash_state { uint64_t opaque[DURA_HASH_STATE_BYTES / 8]; } d
 /* Key slots are numbers the provider understands; dura uses these. */
 enum {
     DURA_KEY_LOG = 0,       /* signs epoch seals; evolves: see key_advance */
-    DURA_KEY_DEVICE = 1     /* keyed tags on NV and journal records */
+    DURA_KEY_DEVICE = 1,    /* keyed tags on NV and journal records */
+    DURA_KEY_LINK = 16      /* and up: keys of sensor links (dura/link.h), used by mac only */
 };
 
 /* The provider. Keys never cross this boundary: signing goes by slot, so a secure

@@ -33,7 +33,8 @@ static const named FACTS[] = {
     {DURA_FACT_ACTION, "action"}, {DURA_FACT_MODE, "mode"}, {DURA_FACT_OVERRIDE, "override"},
     {DURA_FACT_BOOT, "boot"}, {DURA_FACT_GATE, "gate"}, {DURA_FACT_CLOCK_STEP, "clock_step"},
     {DURA_FACT_LOG_LOST, "log_lost"}, {DURA_FACT_STORAGE, "storage"}, {DURA_FACT_DRIFT, "drift"},
-    {DURA_FACT_RELEASE, "release"}, {DURA_FACT_INCIDENT, "incident"}, {DURA_FACT_FEATURE, "feature"}, {0, NULL}};
+    {DURA_FACT_RELEASE, "release"}, {DURA_FACT_INCIDENT, "incident"}, {DURA_FACT_FEATURE, "feature"},
+    {DURA_FACT_LINK, "link"}, {0, NULL}};
 static const named ACTIONS[] = {
     {DURA_ACT, "ACT"}, {DURA_HOLD, "HOLD"}, {DURA_FALLBACK, "FALLBACK"}, {DURA_STOP, "STOP"}, {0, NULL}};
 static const named MODES[] = {{DURA_OBSERVE, "observe"}, {DURA_ENFORCE, "enforce"}, {0, NULL}};

@@ -269,14 +269,15 @@ static int device_key(dura_session *s, dura_error *err)
         uint8_t fresh[DURA_SEED_BYTES];
         randombytes_buf(fresh, sizeof fresh);
         rc = durai_host_write_secret(s->device, "device.key", fresh, sizeof fresh, err);
-        memcpy(s->keys.sodium.device, fresh, sizeof fresh);
+        if (rc == DURA_OK)
+            rc = dura_sodium_key(&s->keys.sodium, DURA_KEY_DEVICE, fresh, sizeof fresh);
         sodium_memzero(fresh, sizeof fresh);
         return rc;
     }
     if (rc != DURA_OK)
         return rc;
     if (n == DURA_SEED_BYTES)
-        memcpy(s->keys.sodium.device, key, n);
+        rc = dura_sodium_key(&s->keys.sodium, DURA_KEY_DEVICE, key, n);
     else
         rc = dura_error_set(err, DURA_ECORRUPT, s->device, 0, "device.key", "is not 32 bytes: damaged");
     sodium_memzero(key, n);

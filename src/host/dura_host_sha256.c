@@ -136,29 +136,71 @@ void dura_sha256_query(uint8_t out[DURA_HASH_BYTES], const void *p, size_t n)
     dura_sha256_final(&s, out);
 }
 
-void dura_sha256_hmac(uint8_t out[DURA_HASH_BYTES], const void *key, size_t key_len, const void *p,
-                      size_t n)
+/* ---- HMAC ------------------------------------------------------------------------- */
+
+/* The chaining value behind one block of the key with every byte xored. */
+static void pad_state(uint32_t h[8], const uint8_t key[64], uint8_t with)
 {
     uint8_t pad[64];
     dura_sha256 s;
-    memset(pad, 0, sizeof pad);
-    if (key_len > sizeof pad)
-        dura_sha256_query(pad, key, key_len);
-    else if (key_len)
-        memcpy(pad, key, key_len);
     for (size_t i = 0; i < sizeof pad; i++)
-        pad[i] ^= 0x36;
+        pad[i] = key[i] ^ with;
     dura_sha256_init(&s);
     dura_sha256_update(&s, pad, sizeof pad);
-    dura_sha256_update(&s, p, n);
-    dura_sha256_final(&s, out);
-    for (size_t i = 0; i < sizeof pad; i++)
-        pad[i] ^= 0x36 ^ 0x5c;
-    dura_sha256_init(&s);
-    dura_sha256_update(&s, pad, sizeof pad);
-    dura_sha256_update(&s, out, DURA_HASH_BYTES);
-    dura_sha256_final(&s, out);
+    memcpy(h, s.h, sizeof s.h);
     sodium_memzero(pad, sizeof pad);
+    sodium_memzero(&s, sizeof s);
+}
+
+void durai_sha256_mac_key(dura_mac_key *k, const void *key, size_t n)
+{
+    uint8_t block[64];
+    memset(block, 0, sizeof block);
+    if (n > sizeof block)
+        dura_sha256_query(block, key, n);
+    else if (n)
+        memcpy(block, key, n);
+    pad_state(k->inner, block, 0x36);
+    pad_state(k->outer, block, 0x5c);
+    sodium_memzero(block, sizeof block);
+}
+
+/* Finish a hash whose first block is already in h: the last n % 64 bytes, padded, in place. */
+static void finish(const durai_sha256_engine *e, uint32_t h[8], const uint8_t *p, size_t n)
+{
+    uint8_t tail[128];
+    size_t left = n % 64, blocks = left < 56 ? 1 : 2;
+    if (n >= 64)
+        e->blocks(h, p, n / 64);
+    if (left)
+        memcpy(tail, p + (n - left), left);
+    tail[left] = 0x80;
+    memset(tail + left + 1, 0, 64 * blocks - 8 - left - 1);
+    put_bits(tail + 64 * blocks - 8, (uint64_t)n + 64);
+    e->blocks(h, tail, blocks);
+}
+
+void durai_sha256_mac(const dura_mac_key *k, const void *p, size_t n, uint8_t out[DURA_HASH_BYTES])
+{
+    const durai_sha256_engine *e = durai_sha256_best();
+    uint32_t h[8];
+    memcpy(h, k->inner, sizeof h);
+    finish(e, h, p, n);
+    for (int i = 0; i < 8; i++)
+        put_be32(out + 4 * i, h[i]);
+    memcpy(h, k->outer, sizeof h);
+    finish(e, h, out, DURA_HASH_BYTES);
+    for (int i = 0; i < 8; i++)
+        put_be32(out + 4 * i, h[i]);
+}
+
+void dura_sha256_hmac(uint8_t out[DURA_HASH_BYTES], const void *key, size_t key_len, const void *p,
+                      size_t n)
+{
+    dura_mac_key k;
+    durai_sha256_mac_key(&k, key, key_len);
+    durai_sha256_mac(&k, p, n, out);
+    sodium_memzero(&k, sizeof k);
 }
 
 /* ---- many messages --------------------------------------------------------------- */

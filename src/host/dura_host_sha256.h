@@ -31,4 +31,8 @@ void durai_sha256_query_n(const durai_sha256_engine *e, uint8_t prefix, const vo
 void durai_sha256_update(const durai_sha256_engine *e, dura_sha256 *s, const void *p, size_t n);
 void durai_sha256_final(const durai_sha256_engine *e, dura_sha256 *s, uint8_t out[DURA_HASH_BYTES]);
 
+/* HMAC-SHA-256 with the pads worked out once; k->slot and used stay the caller's. */
+void durai_sha256_mac_key(dura_mac_key *k, const void *key, size_t n);
+void durai_sha256_mac(const dura_mac_key *k, const void *p, size_t n, uint8_t out[DURA_HASH_BYTES]);
+
 #endif

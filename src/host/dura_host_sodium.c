@@ -9,7 +9,7 @@
  * old one is wiped before the call returns, else it was no end of an epoch.
  * None of these calls needs sodium_init(): Ed25519 and SHA-512 have one implementation.
  */
-#include <dura/host/crypto.h>
+#include "dura_host_sha256.h"
 
 #include "../base/dura_base_priv.h"
 
@@ -101,13 +101,22 @@ static int verify(void *user, const uint8_t pub[DURA_PUBKEY_BYTES], const void *
     return dura_ed25519_verify(pub, msg, n, sig);
 }
 
+/* The key in `slot`, or NULL. */
+static dura_mac_key *tag_key(dura_sodium *p, uint32_t slot)
+{
+    for (size_t i = 0; i < DURA_SODIUM_TAGS; i++)
+        if (p->tag[i].used && p->tag[i].slot == slot)
+            return &p->tag[i];
+    return NULL;
+}
+
 static int mac(void *user, uint32_t slot, const void *msg, size_t n, uint8_t tag[DURA_TAG_BYTES])
 {
-    dura_sodium *p = user;
+    const dura_mac_key *k = tag_key(user, slot);
     uint8_t full[DURA_HASH_BYTES];
-    if (slot != DURA_KEY_DEVICE)
+    if (!k)
         return DURA_EINVAL;
-    dura_sha256_hmac(full, p->device, sizeof p->device, msg, n);
+    durai_sha256_mac(k, msg, n, full);
     memcpy(tag, full, DURA_TAG_BYTES);
     sodium_memzero(full, sizeof full);
     return 0;
@@ -190,6 +199,14 @@ static void fill_hash_and_verify(dura_sodium *p)
     p->crypto.verify = verify;
 }
 
+static void take_key(dura_sodium *p, dura_mac_key *k, uint32_t slot, const uint8_t *key, size_t len)
+{
+    durai_sha256_mac_key(k, key, len);
+    k->slot = slot;
+    k->used = 1;
+    p->crypto.mac = mac;
+}
+
 int dura_sodium_init(dura_sodium *p, const uint8_t *seed, uint32_t epoch, const uint8_t *device_key,
                      dura_persist persist, void *user)
 {
@@ -198,8 +215,7 @@ int dura_sodium_init(dura_sodium *p, const uint8_t *seed, uint32_t epoch, const 
     memset(p, 0, sizeof *p);
     fill_hash_and_verify(p);
     if (device_key) {
-        memcpy(p->device, device_key, sizeof p->device);
-        p->crypto.mac = mac;
+        take_key(p, &p->tag[0], DURA_KEY_DEVICE, device_key, DURA_SEED_BYTES);
     }
     if (!seed)
         return DURA_OK;
@@ -212,6 +228,25 @@ int dura_sodium_init(dura_sodium *p, const uint8_t *seed, uint32_t epoch, const 
     p->crypto.key_public = key_public;
     p->crypto.sign = sign;
     p->crypto.key_advance = key_advance;
+    return DURA_OK;
+}
+
+int dura_sodium_key(dura_sodium *p, uint32_t slot, const uint8_t *key, size_t len)
+{
+    dura_mac_key *k;
+    if (!p || (slot != DURA_KEY_DEVICE && slot < DURA_KEY_LINK) || (key && (len < 16 || len > 64)))
+        return DURA_EINVAL;
+    k = tag_key(p, slot);
+    if (!key) {
+        if (k)
+            sodium_memzero(k, sizeof *k);
+        return DURA_OK;
+    }
+    for (size_t i = 0; !k && i < DURA_SODIUM_TAGS; i++)
+        k = p->tag[i].used ? NULL : &p->tag[i];
+    if (!k)
+        return DURA_EFULL;
+    take_key(p, k, slot, key, len);
     return DURA_OK;
 }
 

@@ -8,7 +8,7 @@
 
 Pure ctypes over libdura; nothing but the standard library is needed.
 """
-from . import errors
+from . import errors, link
 from ._load import lib as _lib
 from .drift import Drift, DriftAlarm, DriftState, Reference, learn_reference
 from .errors import DuraError, IntegrityError
@@ -27,4 +27,4 @@ __version__: str = _lib.dura_version().decode()
 __all__ = ["Decision", "Drift", "DriftAlarm", "DriftState", "DuraError", "Evidence", "Feature", "GateStatus", "Guard",
            "Incident", "IntegrityError", "Learned", "LearnedChannel", "Log", "Model", "Reference", "Release", "Replay",
            "Report", "Run", "Sensor", "Verdict", "errors", "feature_list", "feature_names", "features", "learn",
-           "learn_reference", "make_brain", "pack_model", "pack_policy", "replay", "verify", "__version__"]
+           "learn_reference", "link", "make_brain", "pack_model", "pack_policy", "replay", "verify", "__version__"]

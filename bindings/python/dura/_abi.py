@@ -176,6 +176,7 @@ DURA_FACT_FEATURE = 16
 DURA_FACT_GATE = 9
 DURA_FACT_INCIDENT = 15
 DURA_FACT_INPUT_REJECTED = 2
+DURA_FACT_LINK = 17
 DURA_FACT_LOG_LOST = 11
 DURA_FACT_MODE = 6
 DURA_FACT_NONE = 0
@@ -250,6 +251,7 @@ DURA_JSON_VALUES_MAX = 1048576
 DURA_KEYS_DEMO = 1
 DURA_KEYS_PATH_MAX = 1024
 DURA_KEY_DEVICE = 1
+DURA_KEY_LINK = 16
 DURA_KEY_LOG = 0
 DURA_KIND_F32 = 0
 DURA_KIND_I32 = 1
@@ -262,6 +264,16 @@ DURA_LEARN_NO_FLAT = 32
 DURA_LEARN_REQUIRED = 1
 DURA_LEARN_ROWS_MIN = 64
 DURA_LEARN_SHORT = 8
+DURA_LINK_BYTES = 256
+DURA_LINK_CHANNELS_MAX = 1024
+DURA_LINK_CRC = 3
+DURA_LINK_EVENT_MAX = 192
+DURA_LINK_F32 = 0
+DURA_LINK_HMAC = 1
+DURA_LINK_I32 = 1
+DURA_LINK_SAVE_BYTES = 40
+DURA_LINK_SIPHASH = 2
+DURA_LINK_SIP_BYTES = 16
 DURA_LOG_CLOSED = 1
 DURA_LOG_CUT = 2
 DURA_LOG_DAMAGED = 3
@@ -269,6 +281,24 @@ DURA_LOG_DECISION = 2
 DURA_LOG_FRESH = 0
 DURA_LOG_RINGS_MAX = 4
 DURA_LOG_SECURITY = 1
+DURA_L_AUTH = 32
+DURA_L_CONTENT = 512
+DURA_L_EPOCH = 128
+DURA_L_FIRST = 4194304
+DURA_L_KEY = 16
+DURA_L_LATE = 131072
+DURA_L_LENGTH = 1
+DURA_L_LOST = 65536
+DURA_L_PROFILE = 8
+DURA_L_REPLAY = 64
+DURA_L_RESYNC = 262144
+DURA_L_ROTATED = 524288
+DURA_L_ROUNDED = 2097152
+DURA_L_SAVE = 1048576
+DURA_L_SOURCE = 4
+DURA_L_UNCHECKED = 1024
+DURA_L_VERSION = 2
+DURA_L_WRONG_SEQUENCE = 256
 DURA_MISSING = 9
 DURA_MISSING_ASSETS = 4
 DURA_MISSING_CLOCK = 64
@@ -402,6 +432,7 @@ DURA_SESSION_RESUME = 2
 DURA_SHARE_EXACT = 1
 DURA_SHARE_OCCLUSION = 2
 DURA_SIG_BYTES = 64
+DURA_SODIUM_TAGS = 8
 DURA_STATE_DEGRADED = 2
 DURA_STATE_INIT = 0
 DURA_STATE_INVALID = 3
@@ -1237,6 +1268,15 @@ class dura_crypto(Structure):
     ]
 
 
+class dura_mac_key(Structure):
+    _fields_ = [
+        ("slot", ctypes.c_uint32),
+        ("used", ctypes.c_uint32),
+        ("inner", (ctypes.c_uint32 * 8)),
+        ("outer", (ctypes.c_uint32 * 8)),
+    ]
+
+
 class dura_sodium(Structure):
     _fields_ = [
         ("crypto", dura_crypto),
@@ -1245,9 +1285,66 @@ class dura_sodium(Structure):
         ("epoch", ctypes.c_uint32),
         ("reserved", ctypes.c_uint32),
         ("seed", (ctypes.c_uint8 * 32)),
-        ("device", (ctypes.c_uint8 * 32)),
         ("secret", (ctypes.c_uint8 * 64)),
         ("pub", ((ctypes.c_uint8 * 32) * 2)),
+        ("tag", (dura_mac_key * 8)),
+    ]
+
+
+class dura_link_config(Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("source", ctypes.c_uint16),
+        ("n_channels", ctypes.c_uint16),
+        ("least", ctypes.c_uint8),
+        ("window", ctypes.c_uint8),
+        ("resync_after", ctypes.c_uint8),
+        ("reserved", ctypes.c_uint8),
+        ("max_delta", ctypes.c_uint32),
+        ("overlap", ctypes.c_uint32),
+        ("ahead", ctypes.c_uint32),
+        ("least_frame", ctypes.c_uint64),
+        ("crypto", ctypes.c_void_p),
+    ]
+
+
+class dura_link_key(Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("id", ctypes.c_uint8),
+        ("profile", ctypes.c_uint8),
+        ("reserved", ctypes.c_uint16),
+        ("slot", ctypes.c_uint32),
+        ("sip", (ctypes.c_uint8 * 16)),
+    ]
+
+
+class dura_link_report(Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("reasons", ctypes.c_uint32),
+        ("frame", ctypes.c_uint64),
+        ("lost", ctypes.c_uint64),
+        ("authentic", ctypes.c_uint8),
+        ("profile", ctypes.c_uint8),
+        ("key_id", ctypes.c_uint8),
+        ("reserved", (ctypes.c_uint8 * 5)),
+        ("fact", dura_fact),
+    ]
+
+
+class dura_link_status(Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("key_id", ctypes.c_uint16),
+        ("other_key_id", ctypes.c_uint16),
+        ("frame", ctypes.c_uint64),
+        ("saved", ctypes.c_uint64),
+        ("accepted", ctypes.c_uint64),
+        ("lost", ctypes.c_uint64),
+        ("auth", ctypes.c_uint64),
+        ("replay", ctypes.c_uint64),
+        ("other", ctypes.c_uint64),
     ]
 
 
@@ -1299,7 +1396,12 @@ STRUCTS = (
     dura_release,
     dura_golden,
     dura_crypto,
+    dura_mac_key,
     dura_sodium,
+    dura_link_config,
+    dura_link_key,
+    dura_link_report,
+    dura_link_status,
 )
 
 PROTOTYPES = {
@@ -1321,6 +1423,16 @@ PROTOTYPES = {
     "dura_sensor_extra_bytes": (ctypes.c_size_t, [POINTER(dura_sensor_extra)]),
     "dura_sensor_extend": (ctypes.c_int, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, POINTER(dura_sensor_extra)]),
     "dura_sensor_add": (ctypes.c_int, [ctypes.c_void_p, POINTER(dura_sensor_check)]),
+    "dura_link_bytes": (ctypes.c_size_t, [POINTER(dura_link_config)]),
+    "dura_link_init": (ctypes.c_int, [POINTER(ctypes.c_void_p), ctypes.c_void_p, ctypes.c_size_t, POINTER(dura_link_config)]),
+    "dura_link_attach": (ctypes.c_int, [ctypes.c_void_p, POINTER(dura_link_key)]),
+    "dura_link_start": (ctypes.c_int, [ctypes.c_void_p, ctypes.c_uint32, ctypes.c_void_p, ctypes.c_void_p]),
+    "dura_link_seal": (ctypes.c_int, [ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p, POINTER(ctypes.c_size_t)]),
+    "dura_link_open": (ctypes.c_int, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, POINTER(dura_frame), ctypes.c_void_p, ctypes.c_void_p, POINTER(dura_link_report)]),
+    "dura_link_event": (ctypes.c_int, [POINTER(dura_fact), ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
+    "dura_link_save": (ctypes.c_int, [ctypes.c_void_p, ctypes.c_void_p, POINTER(ctypes.c_size_t)]),
+    "dura_link_load": (ctypes.c_int, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t]),
+    "dura_link_query": (ctypes.c_int, [ctypes.c_void_p, POINTER(dura_link_status)]),
     "dura_guard_override": (ctypes.c_int, [ctypes.c_void_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_char_p, POINTER(dura_time)]),
     "dura_guard_query": (ctypes.c_int, [ctypes.c_void_p, POINTER(dura_guard_status)]),
     "dura_guard_log": (ctypes.c_int, [ctypes.c_void_p, POINTER(dura_log_status)]),
@@ -1393,6 +1505,7 @@ PROTOTYPES = {
     "dura_people_incident": (ctypes.c_int, [POINTER(dura_people_options), ctypes.c_int, ctypes.c_char_p, POINTER(dura_people_report), POINTER(dura_error)]),
     "dura_people_override": (ctypes.c_int, [POINTER(dura_people_options), ctypes.c_int, POINTER(dura_people_report), POINTER(dura_error)]),
     "dura_sodium_init": (ctypes.c_int, [POINTER(dura_sodium), ctypes.c_void_p, ctypes.c_uint32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
+    "dura_sodium_key": (ctypes.c_int, [POINTER(dura_sodium), ctypes.c_uint32, ctypes.c_void_p, ctypes.c_size_t]),
     "dura_keyfile_load": (ctypes.c_int, [ctypes.c_char_p, ctypes.c_void_p, POINTER(dura_error)]),
     "dura_dev_seed": (ctypes.c_void_p, []),
     "dura_factory_make": (ctypes.c_int, [ctypes.c_void_p, POINTER(ctypes.c_size_t), ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint64, ctypes.c_void_p]),

@@ -79,6 +79,17 @@ DURA_API DURA_CHECK int dura_ed25519_verify(const uint8_t pub[DURA_PUBKEY_BYTES]
  * negative value (below -100) stops the epoch from ending; it is tried again later. */
 typedef int (*dura_persist)(void *user, uint32_t epoch, const uint8_t seed[DURA_SEED_BYTES]);
 
+#define DURA_SODIUM_TAGS 8       /* keys of tags one provider holds, the device key's included */
+
+/* A key of tags, worked out once: the chaining values behind its two pads (RFC 2104 section
+ * 4), so that the tag of a short message is two blocks and not four. As secret as the key. */
+typedef struct dura_mac_key {
+    uint32_t slot;
+    uint32_t used;                     /* 1: there is a key */
+    uint32_t inner[8];
+    uint32_t outer[8];
+} dura_mac_key;
+
 /* Lives where you put it and may not be moved: crypto.user points to it. */
 typedef struct dura_sodium {
     dura_crypto crypto;                /* hand &p->crypto to a dura_port */
@@ -87,9 +98,9 @@ typedef struct dura_sodium {
     uint32_t epoch;                    /* the epoch held */
     uint32_t reserved;                 /* 0 */
     uint8_t seed[DURA_SEED_BYTES];     /* of that epoch; secret */
-    uint8_t device[DURA_SEED_BYTES];   /* key of tags; secret */
     uint8_t secret[64];                /* Ed25519 secret key of the epoch, libsodium's form */
     uint8_t pub[2][DURA_PUBKEY_BYTES]; /* of the held epoch and of the one after it */
+    dura_mac_key tag[DURA_SODIUM_TAGS];/* what mac uses; secret */
 } dura_sodium;
 
 /** Fill p with a provider.
@@ -101,6 +112,13 @@ typedef struct dura_sodium {
 DURA_API DURA_CHECK int dura_sodium_init(dura_sodium *p, const uint8_t *seed, uint32_t epoch,
                                          const uint8_t *device_key, dura_persist persist,
                                          void *user);
+
+/** Give mac a key: the device's (slot DURA_KEY_DEVICE) or a sensor link's (DURA_KEY_LINK and
+ *  above) of 16..64 bytes, not kept. A slot that has one gets another; key NULL wipes it.
+ *  returns  DURA_OK; DURA_EINVAL; DURA_EFULL (DURA_SODIUM_TAGS keys are held).
+ *                                                                     [serial] O(1) */
+DURA_API DURA_CHECK int dura_sodium_key(dura_sodium *p, uint32_t slot, const uint8_t *key,
+                                        size_t len);
 
 /** Wipe every key. p may be NULL.                                       [serial] O(1) */
 DURA_API void dura_sodium_deinit(dura_sodium *p);
