@@ -245,6 +245,14 @@ C
         > "$t/src/base/planted.c"
     red "MISRA: a rule that had no deviation" 'rule (7\.1|15\.2)' "$python" scripts/misra/check_misra.py --root "$t"
 
+    fresh
+    sed -i 's/(u & 0x7F800000u) == 0x7F800000u/!(durai_f32(u) - durai_f32(u) >= 0.0f)/' "$t/src/sensor/dura_sensor_judge.c"
+    red "torture: NaN seen by arithmetic, lost under -ffast-math" 'fast-math fails' scripts/check_torture.sh "$t"
+    fresh
+    sed -i 's/#define TINY_BITS 0x00800000u/#define TINY_BITS 0u/' "$t/src/sensor/dura_sensor_priv.h"
+    red "torture: verdicts that depend on flushed subnormals" 'builds disagree|fails' scripts/check_torture.sh "$t"
+    green "torture" scripts/check_torture.sh
+
     # The build itself, on the base module alone: a leak in a test turns ctest red.
     fresh
     rm -rf "$t"/src/{host,port,link,sensor,feature,backend,log,drift,correlate,gate,guard}/* "$t"/tests/{sim,python}/* "$t"/tests/{test,thread}_* \

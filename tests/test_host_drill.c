@@ -163,20 +163,34 @@ DT_TEST(host_drill_next, finds_what_must_be_found_and_says_when)
         dt_ok(fabs(e.moved - moved) < 0.003, "bias %s moved the answer by %g", name, e.moved);
         e = find(d, DURA_DRILL_DRIFT, 4.0, name);
         dt_eq(e.by[DURA_DRILL_BY_DRIFT], 3, "drift %s", name);
-        dt_eq(find(d, DURA_DRILL_NOISE, 3.0, name).by[DURA_DRILL_BY_DRIFT], 3, "noise %s", name);
+        dt_eq(find(d, DURA_DRILL_NOISE, 5.0, name).by[DURA_DRILL_BY_DRIFT], 3, "noise %s", name);
         e = find(d, DURA_DRILL_REPLAY, 0.0, name);
         dt_eq(e.caught, 0, "replay %s", name);
         dt_eq(e.starts, 3, "replay %s", name);
         dt_eq(e.action, DURA_ACT, "replay %s", name);
+        dt_eq(find(d, DURA_DRILL_NAN, 0.0, name).by[DURA_DRILL_BY_NONFINITE], 3, "nan %s", name);
+        e = find(d, DURA_DRILL_INF, 0.0, name);
+        dt_eq(e.by[DURA_DRILL_BY_NONFINITE], 3, "inf %s", name);
+        dt_eq(e.delay_max, 0, "inf %s", name);
+        dt_eq(find(d, DURA_DRILL_UNIT, 0.0, name).by[DURA_DRILL_BY_DRIFT], 3, "unit %s", name);
     }
     dura_drill_entry e = find(d, DURA_DRILL_REPLAY_ALL, 0.0, "*");
     dt_eq(e.channel, DURA_NONE, "replay_all");
     dt_eq(e.starts, 3, "replay_all");
     dt_eq(e.caught, 0, "replay_all");
+    static const uint8_t stamps[] = {DURA_DRILL_TIME_REVERSED, DURA_DRILL_TIME_DUPLICATE};
+    for (size_t i = 0; i < sizeof stamps; i++) {
+        e = find(d, stamps[i], 0.0, "*");
+        dt_eq(e.by[DURA_DRILL_BY_TIME], 3, "%s", dura_drill_kind(stamps[i]));
+        dt_eq(e.delay_max, 0, "%s", dura_drill_kind(stamps[i]));
+        dt_eq(e.action, DURA_FALLBACK, "%s", dura_drill_kind(stamps[i]));
+    }
+    e = find(d, DURA_DRILL_TIME_GAP, 0.0, "*");
+    dt_eq(e.starts, 3, "the policy names no gap_ms, so %u of 3", e.caught);
     dt_eq(dura_drill_next(d, &e, NULL), 0, "the end");
     dura_drill_report r = figures(d);
-    dt_eq(r.entries, 3 * 13 + 1, "all were drilled");
-    dt_eq(r.total[DURA_DRILL_BIAS], 27, "three sizes, channels, places");
+    dt_eq(r.entries, 3 * 22 + 4, "all were drilled");
+    dt_eq(r.total[DURA_DRILL_BIAS], 36, "four sizes, three channels, three places");
     dt_eq(r.caught[DURA_DRILL_DROPOUT], 9, "dropouts");
     dura_drill_close(d);
     sweep();
@@ -192,7 +206,7 @@ static void record_injected(const dura_drill *d, uint16_t c, uint64_t n)
         uint64_t k = row - d->report.start_row[0];
         fprintf(f, "%d", 1000 + (int)row);
         for (uint16_t i = 0; i < N; i++)
-            fprintf(f, ",%.9g", (double)(i == c && row >= d->report.start_row[0] && k < n ? d->value[k]
+            fprintf(f, ",%.9g", (double)(i == c && row >= d->report.start_row[0] && k < n ? d->value[d->wide ? k * N + c : k]
                                                                                         : d->data.value[row * N + i]));
         fprintf(f, "\n");
     }
@@ -204,7 +218,7 @@ static void record_injected(const dura_drill *d, uint16_t c, uint64_t n)
 DT_TEST(host_drill_next, finds_what_a_whole_run_over_the_injected_recording_finds)
 {
     static const struct { uint8_t kind; double size; } rows[] = {
-        {DURA_DRILL_BIAS, 1.0}, {DURA_DRILL_BIAS, 4.0}, {DURA_DRILL_DRIFT, 2.0}, {DURA_DRILL_NOISE, 3.0}, {DURA_DRILL_STUCK, 0.0},
+        {DURA_DRILL_BIAS, 1.0}, {DURA_DRILL_BIAS, 4.0}, {DURA_DRILL_DRIFT, 2.0}, {DURA_DRILL_NOISE, 5.0}, {DURA_DRILL_STUCK, 0.0},
     };
     dura_drill_options o = options();
     o.starts = 1;
@@ -255,7 +269,7 @@ DT_TEST(host_drill_next, does_not_count_what_the_guard_says_anyway)
     dura_drill_report r = figures(d);
     dt_eq(r.unclean_starts, 3, "nowhere clean");
     dt_ok(r.trips == 1 && r.suspect_rows == ROWS / 2 && r.not_acted == ROWS / 2 && r.incidents > 0, "false alarms are told");
-    dura_drill_entry e = find(d, DURA_DRILL_SPIKE, 10.0, "c");
+    dura_drill_entry e = find(d, DURA_DRILL_SPIKE, 8.0, "c");
     dt_eq(e.starts, 3, "spike");
     dt_eq(e.caught, 0, "the range check spoke before the spike");
     e = find(d, DURA_DRILL_DROPOUT, 0.0, "c");
@@ -295,7 +309,7 @@ DT_TEST(host_drill_next, misses_what_a_policy_without_drift_cannot_see)
             dt_ok(e.size > 90 && e.size < 115 && e.moved > 0.4, "bounded: %g, %g", e.size, e.moved);
             continue;
         }
-        int seen = e.kind == DURA_DRILL_DROPOUT;
+        int seen = e.kind == DURA_DRILL_DROPOUT || e.kind == DURA_DRILL_NAN || e.kind == DURA_DRILL_INF;
         dt_eq(e.caught, seen ? 3 : 0, "%s %g", dura_drill_kind(e.kind), e.size);
         dt_eq(e.verdict[DURA_DRILL_NO_INCIDENT], seen ? 3 : 0, "nobody correlates");
     }
@@ -309,13 +323,13 @@ DT_TEST(host_drill_next, misses_what_a_policy_without_drift_cannot_see)
 DT_TEST(host_drill_next, sees_an_answer_that_breaks_its_envelope)
 {
     static const char narrow[] = "{\"device\": {\"name\": \"bench\"}, " CHANNELS("") "\"outputs\": [{\"name\": \"y\",\n"
-        " \"lo\": -4, \"hi\": 4, \"safe\": 0}], \"model\": {\"inputs\": [\"a\", \"b\"]}}";
+        " \"lo\": -2, \"hi\": 4, \"safe\": 0}], \"model\": {\"inputs\": [\"a\", \"b\"]}}";
     dura_drill_options o = options();
     o.channels = "b";
     o.kinds = "spike,bias";
     record(ROWS, 0, NULL);
     dura_drill *d = begin(narrow, &o);
-    dura_drill_entry e = find(d, DURA_DRILL_SPIKE, 10.0, "b"); /* 0.5 x 10 from about 1: beyond 4 or -4 but for luck */
+    dura_drill_entry e = find(d, DURA_DRILL_SPIKE, 8.0, "b"); /* 0.5 x 8 from about 1: beyond 4 or -2 but for luck */
     dt_ok(e.by[DURA_DRILL_BY_OUTPUT] >= 2 && e.delay_max == 0, "spike: %u", e.by[DURA_DRILL_BY_OUTPUT]);
     e = find(d, DURA_DRILL_BIAS, 1.0, "b");
     dt_eq(e.by[DURA_DRILL_BY_RANGE] + e.by[DURA_DRILL_BY_DRIFT], 0, "no other could");
@@ -398,7 +412,7 @@ DT_TEST(host_drill_inject, changes_what_the_kind_says_and_nothing_else)
     record(ROWS, 0, NULL);
     dura_drill *d = begin(watched, &o);
     uint64_t first = d->report.start_row[1], length = d->report.length;
-    double s = d->deviation[1];
+    double s = d->measure[1].deviation;
     dt_ok(s > 0.9 && s < 1.1, "deviation of unit noise is %g", s);
     for (size_t i = 0; i < d->n_tasks; i++) {
         const drill_task *t = &d->task[i];
@@ -408,7 +422,8 @@ DT_TEST(host_drill_inject, changes_what_the_kind_says_and_nothing_else)
         dt_eq(n, t->kind == DURA_DRILL_SPIKE ? 1 : length, "%s lasts", dura_drill_kind(t->kind));
         double sign = 0.0;
         for (uint64_t k = 0; k < n; k++) {
-            double x = original(d, first + k, 1), y = (double)d->value[k], want = x, off = y - x;
+            const float *row = d->wide ? d->value + k * N : d->value + k - 1; /* so that [1] is the channel */
+            double x = original(d, first + k, 1), y = (double)row[1], want = x, off = y - x;
             if (k == 0)
                 sign = off < 0.0 ? -1.0 : 1.0;
             switch (t->kind) {
@@ -419,17 +434,17 @@ DT_TEST(host_drill_inject, changes_what_the_kind_says_and_nothing_else)
                 want = x + sign * t->size * s * (k + 1 < length / 2 ? (double)(k + 1) / (double)(length / 2) : 1.0);
                 break;
             case DURA_DRILL_SCALE: want = 1.2 * x; break;
-            case DURA_DRILL_NOISE: {
-                double mean = 0.0;
-                for (uint64_t r = first + k - 8; r <= first + k + 8; r++)
-                    mean += original(d, r, 1) / 17.0;
-                want = mean + 3.0 * (x - mean);
-                break;
-            }
+            case DURA_DRILL_UNIT: want = 1.8 * x + 32.0; break;
+            case DURA_DRILL_SIGN: want = -x; break;
+            case DURA_DRILL_SWAP: want = original(d, first + k, 2); break;
+            case DURA_DRILL_NAN: dt_ok(isnan(y), "NaN at %d", (int)k); continue;
+            case DURA_DRILL_INF: dt_ok(isinf(y), "Inf at %d", (int)k); continue;
             default: want = y; break;
             }
             dt_ok(fabs(y - want) < 1e-4, "%s %g at %d: %g, want %g", dura_drill_kind(t->kind), t->size, (int)k, y, want);
-            dt_eq(d->missing[k], t->kind == DURA_DRILL_DROPOUT, "%s at %d", dura_drill_kind(t->kind), (int)k);
+            if (d->wide)
+                dt_ok(row[0] == (float)original(d, first + k, 0), "%s: another channel", dura_drill_kind(t->kind));
+            dt_eq(d->missing[d->wide ? k * N + 1 : k], t->kind == DURA_DRILL_DROPOUT, "%s at %d", dura_drill_kind(t->kind), (int)k);
         }
     }
     dura_drill_close(d);
@@ -532,8 +547,8 @@ DT_TEST(host_drill_inject, bounds_an_attack_by_range_and_rate)
         if (rows[i].hi < 1e8)
             dt_ok(nearest < 0.2, "row %zu: %g more was to be had", i, nearest);
         else
-            dt_ok(fabs(last - 20.0 * d->deviation[0]) < 1e-3, "row %zu: no limit: %g", i, last);
-        dt_ok(fabs(d->reached * d->deviation[0] - last) < 1e-3, "row %zu: reached %g", i, d->reached);
+            dt_ok(fabs(last - 20.0 * d->measure[0].deviation) < 1e-3, "row %zu: no limit: %g", i, last);
+        dt_ok(fabs(d->reached * d->measure[0].deviation - last) < 1e-3, "row %zu: reached %g", i, d->reached);
         dura_drill_close(d);
     }
     sweep();
@@ -579,13 +594,14 @@ DT_TEST(host_drill_next, says_what_could_not_be_drilled)
     uint32_t drilled = 0;
     while (dura_drill_next(d, &e, NULL) == 1) {
         drilled += e.starts != 0;
-        dt_ok(e.starts == 0 || e.kind == DURA_DRILL_DROPOUT || e.kind == DURA_DRILL_BOUNDED, "%s of a constant",
-              dura_drill_kind(e.kind));
+        int possible = e.kind == DURA_DRILL_DROPOUT || e.kind == DURA_DRILL_BOUNDED || e.kind == DURA_DRILL_NAN ||
+                       e.kind == DURA_DRILL_INF || e.kind == DURA_DRILL_SWAP || e.kind == DURA_DRILL_UNIT;
+        dt_ok(e.starts == 0 || possible, "%s of a constant", dura_drill_kind(e.kind));
         dt_eq(e.starts == 0 && (e.caught || e.action != DURA_ACT), 0, "and nothing is claimed");
     }
     dura_drill_report r = figures(d);
     dt_eq(r.entries, drilled, "entries");
-    dt_eq(r.entries + r.not_drilled, 13, "all are told");
+    dt_eq(r.entries + r.not_drilled, 22, "all are told");
     dura_drill_close(d);
     sweep();
 }
@@ -595,7 +611,7 @@ DT_TEST(host_drill_next, says_what_could_not_be_drilled)
 /* All lines of a drill, behind each other. */
 static char *lines(const char *policy, const dura_drill_options *o)
 {
-    char *all = calloc(1, 65536), buf[DURA_DRILL_TEXT_MAX];
+    char *all = calloc(1, 131072), buf[DURA_DRILL_TEXT_MAX];
     dura_drill *d = begin(policy, o);
     dura_drill_entry e = DURA_DRILL_ENTRY_INIT;
     dt_ok(all != NULL, "heap");
@@ -636,7 +652,7 @@ DT_TEST(host_drill_text, is_json_with_the_members_that_are_promised)
 {
     static const char *const entry[] = {"channel", "kind", "size", "starts", "caught", "by", "delay_frames_median",
         "delay_frames_max", "delay_s_median", "action", "verdicts", "moved", "blind", NULL};
-    static const char *const summary[] = {"summary", "control", "kinds", "entries", "not_drilled", "starts", "start_rows",
+    static const char *const summary[] = {"summary", "control", "kinds", "all_but_replay", "entries", "not_drilled", "starts", "start_rows",
         "unclean_starts", "length", "tail", "seed", "drift", "correlate", "policy_sha256", "model_sha256", "frames_sha256",
         "dura", NULL};
     dura_drill_options o = options();
@@ -650,11 +666,11 @@ DT_TEST(host_drill_text, is_json_with_the_members_that_are_promised)
         dura_error err = {0};
         dt_eq(dura_json_parse(at, end ? (size_t)(end - at) : strlen(at), "line", &doc, &err), DURA_OK, "%.99s", err.text);
         dt_eq(dura_json_only(doc, DURA_JSON_ROOT, end ? entry : summary, &err), DURA_OK, "%.99s", err.text);
-        dt_eq(dura_json_count(doc, DURA_JSON_ROOT), end ? 13 : 17, "members");
+        dt_eq(dura_json_count(doc, DURA_JSON_ROOT), end ? 13 : 18, "members");
         dura_json_deinit(doc);
         at = end ? end + 1 : NULL;
     }
-    dt_eq(n, 3 * 13 + 2, "lines");
+    dt_eq(n, 3 * 22 + 5, "lines");
     dt_ok(strstr(all, "\"seed\":\"18446744073709551615\"") != NULL, "64 bits are a string");
     dt_ok(strstr(all, "{\"channel\":\"a\",\"kind\":\"stuck\",\"size\":null,\"starts\":3,\"caught\":3,\"by\":[\"flat\"],"
                       "\"delay_frames_median\":4,\"delay_frames_max\":4,\"delay_s_median\":4,\"action\":\"FALLBACK\","

@@ -18,17 +18,24 @@ enum { LENGTH_MAX = 500, LENGTH_MIN = 8, TAIL_MAX = 100, STARTS = 3 };
 
 static const char *const kinds[DURA_DRILL_KINDS] = {
     NULL, "stuck", "spike", "dropout", "bias", "drift", "noise", "scale", "replay", "replay_all", "bounded",
+    "attenuated", "nan", "inf", "swap", "unit", "sign", "saturated", "time_reversed", "time_duplicate", "time_gap",
 };
 
-/* Every kind with its size. A spike of ten deviations is what nobody can mean; 1, 2 and 4
- * deviations are what docs/drift.md states delays for. */
+/* Every kind with its size, that of a channel first. 1, 2 and 4 deviations are what
+ * docs/drift.md states delays for; the others are those of dura/host/inject.h. */
 static const struct sized { uint8_t kind; double size; } sizes[] = {
-    {DURA_DRILL_STUCK, 0.0}, {DURA_DRILL_SPIKE, 10.0}, {DURA_DRILL_DROPOUT, 0.0}, {DURA_DRILL_BIAS, 1.0},
-    {DURA_DRILL_BIAS, 2.0},  {DURA_DRILL_BIAS, 4.0},   {DURA_DRILL_DRIFT, 1.0},   {DURA_DRILL_DRIFT, 2.0},
-    {DURA_DRILL_DRIFT, 4.0}, {DURA_DRILL_NOISE, 3.0},  {DURA_DRILL_SCALE, 1.2},   {DURA_DRILL_REPLAY, 0.0},
-    {DURA_DRILL_BOUNDED, 0.0},
+    {DURA_DRILL_STUCK, 0.0}, {DURA_DRILL_SPIKE, 8.0}, {DURA_DRILL_DROPOUT, 0.0}, {DURA_DRILL_BIAS, 1.0},
+    {DURA_DRILL_BIAS, 2.0},  {DURA_DRILL_BIAS, 3.0},  {DURA_DRILL_BIAS, 4.0},    {DURA_DRILL_DRIFT, 1.0},
+    {DURA_DRILL_DRIFT, 2.0}, {DURA_DRILL_DRIFT, 4.0}, {DURA_DRILL_DRIFT, 5.0},   {DURA_DRILL_NOISE, 5.0},
+    {DURA_DRILL_SCALE, 1.2}, {DURA_DRILL_REPLAY, 0.0}, {DURA_DRILL_BOUNDED, 0.0}, {DURA_DRILL_ATTENUATED, 0.2},
+    {DURA_DRILL_NAN, 0.0},   {DURA_DRILL_INF, 0.0},   {DURA_DRILL_SWAP, 0.0},    {DURA_DRILL_UNIT, 0.0},
+    {DURA_DRILL_SIGN, 0.0},  {DURA_DRILL_SATURATED, 0.0},
 };
-enum { SIZES = sizeof sizes / sizeof *sizes };
+/* What is of all channels together. */
+static const uint8_t whole[] = {
+    DURA_DRILL_REPLAY_ALL, DURA_DRILL_TIME_REVERSED, DURA_DRILL_TIME_DUPLICATE, DURA_DRILL_TIME_GAP,
+};
+enum { SIZES = sizeof sizes / sizeof *sizes, WHOLE = sizeof whole };
 
 static int oom(dura_error *err) { return dura_error_set(err, DURA_ENOSPC, NULL, 0, NULL, "out of memory"); }
 
@@ -91,9 +98,8 @@ static int read_policy(dura_drill *d, dura_error *err)
     d->report.has_drift = durai_policy_get_drift(w->policy, &drift) == DURA_OK;
     d->report.has_correlate = durai_policy_get_correlate(w->policy, &correlate) == DURA_OK;
     d->names = calloc(info.n_channels, sizeof *d->names);
-    d->deviation = calloc(info.n_channels, sizeof *d->deviation);
-    d->median = calloc(info.n_channels, sizeof *d->median);
-    if (!d->names || !d->deviation || !d->median)
+    d->measure = calloc(info.n_channels, sizeof *d->measure);
+    if (!d->names || !d->measure)
         return oom(err);
     return dura_pack_names(w->policy, w->policy_len, DURA_NAMES_CHANNELS, d->names, NULL, info.n_channels, &n);
 }
@@ -175,16 +181,28 @@ static int listed(const char *list, const char *name)
 }
 
 /* Every word of the list is one of n names. */
-static int check_list(const char *list, const char *const *names, size_t n, const char *option, dura_error *err)
+static int check_list(const char *list, const char *const *names, size_t n, const char *option,
+                      const char *hint, dura_error *err)
 {
     for (const char *at = list; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) {
         size_t len = strcspn(at, ","), i = 0;
         while (i < n && !(names[i] && strlen(names[i]) == len && strncmp(names[i], at, len) == 0))
             i++;
         if (i == n)
-            return dura_error_set(err, DURA_EINVAL, NULL, 0, option, "there is no \"%.*s\"", (int)(len < 64 ? len : 64), at);
+            return dura_error_set(err, DURA_EINVAL, NULL, 0, option, "there is no \"%.*s\"%s", (int)(len < 64 ? len : 64),
+                                  at, hint);
     }
     return DURA_OK;
+}
+
+/* Who names a kind that is none is told which there are. */
+static int check_kinds(const char *list, dura_error *err)
+{
+    char hint[288] = "; there are";
+    size_t n = strlen(hint);
+    for (size_t k = 1; k < DURA_DRILL_KINDS && n < sizeof hint; k++)
+        n += (size_t)snprintf(hint + n, sizeof hint - n, " %s", kinds[k]);
+    return check_list(list, kinds, DURA_DRILL_KINDS, "--kinds", hint, err);
 }
 
 static void add_task(dura_drill *d, const dura_drill_options *o, uint8_t kind, uint16_t channel, double size)
@@ -195,23 +213,23 @@ static void add_task(dura_drill *d, const dura_drill_options *o, uint8_t kind, u
 
 static int list_tasks(dura_drill *d, const dura_drill_options *o, dura_error *err)
 {
-    int rc = check_list(o->channels, d->names, d->data.n, "--channels", err);
+    int rc = check_list(o->channels, d->names, d->data.n, "--channels", "", err);
     if (rc == DURA_OK)
-        rc = check_list(o->kinds, kinds, DURA_DRILL_KINDS, "--kinds", err);
+        rc = check_kinds(o->kinds, err);
     if (rc != DURA_OK)
         return rc;
-    d->task = calloc((size_t)d->data.n * SIZES + 1u, sizeof *d->task);
+    d->task = calloc((size_t)d->data.n * SIZES + WHOLE, sizeof *d->task);
     if (!d->task)
         return oom(err);
     for (uint16_t c = 0; c < d->data.n; c++)
         for (size_t i = 0; i < SIZES; i++)
             if (!o->channels || listed(o->channels, d->names[c]))
                 add_task(d, o, sizes[i].kind, c, sizes[i].size);
-    if (!o->channels)
-        add_task(d, o, DURA_DRILL_REPLAY_ALL, DURA_NONE, 0.0);
+    for (size_t i = 0; i < WHOLE && !o->channels; i++)
+        add_task(d, o, whole[i], DURA_NONE, 0.0);
     return d->n_tasks ? DURA_OK
                       : dura_error_set(err, DURA_EINVAL, NULL, 0, "--channels",
-                                       "replay_all is of all channels: leave --channels out");
+                                       "replay_all and time_... are of all channels: leave --channels out");
 }
 
 /* An eighth of the recording, but long enough for the slowest flat-line check, if a quarter
@@ -263,9 +281,11 @@ static int make_room(dura_drill *d, dura_error *err)
     k->answer = malloc((size_t)(rows * d->n_outputs) * sizeof *k->answer);
     d->value = malloc((size_t)(length * n) * sizeof *d->value);
     d->missing = malloc((size_t)(length * n));
+    d->stamp = malloc((size_t)length * sizeof *d->stamp);
     d->row = malloc((size_t)n * sizeof *d->row);
     d->row_missing = malloc((size_t)n);
-    return k->verdict && k->action && k->reasons && k->answer && d->value && d->missing && d->row && d->row_missing
+    return k->verdict && k->action && k->reasons && k->answer && d->value && d->missing && d->stamp && d->row &&
+                   d->row_missing
                ? DURA_OK
                : oom(err);
 }
@@ -300,7 +320,8 @@ static int open_all(dura_drill *d, const dura_drill_options *o, dura_error *err)
         rc = set_span(d, o, err);
     if (rc == DURA_OK)
         rc = make_room(d, err);
-    if (rc == DURA_OK && durai_drill_measure(d) != DURA_OK)
+    if (rc == DURA_OK &&
+        dura_inject_measure(d->measure, d->data.value, d->data.missing, d->data.rows / 2, d->data.n) != DURA_OK)
         rc = oom(err);
     if (rc == DURA_OK)
         rc = durai_drill_plug(&d->world, err);
@@ -373,12 +394,12 @@ void dura_drill_close(dura_drill *d)
     free(d->control.answer);
     free(d->control.said);
     free(d->names);
-    free(d->deviation);
-    free(d->median);
+    free(d->measure);
     free(d->task);
     free(d->snapshot);
     free(d->value);
     free(d->missing);
+    free(d->stamp);
     free(d->row);
     free(d->row_missing);
     free(d);

@@ -2,12 +2,11 @@
 /*
  * What is put into a recording, sample by sample.
  *
- * Sizes are in robust deviations of the channel's first half (1.4826 x the median of the
- * absolute distances from the median, Hampel 1974; the standard deviation where more than
- * half of the values are equal), so that what the second half holds does not change them.
- * Bias, drift and the bounded attack are kept inside the SUSPECT limits of the policy: the
- * range check is not what they drill. A sample that is missing stays missing, but for a
- * replay, which brings the holes of the window it plays.
+ * Sizes are in robust deviations of the channel's first half (dura_host_inject.c), so that
+ * what the second half holds does not change them. What needs no policy is made by the
+ * public injector. Bias, drift and the bounded attack are kept inside the SUSPECT limits of
+ * the policy: the range check is not what they drill. A sample that is missing stays
+ * missing, but for a replay, which brings the holes of the window it plays.
  *
  * Chance is SplitMix64 (Steele, Lea, Flood 2014) over seed, channel, kind and start, so an
  * entry comes out the same whichever others are drilled beside it.
@@ -16,10 +15,9 @@
 #include "../base/dura_base_priv.h"
 
 #include <math.h> /* fabs and INFINITY, which need no library */
-#include <stdlib.h>
 #include <string.h>
 
-enum { AROUND = 8 };            /* frames on either side of a moving mean */
+enum { HISTORY = 64 };          /* frames an injector is shown before its fault: it wants 17 */
 #define UNLIMITED 20.0          /* deviations a bounded attack goes where no range limits it */
 #define CLOSE 0.999             /* an attacker stays this close to a limit */
 
@@ -28,6 +26,7 @@ typedef struct place {
     dura_drill *d;
     const drill_task *t;
     uint64_t first, n;
+    uint64_t chance;
     double sign, by;            /* of the step, in the channel's unit */
     double lo, hi;              /* what the policy calls GOOD; infinite without a range check */
     double rate;                /* per second; infinite without a rate check */
@@ -58,68 +57,7 @@ static int there(const drill_data *r, uint64_t row, uint16_t c)
     return !r->missing[row * r->n + c] && durai_finite(value_at(r, row, c));
 }
 
-static int by_size(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double middle(double *x, size_t n)
-{
-    qsort(x, n, sizeof *x, by_size);
-    return n % 2 ? x[n / 2] : (x[n / 2 - 1] + x[n / 2]) / 2.0;
-}
-
-static double standard(const double *x, size_t n)
-{
-    double mean = 0.0, sum = 0.0;
-    for (size_t i = 0; i < n; i++)
-        mean += x[i] / (double)n;
-    for (size_t i = 0; i < n; i++)
-        sum += (x[i] - mean) * (x[i] - mean);
-    return n > 1 ? (double)durai_sqrt((float)(sum / (double)(n - 1))) : 0.0;
-}
-
-int durai_drill_measure(dura_drill *d)
-{
-    const drill_data *r = &d->data;
-    double *x = malloc((size_t)(r->rows / 2 + 1) * sizeof *x);
-    if (!x)
-        return DURA_ENOSPC;
-    for (uint16_t c = 0; c < r->n; c++) {
-        size_t n = 0;
-        for (uint64_t row = 0; row < r->rows / 2; row++)
-            if (there(r, row, c))
-                x[n++] = (double)value_at(r, row, c);
-        d->median[c] = d->deviation[c] = 0.0;
-        if (n == 0)
-            continue;
-        double spread = standard(x, n);
-        d->median[c] = middle(x, n);
-        for (size_t i = 0; i < n; i++)
-            x[i] = fabs(x[i] - d->median[c]);
-        d->deviation[c] = 1.4826 * middle(x, n);
-        if (!(d->deviation[c] > 0.0))
-            d->deviation[c] = spread;
-    }
-    free(x);
-    return DURA_OK;
-}
-
 /* ---- kinds -------------------------------------------------------------------------------- */
-
-static double around(const place *p, uint64_t row)
-{
-    const drill_data *r = &p->d->data;
-    uint64_t from = row > AROUND ? row - AROUND : 0, to = row + AROUND < r->rows ? row + AROUND : r->rows - 1;
-    double sum = 0.0, n = 0.0;
-    for (uint64_t i = from; i <= to; i++)
-        if (there(r, i, p->t->channel)) {
-            sum += (double)value_at(r, i, p->t->channel);
-            n += 1.0;
-        }
-    return n > 0.0 ? sum / n : 0.0;
-}
 
 /* Share of a ramp that has been climbed after frame k. */
 static double climbed(const place *p, uint64_t k)
@@ -133,26 +71,11 @@ static double changed(const place *p, uint64_t k, double x)
 {
     double by = p->sign * p->by;
     switch (p->t->kind) {
-    case DURA_DRILL_SPIKE: return x + by;
     case DURA_DRILL_BIAS: return x + by;
     case DURA_DRILL_DRIFT: return x + by * climbed(p, k);
     case DURA_DRILL_SCALE: return x * p->t->size;
-    case DURA_DRILL_NOISE: {
-        double m = around(p, p->first + k);
-        return m + p->t->size * (x - m);
-    }
     default: return x;
     }
-}
-
-static void stick(const place *p)
-{
-    const drill_data *r = &p->d->data;
-    uint64_t row = p->first;
-    while (row > 0 && !there(r, row - 1, p->t->channel))
-        row--;
-    for (uint64_t k = 0; k < p->n && row > 0; k++)
-        p->d->value[k] = value_at(r, row - 1, p->t->channel);
 }
 
 static void drop_out(const place *p)
@@ -168,6 +91,68 @@ static void change(const place *p)
             p->d->value[k] = (float)changed(p, k, (double)p->d->value[k]);
 }
 
+/* ---- what the public injector makes -------------------------------------------------------- */
+
+static uint8_t injected_kind(uint8_t kind)
+{
+    static const uint8_t same[DURA_DRILL_KINDS] = {
+        [DURA_DRILL_STUCK] = DURA_INJECT_STUCK, [DURA_DRILL_SPIKE] = DURA_INJECT_SPIKE,
+        [DURA_DRILL_NOISE] = DURA_INJECT_NOISE, [DURA_DRILL_ATTENUATED] = DURA_INJECT_ATTENUATED,
+        [DURA_DRILL_NAN] = DURA_INJECT_NAN, [DURA_DRILL_INF] = DURA_INJECT_INF,
+        [DURA_DRILL_SWAP] = DURA_INJECT_SWAP, [DURA_DRILL_UNIT] = DURA_INJECT_UNIT,
+        [DURA_DRILL_SIGN] = DURA_INJECT_SIGN, [DURA_DRILL_SATURATED] = DURA_INJECT_SATURATED,
+        [DURA_DRILL_TIME_REVERSED] = DURA_INJECT_TIME_REVERSED,
+        [DURA_DRILL_TIME_DUPLICATE] = DURA_INJECT_TIME_DUPLICATE, [DURA_DRILL_TIME_GAP] = DURA_INJECT_TIME_GAP,
+    };
+    return same[kind];
+}
+
+/* The next channel behind this one that moves; DURA_NONE: there is none. */
+static uint16_t neighbour(const dura_drill *d, uint16_t channel)
+{
+    for (uint16_t i = 1; i < d->data.n; i++) {
+        uint16_t c = (uint16_t)((channel + i) % d->data.n);
+        if (d->measure[c].deviation > 0.0)
+            return c;
+    }
+    return DURA_NONE;
+}
+
+/* Frame by frame through the injector, from a little before the place on. DURA_OK, or why not. */
+static int inject_frames(const place *p, dura_inject *x, uint64_t begin)
+{
+    dura_drill *d = p->d;
+    const drill_data *r = &d->data;
+    int rc = 0;
+    for (uint64_t row = begin; rc >= 0 && row < p->first + p->n; row++) {
+        uint64_t k = row < p->first ? 0 : row - p->first; /* what is before is written over */
+        d->stamp[k] = r->time[row].mono_ns;
+        memcpy(d->value + k * r->n, r->value + row * r->n, r->n * sizeof *d->value);
+        memcpy(d->missing + k * r->n, r->missing + row * r->n, r->n);
+        rc = dura_inject_next(x, &d->stamp[k], d->value + k * r->n, d->missing + k * r->n);
+    }
+    return rc < 0 ? rc : DURA_OK;
+}
+
+static int inject_by(const place *p, uint8_t kind)
+{
+    dura_drill *d = p->d;
+    dura_inject_fault f = DURA_INJECT_FAULT_INIT;
+    dura_inject *x;
+    uint64_t begin = p->first > HISTORY ? p->first - HISTORY : 0;
+    f.kind = kind;
+    f.channel = p->t->channel;
+    f.other = d->other;
+    f.first = p->first - begin;
+    f.length = p->n;
+    f.size = p->t->size;
+    int rc = dura_inject_open(&x, d->measure, d->data.n, &f, p->chance);
+    if (rc == DURA_OK)
+        rc = inject_frames(p, x, begin);
+    dura_inject_close(x);
+    return rc;
+}
+
 /* ---- replay -------------------------------------------------------------------------------- */
 
 /* How well the values before row `row` fit those before the injection, in deviations. */
@@ -176,7 +161,7 @@ static double misfit(const place *p, uint64_t row, uint16_t from, uint16_t to)
     const drill_data *r = &p->d->data;
     double sum = 0.0;
     for (uint16_t c = from; c < to; c++) {
-        double s = p->d->deviation[c] > 0.0 ? p->d->deviation[c] : 1.0;
+        double s = p->d->measure[c].deviation > 0.0 ? p->d->measure[c].deviation : 1.0;
         if (!there(r, row, c) || !there(r, p->first - 1, c))
             sum += there(r, row, c) == there(r, p->first - 1, c) ? 0.0 : 100.0;
         else
@@ -237,7 +222,7 @@ static double room(const place *p, double sign)
 {
     const drill_data *r = &p->d->data;
     uint16_t c = p->t->channel;
-    double edge = sign > 0.0 ? p->hi : -p->lo, least = UNLIMITED * p->d->deviation[c];
+    double edge = sign > 0.0 ? p->hi : -p->lo, least = UNLIMITED * p->d->measure[c].deviation;
     double gap = isinf(p->hi) || isinf(p->lo) ? 0.0 : (p->hi - p->lo) * (1.0 - CLOSE);
     if (!isinf(edge))
         least = INFINITY;
@@ -261,7 +246,7 @@ static double room(const place *p, double sign)
 static void attack(const place *p)
 {
     double up = room(p, 1.0), down = room(p, -1.0), sign = up >= down ? 1.0 : -1.0, far = sign > 0.0 ? up : down;
-    double s = p->d->deviation[p->t->channel];
+    double s = p->d->measure[p->t->channel].deviation;
     for (uint64_t k = 0; k < p->n; k++)
         if (!p->d->missing[k] && durai_finite(p->d->value[k])) {
             double by = sign * far * (double)(k + 1) / (double)p->n;
@@ -304,10 +289,10 @@ static double headroom(const place *p, double sign)
 
 /* Up or down by chance; a step that must stay inside the limits goes where there is room,
  * and is made smaller rather than bent at the limit, which would look like a stuck value. */
-static void choose_step(place *p, uint64_t chance)
+static void choose_step(place *p)
 {
-    p->by = p->t->size * p->d->deviation[p->t->channel];
-    p->sign = chance & 1u ? 1.0 : -1.0;
+    p->by = p->t->size * p->d->measure[p->t->channel].deviation;
+    p->sign = p->chance & 1u ? 1.0 : -1.0;
     if (p->t->kind != DURA_DRILL_BIAS && p->t->kind != DURA_DRILL_DRIFT)
         return;
     double room_here = headroom(p, p->sign), room_there = headroom(p, -p->sign);
@@ -322,15 +307,14 @@ static void choose_step(place *p, uint64_t chance)
 static int large_enough(const place *p)
 {
     return (p->t->kind != DURA_DRILL_BIAS && p->t->kind != DURA_DRILL_DRIFT) ||
-           p->by * 2.0 >= p->t->size * p->d->deviation[p->t->channel];
+           p->by * 2.0 >= p->t->size * p->d->measure[p->t->channel].deviation;
 }
 
 /* The injection changes at least one sample. */
 static int differs(const place *p)
 {
     const drill_data *r = &p->d->data;
-    int all = p->t->kind == DURA_DRILL_REPLAY_ALL;
-    uint16_t from = all ? 0 : p->t->channel, width = all ? r->n : 1;
+    uint16_t from = p->d->wide ? 0 : p->t->channel, width = p->d->wide ? r->n : 1;
     for (uint64_t k = 0; k < p->n; k++) {
         const float *x = r->value + (p->first + k) * r->n + from;
         const uint8_t *m = r->missing + (p->first + k) * r->n + from;
@@ -338,26 +322,39 @@ static int differs(const place *p)
             memcmp(m, p->d->missing + k * width, width) != 0)
             return 1;
     }
-    return 0;
+    return p->d->timed;
+}
+
+/* Room and shape for the task in hand. */
+static void prepare(place *p)
+{
+    dura_drill *d = p->d;
+    const drill_data *r = &d->data;
+    uint8_t kind = p->t->kind;
+    d->reached = p->t->size;
+    d->timed = kind == DURA_DRILL_TIME_REVERSED || kind == DURA_DRILL_TIME_DUPLICATE || kind == DURA_DRILL_TIME_GAP;
+    d->wide = kind == DURA_DRILL_REPLAY_ALL || injected_kind(kind) != 0;
+    d->other = kind == DURA_DRILL_SWAP ? neighbour(d, p->t->channel) : DURA_NONE;
+    if (kind == DURA_DRILL_SPIKE)
+        p->n = 1;
+    for (uint64_t k = 0; k < p->n && !d->wide; k++) {
+        d->value[k] = value_at(r, p->first + k, p->t->channel);
+        d->missing[k] = r->missing[(p->first + k) * r->n + p->t->channel];
+    }
 }
 
 uint64_t durai_drill_inject(dura_drill *d, const drill_task *t, uint32_t start)
 {
-    const drill_data *r = &d->data;
-    place p = {d, t, d->report.start_row[start], d->report.length, 1.0, 0.0, 0.0, 0.0, 0.0};
-    if (t->kind == DURA_DRILL_SPIKE)
-        p.n = 1;
-    d->reached = t->size;
+    uint64_t chance = durai_drill_random(d->report.seed, t->channel, t->kind, start);
+    place p = {d, t, d->report.start_row[start], d->report.length, chance, 1.0, 0.0, 0.0, 0.0, 0.0};
+    uint8_t kind = injected_kind(t->kind);
+    prepare(&p);
     read_limits(&p);
-    if (t->channel != DURA_NONE) {
-        choose_step(&p, durai_drill_random(d->report.seed, t->channel, t->kind, start));
-        for (uint64_t k = 0; k < p.n; k++) {
-            d->value[k] = value_at(r, p.first + k, t->channel);
-            d->missing[k] = r->missing[(p.first + k) * r->n + t->channel];
-        }
-    }
+    if (t->channel != DURA_NONE)
+        choose_step(&p);
+    if (kind != 0)
+        return inject_by(&p, kind) == DURA_OK && differs(&p) ? p.n : 0;
     switch (t->kind) {
-    case DURA_DRILL_STUCK: stick(&p); break;
     case DURA_DRILL_DROPOUT: drop_out(&p); break;
     case DURA_DRILL_REPLAY:
     case DURA_DRILL_REPLAY_ALL: replay(&p); break;

@@ -6,6 +6,7 @@
 #include <dura/guard.h>
 #include <dura/host/crypto.h>
 #include <dura/host/drill.h>
+#include <dura/host/inject.h>
 
 #include "../guard/dura_guard_priv.h"
 
@@ -73,15 +74,18 @@ struct dura_drill {
     drill_control control;
     dura_drill_report report;
     const char **names;         /* of the channels, into the packed policy */
-    double *deviation, *median; /* per channel, robust, of the first half */
+    dura_inject_channel *measure; /* per channel, of the first half */
     uint16_t n_outputs, n_inputs;
     double span[DURA_OUTPUTS_MAX];  /* hi - lo of every output */
     drill_task *task;
     size_t n_tasks, at;
     uint8_t *snapshot;          /* starts x state_len */
     /* the injection in hand */
-    float *value;               /* length, or length x channels for all together */
+    float *value;               /* length, or length x channels if it is of whole frames */
     uint8_t *missing;
+    int64_t *stamp;             /* length, if it is of time */
+    uint8_t wide, timed;        /* of whole frames; of time */
+    uint16_t other;             /* channel injected into beside the task's; DURA_NONE */
     float *row;                 /* one frame */
     uint8_t *row_missing;
     double reached;             /* size of the injection as it came out, in deviations */
@@ -103,9 +107,7 @@ void durai_drill_unplug(drill_world *w);
 
 /* ---- dura_host_drill_inject.c ------------------------------------------------------------ */
 
-/* Median and robust deviation of every channel in the first half. DURA_OK, DURA_ENOSPC. */
-int durai_drill_measure(dura_drill *d);
-/* The task at start number `start` into d->value, d->missing, d->reached. Frames it lasts;
+/* The task at start number `start` into d->value and what stands behind it. Frames it lasts;
  * 0: it cannot be injected there, or would change nothing. */
 uint64_t durai_drill_inject(dura_drill *d, const drill_task *t, uint32_t start);
 uint64_t durai_drill_random(uint64_t seed, uint64_t a, uint64_t b, uint64_t c);

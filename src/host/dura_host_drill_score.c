@@ -58,7 +58,8 @@ static int look_at_sensor(const dura_drill *d, const drill_task *t, uint64_t row
     for (uint16_t c = from; c < to; c++)
         if (now[c] > DURA_UNKNOWN && now[c] > then[c])
             return sensor_by(why[c]);
-    return -1;
+    from = d->other;
+    return from != DURA_NONE && now[from] > DURA_UNKNOWN && now[from] > then[from] ? sensor_by(why[from]) : -1;
 }
 
 static int look_at_answer(const dura_drill *d, uint64_t row)
@@ -188,7 +189,7 @@ static void mix(dura_drill *d, const drill_task *t, uint64_t row, uint64_t k, ui
     memcpy(d->row_missing, r->missing + row * r->n, r->n);
     if (k >= n)
         return;
-    if (t->channel != DURA_NONE) {
+    if (!d->wide) {
         d->row[t->channel] = d->value[k];
         d->row_missing[t->channel] = d->missing[k];
     } else {
@@ -203,8 +204,11 @@ static int run_one(dura_drill *d, const drill_task *t, uint32_t start, uint64_t 
     int rc = DURA_OK;
     for (uint64_t k = 0; rc == DURA_OK && k < end; k++) {
         uint64_t row = first + k;
+        dura_time at = d->data.time[row];
+        if (d->timed && k < n)
+            at.mono_ns = d->stamp[k];
         mix(d, t, row, k, n);
-        rc = durai_drill_step(&d->world, row, &d->data.time[row], d->row, d->row_missing, d->data.n, err);
+        rc = durai_drill_step(&d->world, row, &at, d->row, d->row_missing, d->data.n, err);
         if (rc != DURA_OK)
             break;
         judge(d, t, first, row, o);

@@ -134,11 +134,25 @@ static void put_kinds(line *l, const dura_drill_report *r)
     put(l, "}");
 }
 
+/* Replays are left out: what catches one is luck, unless frames are authenticated. */
+static void put_all(line *l, const dura_drill_report *r)
+{
+    uint64_t total = 0, caught = 0;
+    for (uint32_t k = 1; k < DURA_DRILL_KINDS; k++)
+        if (k != DURA_DRILL_REPLAY && k != DURA_DRILL_REPLAY_ALL) {
+            total += r->total[k];
+            caught += r->caught[k];
+        }
+    put(l, ",\"all_but_replay\":{\"injected\":%" PRIu64 ",\"caught\":%" PRIu64, total, caught);
+    put(l, total ? ",\"share\":%.4g}" : ",\"share\":null}", total ? (double)caught / (double)total : 0.0);
+}
+
 static void put_summary(line *l, const dura_drill_report *r)
 {
     put(l, "{\"summary\":true,");
     put_control(l, r);
     put_kinds(l, r);
+    put_all(l, r);
     put(l, ",\"entries\":%" PRIu64 ",\"not_drilled\":%" PRIu64 ",\"starts\":%" PRIu32 ",\"start_rows\":[", r->entries,
         r->not_drilled, r->starts);
     for (uint32_t i = 0; i < r->starts; i++)

@@ -45,7 +45,7 @@ def pick(lines, channel, kind, size=None):
 
 def test_every_channel_and_kind_has_a_line_with_its_answer(world):
     lines, summary = entries(drill(world, "--json"))
-    assert len(lines) == 3 * 13 + 1 and summary["entries"] == 40 and summary["not_drilled"] == 0
+    assert len(lines) == 3 * 22 + 4 and summary["entries"] == 70 and summary["not_drilled"] == 0
     stuck = pick(lines, "c", "stuck")
     assert stuck["by"] == ["flat"] and stuck["caught"] == 3 and stuck["delay_frames_median"] == 4
     assert stuck["delay_s_median"] == 4 and stuck["action"] == "FALLBACK" and stuck["verdicts"] == {"fault": 3}
@@ -57,8 +57,13 @@ def test_every_channel_and_kind_has_a_line_with_its_answer(world):
     everything = pick(lines, "*", "replay_all")
     assert everything["starts"] == 3 and everything["caught"] == 0 and everything["delay_frames_median"] is None
     assert summary["control"]["trips"] == summary["control"]["drift_alarms"] == 0
-    assert summary["kinds"]["bias"] == {"injected": 27, "caught": sum(e["caught"] for e in lines if e["kind"] == "bias"),
-                                        "share": summary["kinds"]["bias"]["caught"] / 27}
+    assert summary["kinds"]["bias"] == {"injected": 36, "caught": sum(e["caught"] for e in lines if e["kind"] == "bias"),
+                                        "share": float("%.4g" % (summary["kinds"]["bias"]["caught"] / 36))}
+    rest = [e for e in lines if e["kind"] not in ("replay", "replay_all")]
+    assert summary["all_but_replay"]["injected"] == sum(e["starts"] for e in rest)
+    assert summary["all_but_replay"]["caught"] == sum(e["caught"] for e in rest)
+    for kind in ("time_reversed", "time_duplicate"):
+        assert pick(lines, "*", kind)["by"] == ["time"] and pick(lines, "*", kind)["caught"] == 3
 
 
 def test_words_begin_with_the_false_alarms_and_shout_what_was_missed(world):
@@ -72,6 +77,8 @@ def test_words_begin_with_the_false_alarms_and_shout_what_was_missed(world):
     assert grades[0] == "MISSED" and "caught" in grades and grades == sorted(grades), "worst first"
     assert any(line.startswith("MISSED") and "replay_all" in line and "all together" in line for line in lines)
     assert any(line.split()[:1] == ["dropout"] and line.endswith("9 (100 %)") for line in lines)
+    totals = [line.split("  ")[0] for line in lines]
+    assert totals.index("all of these") < totals.index("apart: replay") < totals.index("replay_all"), "replays count apart"
     assert "replays are missed because" in ran.stdout and "No physics and no redundancy" in ran.stdout
 
 
@@ -114,7 +121,7 @@ def test_channels_kinds_starts_and_length_choose(world):
     lines, summary = entries(drill(world, "--json", "--channels", "c,a", "--kinds", "drift,dropout", "--starts", "5",
                                    "--length", "60"))
     assert [(e["channel"], e["kind"], e["size"]) for e in lines] == [
-        (c, k, s) for c in "ac" for k, s in (("dropout", None), ("drift", 1), ("drift", 2), ("drift", 4))]
+        (c, k, s) for c in "ac" for k, s in (("dropout", None), ("drift", 1), ("drift", 2), ("drift", 4), ("drift", 5))]
     assert all(e["starts"] == 5 for e in lines) and len(summary["start_rows"]) == 5 and summary["length"] == 60
 
 
@@ -130,7 +137,7 @@ def test_wrong_words(world):
         (("--seed", "-1"), "--seed -1: want a whole number"), (("--length", "x"), "--length x"),
         (("--length", "0"), "--length 0"), (("--length", "601"), "want 8 to 540 frames"),
         (("--channels", "a,nobody"), "--channels: there is no \"nobody\""),
-        (("--kinds", "fire"), "--kinds: there is no \"fire\""), (("--fail-on", "caught"), "want missed"),
+        (("--kinds", "fire"), "--kinds: there is no \"fire\"; there are stuck spike"), (("--fail-on", "caught"), "want missed"),
         (("--channels", "a", "--kinds", "replay_all"), "leave --channels out"), (("more",), "one argument too many"),
     ):
         ran = drill(world, *more)

@@ -30,20 +30,31 @@ extern "C" {
 #define DURA_DRILL_ROWS_MIN 80u
 #define DURA_DRILL_TEXT_MAX 4096u        /* bytes that hold any line of dura_drill_text() */
 
-/* What is injected. "Deviation" is the channel's robust one in the first half. */
+/* What is injected. "Deviation" is the channel's robust one in the first half. What stands
+ * in dura/host/inject.h too is made by that injector. */
 enum {
     DURA_DRILL_STUCK = 1,      /* the last value before it, frozen */
-    DURA_DRILL_SPIKE = 2,      /* one sample off by 10 deviations */
+    DURA_DRILL_SPIKE = 2,      /* one sample off by 8 deviations */
     DURA_DRILL_DROPOUT = 3,    /* no value */
-    DURA_DRILL_BIAS = 4,       /* a step of 1, 2, 4 deviations, kept within the limits */
-    DURA_DRILL_DRIFT = 5,      /* a ramp to the same over half the length, then kept */
-    DURA_DRILL_NOISE = 6,      /* three times as far from its moving mean */
+    DURA_DRILL_BIAS = 4,       /* a step of 1, 2, 3, 4 deviations, kept within the limits */
+    DURA_DRILL_DRIFT = 5,      /* a ramp to 1, 2, 4, 5 over half the length, then kept */
+    DURA_DRILL_NOISE = 6,      /* white noise: five times the channel's own */
     DURA_DRILL_SCALE = 7,      /* gain 1.2 */
     DURA_DRILL_REPLAY = 8,     /* an earlier window again, of this channel */
     DURA_DRILL_REPLAY_ALL = 9, /* ... of all channels together */
     DURA_DRILL_BOUNDED = 10,   /* the largest ramp that keeps range and rate: the attacker
                                   has read the policy */
-    DURA_DRILL_KINDS = 11
+    DURA_DRILL_ATTENUATED = 11,/* 0.2 times as far from where it was */
+    DURA_DRILL_NAN = 12,
+    DURA_DRILL_INF = 13,
+    DURA_DRILL_SWAP = 14,      /* with the next channel that moves */
+    DURA_DRILL_UNIT = 15,      /* 1.8 x + 32 */
+    DURA_DRILL_SIGN = 16,      /* -x */
+    DURA_DRILL_SATURATED = 17, /* nothing above the median */
+    DURA_DRILL_TIME_REVERSED = 18,  /* stamps of all channels together: backwards, */
+    DURA_DRILL_TIME_DUPLICATE = 19, /* standing still, */
+    DURA_DRILL_TIME_GAP = 20,  /* ahead by as long as an injection lasts */
+    DURA_DRILL_KINDS = 21
 };
 
 /* What noticed it first. */
@@ -78,7 +89,8 @@ typedef struct dura_drill_options {
     const char *frames;        /* CSV or NDJSON; required, a file */
     const char *time_column;   /* as in dura_frames_options */
     const char *time_format;
-    const char *channels;      /* names with commas between; NULL: all, and REPLAY_ALL */
+    const char *channels;      /* names with commas between; NULL: all, and what is of all
+                                  together: REPLAY_ALL and the faults of time */
     const char *kinds;         /* "stuck,bias,replay_all"; NULL: all */
     void (*progress)(void *user, uint64_t done, uint64_t total, uint64_t frames); /* optional:
                                   every frame; done of total injections */
