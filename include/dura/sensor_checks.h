@@ -127,8 +127,8 @@ typedef struct dura_sensor_extra {
 
 /* Bytes the extension of a sensor may ever need in this ABI, for static arrays. */
 #define DURA_SENSOR_EXTRA_BYTES(channels, checks, joint)                               \
-    ((size_t)192 + (size_t)112 * (((size_t)(channels) + 7u) / 8u * 8u) +               \
-     (size_t)96 * (size_t)(checks) + (size_t)8 * (size_t)(joint))
+    ((size_t)192 + (size_t)128 * (((size_t)(channels) + 7u) / 8u * 8u) +               \
+     (size_t)128 * (size_t)(checks) + (size_t)8 * (size_t)(joint))
 
 /** Exact bytes extend() needs for *extra; 0 when it is invalid.        [any] O(1) */
 DURA_API DURA_CHECK size_t dura_sensor_extra_bytes(const dura_sensor_extra *extra);

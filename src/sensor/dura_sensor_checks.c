@@ -91,6 +91,7 @@ static void before(sensor_frame *f)
 {
     checks *k = durai_checks_of(f->s);
     DURA_ASSERT(k->n == f->s->n && k->base.hooks == &hooks);
+    DURA_ASSERT(k->n_relations <= k->max_checks && k->n_joint <= k->max_joint);
     f->usable = k->base.now;
     if (f->time_bits & (uint32_t)DURA_R_TIME_GAP) {
         for (size_t b = 0; b < k->blocks; b++)
@@ -212,9 +213,10 @@ static void insert(checks *k, const dura_sensor_check *c)
     DURA_ASSERT(k->n_joint <= k->max_joint && (at == 0 || k->relation[at - 1u].c.kind <= c->kind));
 }
 
-static int add_shape(checks *k, const dura_sensor_check *c)
+static int add_shape(checks *k, const dura_sensor *s, const dura_sensor_check *c)
 {
-    int rc = durai_shape_add(&k->shape[c->channel / WIDTH], c->channel % WIDTH, c);
+    uint16_t what = s->block[c->channel / LANES].what[c->channel % LANES];
+    int rc = durai_shape_add(&k->shape[c->channel / WIDTH], c->channel % WIDTH, c, (what & KIND_COUNT) != 0);
     if (rc == DURA_OK)
         k->has_shapes = 1;
     return rc;
@@ -239,7 +241,7 @@ int dura_sensor_add(dura_sensor *s, const dura_sensor_check *check)
     if (!durai_relation_sound(s, &c))
         return DURA_EINVAL;
     if (c.kind <= DURA_CK_DRIFT)
-        return add_shape(k, &c);
+        return add_shape(k, s, &c);
     if (k->n_relations >= k->max_checks || (c.kind == DURA_CK_JOINT && c.n_terms > (uint32_t)k->max_joint - k->n_joint))
         return DURA_ENOSPC;
     insert(k, &c);

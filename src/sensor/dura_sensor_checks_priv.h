@@ -18,7 +18,7 @@
 
 /* Magnitudes up to this count as zero in every product here, so that no product of two
  * numbers that count is subnormal: flush-to-zero then changes nothing. */
-#define SMALL_BITS 0x219392EFu   /* 1e-18f */
+#define SMALL_BITS 0x219392EF    /* 1e-18f; signed compares are what vectors have */
 #define SMALL 1e-18f
 #define LARGE 1e18f
 
@@ -32,6 +32,7 @@ typedef struct shape_block {
     float noise_weight[WIDTH];
     float mean[WIDTH], per_scale[WIDTH];         /* off: 0, 0 */
     float drift_limit[WIDTH], drift_weight[WIDTH];
+    float most_square[WIDTH], most_lean[WIDTH];  /* what innovations are clamped to */
     float last[WIDTH], former[WIDTH];            /* the last accepted values */
     float square[WIDTH], lean[WIDTH];            /* mean square step, mean deviation */
     float refused[WIDTH];                        /* a spike the frame before, see `spiked` */
@@ -39,6 +40,7 @@ typedef struct shape_block {
     uint16_t steps[WIDTH];       /* accepted values in a row, up to `full` + 1 */
     uint16_t full[WIDTH];        /* steps NOISE wants first; 0: off */
     uint16_t on;                 /* any check of these channels */
+    uint16_t counts;             /* by channel: its cells are int32_t */
     uint16_t spiked;             /* by channel: the last value was refused as a spike */
 } shape_block;
 
@@ -85,14 +87,13 @@ static inline checks *durai_checks_of(const dura_sensor *s)
 static inline float durai_checks_settle(float x)
 {
     uint32_t u = durai_f32_bits(x);
-    return durai_f32((u & 0x7FFFFFFFu) > SMALL_BITS ? u : 0u);
+    return durai_f32(u & (0u - (uint32_t)((int32_t)(u & 0x7FFFFFFFu) > SMALL_BITS)));
 }
 
 static inline float durai_checks_clamp(float x, float limit)
 {
-    if (x > limit)
-        return limit;
-    return x < -limit ? -limit : x;
+    float below = x > limit ? limit : x;
+    return below < -limit ? -limit : below;
 }
 
 /* The channel's value may be used: it is there, and nothing failed it. */
@@ -104,7 +105,7 @@ static inline int durai_checks_usable(const sensor_frame *f, size_t channel)
 /* dura_sensor_shape.c */
 void durai_shape_clear(shape_block *b);                    /* no check, no history */
 void durai_shape_forget(shape_block *b);
-int durai_shape_add(shape_block *b, size_t i, const dura_sensor_check *c);
+int durai_shape_add(shape_block *b, size_t i, const dura_sensor_check *c, int is_count);
 void durai_shape_look(checks *k, const sensor_frame *f);   /* fills k->found */
 void durai_shape_move(checks *k, const sensor_frame *f);   /* after the verdicts */
 

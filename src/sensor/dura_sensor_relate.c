@@ -22,6 +22,7 @@ static const uint8_t *term_at(const dura_sensor_check *c, size_t i)
 }
 static uint16_t term_channel(const dura_sensor_check *c, size_t i)
 {
+    DURA_ASSERT(i < c->n_terms);
     return durai_le16(term_at(c, i));
 }
 static uint16_t term_back(const dura_sensor_check *c, size_t i)

@@ -38,6 +38,7 @@ void durai_shape_clear(shape_block *b)
         b->noise_low[i] = -1.0f;
         b->noise_high[i] = NO_LIMIT;
         b->drift_limit[i] = NO_LIMIT;
+        b->most_square[i] = b->most_lean[i] = LARGE;
     }
 }
 
@@ -72,6 +73,7 @@ static int add_noise(shape_block *b, size_t i, const dura_sensor_check *c)
         return DURA_ESTATE;
     b->noise_low[i] = squared(c->lo, -1.0f);
     b->noise_high[i] = squared(c->hi, NO_LIMIT);
+    b->most_square[i] = c->hi > 0.0f ? CLAMP * CLAMP * b->noise_high[i] : LARGE * LARGE;
     b->noise_weight[i] = weight_of(c->window);
     b->full[i] = c->window < 1 ? 1 : c->window > STEPS_MAX ? (uint16_t)STEPS_MAX : c->window;
     return DURA_OK;
@@ -84,11 +86,12 @@ static int add_drift(shape_block *b, size_t i, const dura_sensor_check *c)
     b->mean[i] = c->mean;
     b->per_scale[i] = 1.0f / c->scale;
     b->drift_limit[i] = c->suspect;
+    b->most_lean[i] = CLAMP * c->suspect;
     b->drift_weight[i] = weight_of(c->window);
     return DURA_OK;
 }
 
-int durai_shape_add(shape_block *b, size_t i, const dura_sensor_check *c)
+int durai_shape_add(shape_block *b, size_t i, const dura_sensor_check *c, int is_count)
 {
     int rc;
     DURA_ASSERT(i < WIDTH && c->kind <= DURA_CK_DRIFT);
@@ -96,7 +99,10 @@ int durai_shape_add(shape_block *b, size_t i, const dura_sensor_check *c)
         rc = add_spike(b, i, c);
     else
         rc = c->kind == DURA_CK_NOISE ? add_noise(b, i, c) : add_drift(b, i, c);
-    b->on = (uint16_t)(b->on | (rc == DURA_OK));
+    if (rc == DURA_OK) {
+        b->on = 1;
+        b->counts = (uint16_t)(b->counts | (is_count ? (uint32_t)1 << i : 0u));
+    }
     return rc;
 }
 
@@ -111,6 +117,12 @@ static inline float magnitude(float x)
 static inline float smaller(float a, float b)
 {
     return a < b ? a : b;
+}
+
+/* x >= 0 with the sign of s. */
+static inline float signed_as(float x, float s)
+{
+    return durai_f32(durai_f32_bits(x) | (durai_f32_bits(s) & 0x80000000u));
 }
 
 /* Farther from the last value, and from the line through the last two, than this. */
@@ -134,14 +146,13 @@ static uint32_t look_block(shape_block *b)
     uint32_t any = 0;
     for (size_t i = 0; i < WIDTH; i++) {
         float step = durai_checks_settle(b->x[i] - b->last[i]);
-        float square = durai_checks_clamp(step * step, CLAMP * CLAMP * smaller(b->noise_high[i], 1e36f));
+        float square = smaller(step * step, b->most_square[i]);
         b->new_square[i] = durai_checks_settle(b->square[i] + b->noise_weight[i] * (square - b->square[i]));
         any |= (uint32_t)(b->new_square[i] > b->noise_high[i]) | (uint32_t)(b->new_square[i] < b->noise_low[i]);
     }
     for (size_t i = 0; i < WIDTH; i++) {
-        float most = CLAMP * smaller(b->drift_limit[i], 1e36f);
         float z = durai_checks_settle(durai_checks_settle(b->x[i] - b->mean[i]) * b->per_scale[i]);
-        z = durai_checks_clamp(z, most);
+        z = signed_as(smaller(magnitude(z), b->most_lean[i]), z);
         b->new_lean[i] = durai_checks_settle(b->lean[i] + b->drift_weight[i] * (z - b->lean[i]));
         any |= (uint32_t)(magnitude(b->new_lean[i]) > b->drift_limit[i]);
     }
@@ -154,16 +165,17 @@ static uint32_t look_block(shape_block *b)
 static void warm_noise(shape_block *b, size_t i)
 {
     float n = (float)b->steps[i], step = durai_checks_settle(b->x[i] - b->last[i]);
-    float most = CLAMP * CLAMP * smaller(b->noise_high[i], 1e36f);
+    float square = smaller(step * step, b->most_square[i]);
+    DURA_ASSERT(b->full[i] > 0 && b->steps[i] <= b->full[i]);
     b->new_square[i] = 0.0f;
     if (b->steps[i] > 0)
-        b->new_square[i] = durai_checks_settle(b->square[i] + (durai_checks_clamp(step * step, most) - b->square[i]) / n);
+        b->new_square[i] = durai_checks_settle(b->square[i] + (square - b->square[i]) / n);
 }
 
 /* The value before was refused as a spike, and this one is near it: a step in level. */
 static int is_step(const shape_block *b, size_t i)
 {
-    return (b->spiked >> i & 1u) != 0 && magnitude(b->x[i] - b->refused[i]) <= b->spike_fail[i];
+    return ((uint32_t)b->spiked >> i & 1u) != 0 && magnitude(b->x[i] - b->refused[i]) <= b->spike_fail[i];
 }
 
 /* One channel, with all its conditions. */
@@ -192,10 +204,13 @@ static void take_values(shape_block *b, const sensor_frame *f, size_t first)
 {
     size_t n = f->s->n - first < WIDTH ? f->s->n - first : WIDTH;
     DURA_ASSERT(first < f->s->n && first % WIDTH == 0);
-    for (size_t i = 0; i < n; i++) {
+    if (n == WIDTH)
+        memcpy(b->x, f->values + first, sizeof b->x);
+    else
+        memcpy(b->x, f->values + first, n * sizeof b->x[0]);
+    for (size_t i = 0; b->counts != 0 && i < n; i++) {
         const sensor_block *s = &f->s->block[(first + i) / LANES];
-        b->x[i] = f->values[first + i];
-        if (s->what[(first + i) % LANES] & KIND_COUNT)
+        if (((uint32_t)b->counts >> i & 1u) != 0)
             b->x[i] = durai_sensor_count(s, (first + i) % LANES, durai_f32_bits(b->x[i]));
     }
 }
