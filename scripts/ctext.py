@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 
-CORE = ("base", "port", "sensor", "feature", "backend", "drift", "log", "correlate", "gate", "guard")
+CORE = ("base", "port", "sensor", "block", "feature", "backend", "drift", "log", "correlate", "gate", "guard")
 
 
 def root():

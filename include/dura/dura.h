@@ -6,6 +6,7 @@
 #include <dura/base.h>
 #include <dura/port.h>
 #include <dura/sensor.h>
+#include <dura/block.h>
 #include <dura/feature.h>
 #include <dura/backend.h>
 #include <dura/drift.h>

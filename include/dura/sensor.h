@@ -29,16 +29,6 @@ extern "C" {
 
 #define DURA_CHANNELS_MAX 1024
 
-/* QARTOD flag numbers. For a frame the worst of the required channels wins, in the
- * order GOOD < UNKNOWN < SUSPECT < FAIL < MISSING. */
-enum {
-    DURA_GOOD = 1,
-    DURA_UNKNOWN = 2,      /* not evaluated yet: a window is still filling */
-    DURA_SUSPECT = 3,
-    DURA_FAIL = 4,
-    DURA_MISSING = 9
-};
-
 /* Why. Bits are never renumbered; further checks take further bits. */
 enum {
     DURA_R_MISSING       = 1 << 0,   /* the frame has no value for the channel */
@@ -55,13 +45,6 @@ enum {
     DURA_R_FLAT_FAIL     = 1 << 11,
     DURA_R_WARMUP        = 1 << 12,  /* UNKNOWN: a configured check has no history yet */
     DURA_R_SUBSTITUTED   = 1 << 13   /* the usable value is a held one */
-};
-
-/* What the model may do with the frame. */
-enum {
-    DURA_PASS = 1,         /* infer on the frame as it is */
-    DURA_SUBSTITUTE = 2,   /* infer; at least one input is a held value, and says so */
-    DURA_REJECT = 3        /* do not infer */
 };
 
 /* What a channel's value is. */
