@@ -30,7 +30,7 @@
 /* ---- is a configuration sound? -------------------------------------------------------- */
 
 /* Not NaN, and inside; the comparison alone would do but for -ffast-math. */
-static int within(float x, float lo, float hi)
+static int lies_within(float x, float lo, float hi)
 {
     return durai_finite(x) && x >= lo && x <= hi;
 }
@@ -54,15 +54,15 @@ static int limits_are_sound(const dura_block_config *c)
 
 static int image_is_sound(const dura_block_config *c)
 {
-    if (c->width < 16 || c->width > DURA_BLOCK_SIDE_MAX || c->height < 16 || c->height > DURA_BLOCK_SIDE_MAX)
+    if (c->width < 16u || c->width > DURA_BLOCK_SIDE_MAX || c->height < 16u || c->height > DURA_BLOCK_SIDE_MAX)
         return 0;
-    if (c->kind == DURA_BLOCK_U16 ? c->bits < 8 || c->bits > 16 : c->bits != 0)
+    if (c->kind == DURA_BLOCK_U16 ? c->bits < 8u || c->bits > 16u : c->bits != 0u)
         return 0;
     if ((c->checks & DURA_B_EXPOSURE) && !(c->clip_lo < c->clip_hi))
         return 0;
-    return within(c->clip_lo, 0.0f, 255.0f) && within(c->clip_hi, 0.0f, 255.0f) &&
-           (within(c->step, 1.0f, 254.0f) || durai_f32_bits(c->step) == 0) && c->spectrum == 0 &&
-           c->n_bands == 0 && c->n_lines == 0;
+    return lies_within(c->clip_lo, 0.0f, 255.0f) && lies_within(c->clip_hi, 0.0f, 255.0f) &&
+           (lies_within(c->step, 1.0f, 254.0f) || durai_f32_bits(c->step) == 0) && c->spectrum == 0u &&
+           c->n_bands == 0u && c->n_lines == 0u;
 }
 
 /* The point nearest to a frequency. */
@@ -76,44 +76,44 @@ static int bands_are_sound(const dura_block_config *c)
     float sum = 0.0f, top = 0.5f * c->rate_hz;
     uint32_t k;
     for (k = 0; k < c->n_bands; k++) {
-        if (!within(c->band_hz[k], 0.0f, top) || !within(c->band_hz[k + 1u], c->band_hz[k], top) ||
+        if (!lies_within(c->band_hz[k], 0.0f, top) || !lies_within(c->band_hz[k + 1u], c->band_hz[k], top) ||
             point_of(c, c->band_hz[k]) >= point_of(c, c->band_hz[k + 1u]))
             return 0;
-        if (!within(c->share[k], 0.0f, 1.0f))
+        if (!lies_within(c->share[k], 0.0f, 1.0f))
             return 0;
         sum += c->share[k];
     }
-    return !(c->checks & DURA_B_SPECTRUM) || within(sum, 1.0f - SHARES_OFF, 1.0f + SHARES_OFF);
+    return !(c->checks & DURA_B_SPECTRUM) || lies_within(sum, 1.0f - SHARES_OFF, 1.0f + SHARES_OFF);
 }
 
 static int lines_are_sound(const dura_block_config *c)
 {
     uint32_t k;
     for (k = 0; k < c->n_lines; k++)
-        if (!within(c->line_lo_hz[k], 0.0f, 0.5f * c->rate_hz) ||
-            !within(c->line_hi_hz[k], c->line_lo_hz[k], 0.5f * c->rate_hz))
+        if (!lies_within(c->line_lo_hz[k], 0.0f, 0.5f * c->rate_hz) ||
+            !lies_within(c->line_hi_hz[k], c->line_lo_hz[k], 0.5f * c->rate_hz))
             return 0;
     return 1;
 }
 
 static int spectrum_is_sound(const dura_block_config *c)
 {
-    if (c->spectrum == 0)
-        return (c->checks & CHECKS_SPECTRUM) == 0 && c->n_bands == 0 && c->n_lines == 0;
-    if (c->spectrum < 64 || c->spectrum > 4096 || (c->spectrum & (c->spectrum - 1u)) || c->spectrum > c->width)
+    if (c->spectrum == 0u)
+        return (c->checks & CHECKS_SPECTRUM) == 0 && c->n_bands == 0u && c->n_lines == 0u;
+    if (c->spectrum < 64u || c->spectrum > 4096u || (c->spectrum & (c->spectrum - 1u)) || c->spectrum > c->width)
         return 0;
-    if (!within(c->rate_hz, 1e-6f, 1e9f) || c->n_bands > DURA_BLOCK_BANDS || c->n_lines > DURA_BLOCK_LINES)
+    if (!lies_within(c->rate_hz, 1e-6f, 1e9f) || c->n_bands > DURA_BLOCK_BANDS || c->n_lines > DURA_BLOCK_LINES)
         return 0;
-    if ((c->checks & (DURA_B_BAND | DURA_B_SPECTRUM)) && c->n_bands == 0)
+    if ((c->checks & (DURA_B_BAND | DURA_B_SPECTRUM)) && c->n_bands == 0u)
         return 0;
-    if ((c->checks & DURA_B_LINE) && c->n_lines == 0)
+    if ((c->checks & DURA_B_LINE) && c->n_lines == 0u)
         return 0;
     return bands_are_sound(c) && lines_are_sound(c);
 }
 
 static int window_is_sound(const dura_block_config *c)
 {
-    if (c->width < 64 || c->width > DURA_BLOCK_SAMPLES_MAX || c->height != 0 || c->bits != 0)
+    if (c->width < 64u || c->width > DURA_BLOCK_SAMPLES_MAX || c->height != 0u || c->bits != 0u)
         return 0;
     if (!durai_finite(c->clip_lo) || !durai_finite(c->clip_hi))
         return 0;
@@ -128,21 +128,21 @@ static int pin_is_sound(const dura_block_config *c)
     if (!(c->checks & DURA_B_UNLIKE))
         return 1;
     for (i = 0; i < F; i++) {
-        if (!durai_finite(c->pin_mean[i]) || !within(c->pin_scale[i], 0.0f, PIN_SCALE_MOST))
+        if (!durai_finite(c->pin_mean[i]) || !lies_within(c->pin_scale[i], 0.0f, PIN_SCALE_MOST))
             return 0;
         used += c->pin_scale[i] > 0.0f;
     }
     for (i = 0; c->pin_matrix && i < F * F; i++)
-        if (!within(c->pin_matrix[i], -PIN_ENTRY_MOST, PIN_ENTRY_MOST))
+        if (!lies_within(c->pin_matrix[i], -PIN_ENTRY_MOST, PIN_ENTRY_MOST))
             return 0;
     return used > 0 && durai_finite(c->unlike_fail) && c->unlike_fail > 0.0f &&
-           within(c->unlike_suspect, 0.0f, c->unlike_fail);
+           lies_within(c->unlike_suspect, 0.0f, c->unlike_fail);
 }
 
 static int rules_are_sound(const dura_block_config *c)
 {
     uint32_t mine = CHECKS_ANY | (durai_block_is_image(c) ? CHECKS_IMAGE : CHECKS_WINDOW);
-    if (c->checks == 0 || (c->checks & ~mine) || c->history > HISTORY_MOST)
+    if (c->checks == 0u || (c->checks & ~mine) || c->history > HISTORY_MOST)
         return 0;
     if ((c->checks & DURA_B_TIME) && (c->checks & DURA_B_TIME) != DURA_B_TIME)
         return 0;
@@ -152,7 +152,7 @@ static int rules_are_sound(const dura_block_config *c)
 }
 
 /* The frozen-v1 rule, read where it lies: bytes this build does not know are zero. */
-static int read_config(const dura_block_config *c)
+static int check_config(const dura_block_config *c)
 {
     const uint8_t *beyond;
     uint32_t i;
@@ -173,30 +173,30 @@ static int read_config(const dura_block_config *c)
 /* ---- building --------------------------------------------------------------------------- */
 
 /* Where `bytes` more go; 0 when there are none. */
-static uint32_t place(uint32_t *end, uint32_t bytes)
+static uint32_t reserve(uint32_t *end, uint32_t bytes)
 {
     uint32_t at = *end;
     *end += (bytes + 7u) & ~7u;
     return bytes ? at : 0;
 }
 
-typedef struct plan {
+typedef struct block_plan {
     uint32_t ring, matrix, sine, point, power, column, row, bytes;
-} plan;
+} block_plan;
 
-static plan plan_of(const dura_block_config *c)
+static block_plan plan_of(const dura_block_config *c)
 {
     uint32_t end = (uint32_t)sizeof(dura_block), points = c->spectrum;
     uint32_t history = c->history ? c->history : HISTORY_DEFAULT, f32 = (uint32_t)sizeof(float);
     int image = durai_block_is_image(c);
-    plan p;
-    p.ring = place(&end, c->checks & DURA_B_REPEAT ? history * (uint32_t)sizeof(uint64_t) : 0);
-    p.matrix = place(&end, (c->checks & DURA_B_UNLIKE) && c->pin_matrix ? F * F * f32 : 0);
-    p.sine = place(&end, points ? (points / 4u + 1u) * f32 : 0);
-    p.point = place(&end, points * f32);
-    p.power = place(&end, points ? (points / 2u + 1u) * f32 : 0);
-    p.column = place(&end, image ? c->width * (uint32_t)sizeof(uint16_t) : 0);
-    p.row = place(&end, c->kind == DURA_BLOCK_U16 ? 3u * c->width : 0);
+    block_plan p;
+    p.ring = reserve(&end, c->checks & DURA_B_REPEAT ? history * (uint32_t)sizeof(uint64_t) : 0);
+    p.matrix = reserve(&end, (c->checks & DURA_B_UNLIKE) && c->pin_matrix ? F * F * f32 : 0);
+    p.sine = reserve(&end, points ? (points / 4u + 1u) * f32 : 0);
+    p.point = reserve(&end, points * f32);
+    p.power = reserve(&end, points ? (points / 2u + 1u) * f32 : 0);
+    p.column = reserve(&end, image ? c->width * (uint32_t)sizeof(uint16_t) : 0);
+    p.row = reserve(&end, c->kind == DURA_BLOCK_U16 ? 3u * c->width : 0);
     p.bytes = end;
     DURA_ASSERT(p.bytes <= DURA_BLOCK_BYTES(image ? c->width : 0u, points, history));
     return p;
@@ -204,11 +204,11 @@ static plan plan_of(const dura_block_config *c)
 
 size_t dura_block_bytes(const dura_block_config *cfg)
 {
-    return read_config(cfg) < 0 ? 0 : plan_of(cfg).bytes;
+    return check_config(cfg) < 0 ? 0 : plan_of(cfg).bytes;
 }
 
 /* A subnormal limit is zero, so that it means the same where the machine flushes it. */
-static void settle(float x[F])
+static void settle_all(float x[F])
 {
     uint32_t i;
     for (i = 0; i < F; i++)
@@ -219,12 +219,12 @@ static void settle(float x[F])
 static void settle_limits(dura_block_config *c)
 {
     uint32_t i;
-    settle(c->fail_lo);
-    settle(c->fail_hi);
-    settle(c->suspect_lo);
-    settle(c->suspect_hi);
-    settle(c->pin_mean);
-    settle(c->pin_scale);
+    settle_all(c->fail_lo);
+    settle_all(c->fail_hi);
+    settle_all(c->suspect_lo);
+    settle_all(c->suspect_hi);
+    settle_all(c->pin_mean);
+    settle_all(c->pin_scale);
     for (i = 0; i < F; i++)
         if (durai_f32_bits(c->suspect_lo[i]) == durai_f32_bits(c->suspect_hi[i])) {
             c->suspect_lo[i] = c->fail_lo[i];
@@ -265,7 +265,7 @@ static void find_points(dura_block *b)
     }
 }
 
-static void put_plan(dura_block *b, const plan *p)
+static void put_plan(dura_block *b, const block_plan *p)
 {
     b->ring_at = p->ring;
     b->matrix_at = p->matrix;
@@ -277,7 +277,7 @@ static void put_plan(dura_block *b, const plan *p)
     b->bytes = p->bytes;
 }
 
-static void forget(dura_block *b)
+static void forget_blocks(dura_block *b)
 {
     static const dura_block_report nothing = {
         BLOCK_REPORT_V1, DURA_UNKNOWN, DURA_REJECT, DURA_NONE, DURA_B_WARMUP, 0, 0.0f, 0.0f};
@@ -291,12 +291,12 @@ static void forget(dura_block *b)
 int dura_block_init(dura_block **out, void *mem, size_t len, const dura_block_config *cfg)
 {
     dura_block *b = mem;
-    plan p;
+    block_plan p;
     int rc;
     if (!out)
         return DURA_EINVAL;
     *out = NULL;
-    rc = read_config(cfg);
+    rc = check_config(cfg);
     if (rc < 0)
         return rc;
     if (!mem)
@@ -316,14 +316,14 @@ int dura_block_init(dura_block **out, void *mem, size_t len, const dura_block_co
     if (p.sine)
         durai_block_waves(b);
     find_points(b);
-    forget(b);
+    forget_blocks(b);
     *out = b;
     return DURA_OK;
 }
 
 /* ---- what is known ------------------------------------------------------------------------ */
 
-static uint32_t ones(uint64_t x)
+static uint32_t count_bits(uint64_t x)
 {
     uint32_t n = 0;
     for (; x; x &= x - 1u)
@@ -331,12 +331,12 @@ static uint32_t ones(uint64_t x)
     return n;
 }
 
-static float quality(const dura_block *b)
+static float quality_now(const dura_block *b)
 {
     uint32_t seen = b->blocks < 64u ? (uint32_t)b->blocks : 64u;
     if (seen == 0 || b->last.verdict == DURA_FAIL || b->last.verdict == DURA_MISSING)
         return 0.0f;
-    return (float)(seen - ones(seen < 64u ? b->bad & (((uint64_t)1 << seen) - 1u) : b->bad)) / (float)seen;
+    return (float)(seen - count_bits(seen < 64u ? b->bad & (((uint64_t)1 << seen) - 1u) : b->bad)) / (float)seen;
 }
 
 int dura_block_query(const dura_block *b, dura_block_state *out)
@@ -344,7 +344,7 @@ int dura_block_query(const dura_block *b, dura_block_state *out)
     dura_block_state s = DURA_BLOCK_STATE_INIT;
     if (!b || !out)
         return DURA_EINVAL;
-    s.quality = quality(b);
+    s.quality = quality_now(b);
     s.blocks = b->blocks;
     s.accepted = b->accepted;
     s.repeats = b->repeated;
@@ -367,6 +367,6 @@ int dura_block_reset(dura_block *b)
 {
     if (!b)
         return DURA_EINVAL;
-    forget(b);
+    forget_blocks(b);
     return DURA_OK;
 }

@@ -18,7 +18,7 @@
 
 /* Pixels at a time: a vector unit likes many, a small stack few. */
 #if defined(__OPTIMIZE_SIZE__)
-#define PIECE 16u
+#define PIECE 8u
 #else
 #define PIECE 64u
 #endif
@@ -131,7 +131,7 @@ static PIECE_INLINE void piece_levels(row_sums *s, const uint8_t *p, uint32_t n,
     s->bright += total(flag, n);
 }
 
-static PIECE_INLINE void piece_columns(uint16_t *restrict column, const uint8_t *restrict p, uint32_t n)
+static PIECE_INLINE void piece_columns(uint16_t *column, const uint8_t *p, uint32_t n)
 {
     uint32_t i;
     for (i = 0; i < n; i++)
@@ -175,17 +175,17 @@ static PIECE_INLINE void piece_elements(row_sums *s, const uint8_t *a, const uin
 /* Immerkaer's mask: the second difference across of the second difference down. */
 static PIECE_INLINE uint32_t piece_noise(const uint8_t *a, const uint8_t *p, const uint8_t *c, uint32_t n)
 {
-    int16_t v[PIECE + 2u], w[PIECE];
+    int16_t v[PIECE + 2u];
     int32_t sum = 0;
     uint32_t i;
     for (i = 0; i < n + 2u; i++)
         v[i] = (int16_t)(a[i] - 2 * p[i] + c[i]);
     for (i = 0; i < n; i++) {
         int16_t d = (int16_t)(v[i] - 2 * v[i + 1u] + v[i + 2u]);
-        w[i] = (int16_t)(d < 0 ? -d : d);
+        v[i] = (int16_t)(d < 0 ? -d : d);
     }
     for (i = 0; i < n; i++)
-        sum += w[i];
+        sum += v[i];
     return (uint32_t)sum;
 }
 
@@ -206,27 +206,24 @@ static void row_levels(const look *l, row_sums *s, const uint8_t *p)
 {
     uint32_t x = 0, end = l->width;
     uint8_t lo = l->lo, hi = l->hi;
-#define DO(n) piece_levels(s, p + x, n, lo, hi)
-    EACH_PIECE(x, end, DO);
-#undef DO
+#define LEVELS_OF(n) piece_levels(s, p + x, n, lo, hi)
+    EACH_PIECE(x, end, LEVELS_OF);
 }
 
 static void row_columns(const look *l, const uint8_t *p)
 {
     uint16_t *column = durai_block_column(l->b);
     uint32_t x = 0, end = l->width;
-#define DO(n) piece_columns(column + x, p + x, n)
-    EACH_PIECE(x, end, DO);
-#undef DO
+#define COLUMNS_OF(n) piece_columns(column + x, p + x, n)
+    EACH_PIECE(x, end, COLUMNS_OF);
 }
 
 /* Sum of |p - q| over n pixels. */
 static uint32_t row_step(const uint8_t *p, const uint8_t *q, uint32_t n)
 {
     uint32_t x = 0, sum = 0;
-#define DO(m) sum += piece_steps(p + x, q + x, m)
-    EACH_PIECE(x, n, DO);
-#undef DO
+#define STEPS_OF(m) sum += piece_steps(p + x, q + x, m)
+    EACH_PIECE(x, n, STEPS_OF);
     return sum;
 }
 
@@ -235,21 +232,19 @@ static void row_elements(const look *l, row_sums *s, const uint8_t *a, const uin
 {
     uint32_t x = 1, end = l->width - 1u;
     uint8_t step = l->step;
-#define DO(n) piece_elements(s, a + x, p + x, c + x, n, step)
-    EACH_PIECE(x, end, DO);
-#undef DO
+#define ELEMENTS_OF(n) piece_elements(s, a + x, p + x, c + x, n, step)
+    EACH_PIECE(x, end, ELEMENTS_OF);
 }
 
 static void row_texture(const look *l, row_sums *s, const uint8_t *a, const uint8_t *p, const uint8_t *c)
 {
     uint32_t x = 1, end = l->width - 1u, slope = 0, noise = 0;
-#define DO(n)                                                                          \
+#define TEXTURE_OF(n)                                                                  \
     do {                                                                               \
         slope += piece_squares(p + x, p + x + 1u, n) + piece_squares(p + x, a + x, n); \
         noise += piece_noise(a + x - 1u, p + x - 1u, c + x - 1u, n);                   \
     } while (0)
-    EACH_PIECE(x, end, DO);
-#undef DO
+    EACH_PIECE(x, end, TEXTURE_OF);
     s->slope += slope;
     s->noise += noise;
 }
@@ -336,7 +331,7 @@ static void add_row(const look *l, image_sums *i, const row_sums *s, uint32_t r,
 }
 
 /* Row p, with a above (NULL in the first row) and c below (NULL in the last). */
-static void one_row(const look *l, image_sums *i, uint32_t r, const uint8_t *a, const uint8_t *p,
+static DURAI_NOINLINE void one_row(const look *l, image_sums *i, uint32_t r, const uint8_t *a, const uint8_t *p,
                     const uint8_t *c)
 {
     row_sums s = {0, 0, 0, 0, 0, 0, 0, 0};
@@ -354,7 +349,7 @@ static void one_row(const look *l, image_sums *i, uint32_t r, const uint8_t *a, 
     note_step(i, r, step);
 }
 
-static void walk(const look *l, image_sums *i)
+static void walk_rows(const look *l, image_sums *i)
 {
     const uint8_t *a = NULL, *p = row_of(l, 0), *c;
     uint32_t r;
@@ -392,7 +387,7 @@ static float column_odd(const look *l)
 }
 
 /* Bins of the two projections become means: columns first, then rows. */
-static void profiles(const look *l)
+static DURAI_NOINLINE void profiles(const look *l)
 {
     dura_block *b = l->b;
     const uint16_t *column = durai_block_column(b);
@@ -435,7 +430,7 @@ static float texture_pixels(const look *l)
     return (float)((l->height + 1u) / TEXTURE_EVERY) * (float)(l->width - 2u);
 }
 
-static void figures(const look *l, const image_sums *i)
+static DURAI_NOINLINE void figures(const look *l, const image_sums *i)
 {
     dura_block *b = l->b;
     float *f = b->feature, n = (float)l->width * (float)l->height;
@@ -483,7 +478,7 @@ void durai_block_image(dura_block *b, const uint8_t *data, size_t stride)
     memset(&sums, 0, sizeof sums);
     memset(durai_block_column(b), 0, (size_t)l.width * sizeof(uint16_t));
     memset(b->fresh, 0, sizeof b->fresh);
-    walk(&l, &sums);
+    walk_rows(&l, &sums);
     profiles(&l);
     figures(&l, &sums);
 }

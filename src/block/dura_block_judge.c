@@ -25,7 +25,7 @@ typedef struct finding {
     uint64_t digest;
 } finding;
 
-static void say(finding *v, uint32_t bit, int is_fail)
+static void add_reason(finding *v, uint32_t bit, int is_fail)
 {
     v->reasons |= bit;
     if (is_fail)
@@ -35,7 +35,7 @@ static void say(finding *v, uint32_t bit, int is_fail)
 /* ---- the stamp ---------------------------------------------------------------------------- */
 
 /* A reversed stamp, or the one that convinces us that the clock was set back. */
-static uint32_t reverse_stamp(dura_block *b, int64_t mono_ns)
+static uint32_t note_reversed(dura_block *b, int64_t mono_ns)
 {
     int goes_on = b->reversed > 0 && mono_ns > b->reversed_ns;
     b->reversed = goes_on ? b->reversed + 1u : 1u;
@@ -44,10 +44,10 @@ static uint32_t reverse_stamp(dura_block *b, int64_t mono_ns)
     return b->reversed < b->c.rebase_after ? DURA_B_TIME_REVERSED : DURA_B_TIME_GAP;
 }
 
-static uint32_t stamp_bits(dura_block *b, int64_t mono_ns)
+static uint32_t stamp_reasons(dura_block *b, int64_t mono_ns)
 {
     if (b->last_ns >= 0 && mono_ns < b->last_ns)
-        return reverse_stamp(b, mono_ns);
+        return note_reversed(b, mono_ns);
     b->reversed = 0;
     if (b->last_ns < 0)
         return 0;
@@ -57,14 +57,14 @@ static uint32_t stamp_bits(dura_block *b, int64_t mono_ns)
 }
 
 /* Without the TIME check a stamp only says how old the last block is. */
-static void judge_stamp(dura_block *b, finding *v, int64_t mono_ns)
+static void judge_time(dura_block *b, finding *v, int64_t mono_ns)
 {
     uint32_t bits = 0;
     if (b->c.checks & DURA_B_TIME)
-        bits = stamp_bits(b, mono_ns) & b->c.checks;
+        bits = stamp_reasons(b, mono_ns) & b->c.checks;
     v->stamp_is_good = (bits & (DURA_B_TIME_REVERSED | DURA_B_TIME_DUPLICATE)) == 0;
     if (bits)
-        say(v, bits, !v->stamp_is_good);
+        add_reason(v, bits, !v->stamp_is_good);
     if (bits & DURA_B_TIME_GAP)
         b->has_profile = 0;
     if (v->stamp_is_good && ((b->c.checks & DURA_B_TIME) || mono_ns > b->last_ns)) {
@@ -150,7 +150,7 @@ static void judge_repeat(dura_block *b, finding *v, const uint8_t *data, size_t 
     bit &= b->c.checks;
     b->past.repeats = bit == 0 ? 0 : b->past.repeats < UINT32_MAX ? b->past.repeats + 1u : UINT32_MAX;
     if (bit) {
-        say(v, bit, b->past.repeats >= b->c.repeat_fail);
+        add_reason(v, bit, b->past.repeats >= b->c.repeat_fail);
         b->repeated++;
     }
 }
@@ -219,14 +219,14 @@ static void judge_feature(const dura_block *b, finding *v, uint32_t i)
     if (!check)
         return;
     if (check == DURA_B_CHANGE && !b->has_profile) {
-        say(v, DURA_B_WARMUP, 0);
+        add_reason(v, DURA_B_WARMUP, 0);
         return;
     }
     note_ratio(v, ratio_of(x, c->fail_lo[i], c->fail_hi[i]), failed, i);
     if (failed)
-        say(v, check, 1);
+        add_reason(v, check, 1);
     else if (x < c->suspect_lo[i] || x > c->suspect_hi[i])
-        say(v, check, 0);
+        add_reason(v, check, 0);
 }
 
 /* ---- out of distribution ------------------------------------------------------------------------ */
@@ -267,7 +267,7 @@ static void judge_unlike(dura_block *b, finding *v)
     v->distance = distance(b);
     note_ratio(v, v->distance / b->c.unlike_fail, v->distance > b->c.unlike_fail, F);
     if (v->distance > b->c.unlike_suspect)
-        say(v, DURA_B_UNLIKE, v->distance > b->c.unlike_fail);
+        add_reason(v, DURA_B_UNLIKE, v->distance > b->c.unlike_fail);
 }
 
 static DURAI_NOINLINE void judge_figures(dura_block *b, finding *v, const uint8_t *data, size_t stride)
@@ -276,7 +276,7 @@ static DURAI_NOINLINE void judge_figures(dura_block *b, finding *v, const uint8_
     if (durai_block_is_image(&b->c)) {
         durai_block_image(b, data, stride);
     } else if (!durai_block_window(b, data, stride)) {
-        say(v, DURA_B_NONFINITE, 1);
+        add_reason(v, DURA_B_NONFINITE, 1);
         return;
     }
     b->measured = 1;
@@ -287,7 +287,7 @@ static DURAI_NOINLINE void judge_figures(dura_block *b, finding *v, const uint8_
 
 /* ---- the verdict ----------------------------------------------------------------------------------- */
 
-static uint8_t verdict_of(const finding *v)
+static uint8_t verdict_for(const finding *v)
 {
     if (v->reasons & DURA_B_MISSING)
         return DURA_MISSING;
@@ -304,7 +304,7 @@ static int is_passed(const dura_block *b, uint8_t verdict)
            (verdict == DURA_SUSPECT && (b->c.flags & DURA_BLOCK_SUSPECT_OK));
 }
 
-static void remember(dura_block *b, const finding *v)
+static void take_in(dura_block *b, const finding *v)
 {
     uint64_t *ring = durai_block_ring(b);
     b->accepted++;
@@ -326,7 +326,7 @@ static void remember(dura_block *b, const finding *v)
 static void publish(dura_block *b, const finding *v)
 {
     dura_block_report *r = &b->last;
-    r->verdict = verdict_of(v);
+    r->verdict = verdict_for(v);
     r->action = is_passed(b, r->verdict) ? DURA_PASS : DURA_REJECT;
     r->feature = v->feature;
     r->reasons = v->reasons;
@@ -356,13 +356,13 @@ int dura_block_update(dura_block *b, int64_t mono_ns, int64_t now_ns, const void
     if (stride < packed)
         return DURA_EINVAL;
     if (!data) {
-        say(&v, b->last_ns >= 0 ? DURA_B_MISSING | DURA_B_STALE : DURA_B_MISSING, 0);
+        add_reason(&v, b->last_ns >= 0 ? DURA_B_MISSING | DURA_B_STALE : DURA_B_MISSING, 0);
     } else {
-        judge_stamp(b, &v, mono_ns);
+        judge_time(b, &v, mono_ns);
         if ((b->c.checks & DURA_B_LATE) && now_ns > mono_ns && now_ns - mono_ns > b->c.late_ns)
-            say(&v, DURA_B_LATE, 1);
+            add_reason(&v, DURA_B_LATE, 1);
         if (is_short(&b->c, len, stride)) {
-            say(&v, DURA_B_SHORT, 1);
+            add_reason(&v, DURA_B_SHORT, 1);
         } else {
             judge_repeat(b, &v, data, stride);
             judge_figures(b, &v, data, stride);
@@ -372,7 +372,7 @@ int dura_block_update(dura_block *b, int64_t mono_ns, int64_t now_ns, const void
     b->blocks++;
     b->bad = (b->bad << 1) | (b->last.verdict != DURA_GOOD);
     if (v.stamp_is_good && b->last.verdict != DURA_FAIL)
-        remember(b, &v);
+        take_in(b, &v);
     return durai_struct_out(out, &b->last, (uint32_t)sizeof b->last, BLOCK_REPORT_V1);
 }
 
@@ -386,7 +386,7 @@ int dura_block_poll(dura_block *b, int64_t now_ns, dura_block_report *out)
         b->poll_ns = now_ns;
     since = b->last_ns >= 0 ? b->last_ns : b->poll_ns;
     if (b->c.max_age_ns > 0 && now_ns > since && now_ns - since > b->c.max_age_ns) {
-        say(&v, b->last_ns >= 0 ? DURA_B_MISSING | DURA_B_STALE : DURA_B_MISSING, 0);
+        add_reason(&v, b->last_ns >= 0 ? DURA_B_MISSING | DURA_B_STALE : DURA_B_MISSING, 0);
         publish(b, &v);
     }
     return durai_struct_out(out, &b->last, (uint32_t)sizeof b->last, BLOCK_REPORT_V1);

@@ -23,7 +23,7 @@
 
 /* ---- samples ------------------------------------------------------------------------- */
 
-static uint32_t settled(uint32_t u)
+static uint32_t without_dust(uint32_t u)
 {
     return (u & 0x7FFFFFFFu) < LEAST ? 0 : u;
 }
@@ -35,7 +35,7 @@ static int load_floats(const uint8_t *p, size_t stride, uint32_t n, float *out)
         uint32_t u;
         memcpy(&u, p + i * stride, sizeof u);
         bad |= (u & 0x7FFFFFFFu) > MOST;
-        out[i] = durai_f32(settled(u));
+        out[i] = durai_f32(without_dust(u));
     }
     return bad == 0;
 }
