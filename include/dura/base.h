@@ -126,6 +126,25 @@ typedef struct dura_frame {
 #define DURA_FRAME_INIT                                                                \
     { (uint32_t)sizeof(dura_frame), 0, 0, 0, {0, 0, 0, 0, 0, {0, 0, 0, 0, 0, 0, 0}}, NULL, NULL, NULL }
 
+/* ---- verdicts -------------------------------------------------------------------- */
+
+/* QARTOD flag numbers, of a channel, a frame or a block. For a frame the worst of the
+ * required channels wins, in the order GOOD < UNKNOWN < SUSPECT < FAIL < MISSING. */
+enum {
+    DURA_GOOD = 1,
+    DURA_UNKNOWN = 2,      /* not evaluated yet: a window is still filling */
+    DURA_SUSPECT = 3,
+    DURA_FAIL = 4,
+    DURA_MISSING = 9
+};
+
+/* What the model may do with the frame or the block. */
+enum {
+    DURA_PASS = 1,         /* infer on it as it is */
+    DURA_SUBSTITUTE = 2,   /* infer; at least one input is a held value, and says so */
+    DURA_REJECT = 3        /* do not infer */
+};
+
 /* ---- facts ---------------------------------------------------------------------- */
 
 #define DURA_NONE 0xFFFFu          /* "no such index" in any u16 id below */

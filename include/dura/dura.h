@@ -8,6 +8,7 @@
 #include <dura/link.h>
 #include <dura/sensor.h>
 #include <dura/sensor_checks.h>
+#include <dura/block.h>
 #include <dura/feature.h>
 #include <dura/backend.h>
 #include <dura/drift.h>

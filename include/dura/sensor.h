@@ -23,23 +23,11 @@
 
 #include <dura/base.h>
 
-#include <string.h>
-
 #ifdef __cplusplus
 extern "C" {
 #endif
 
 #define DURA_CHANNELS_MAX 1024
-
-/* QARTOD flag numbers. For a frame the worst of the required channels wins, in the
- * order GOOD < UNKNOWN < SUSPECT < FAIL < MISSING. */
-enum {
-    DURA_GOOD = 1,
-    DURA_UNKNOWN = 2,      /* not evaluated yet: a window is still filling */
-    DURA_SUSPECT = 3,
-    DURA_FAIL = 4,
-    DURA_MISSING = 9
-};
 
 /* Why. Bits are never renumbered; further checks take further bits. */
 enum {
@@ -72,13 +60,6 @@ enum {
     DURA_R_JOINT         = 1 << 25,  /* SUSPECT: the frame is unlike any normal one, and
                                         this channel contributes most */
     DURA_R_ESTIMATED     = 1 << 26   /* the usable value is a vote's or a parity row's */
-};
-
-/* What the model may do with the frame. */
-enum {
-    DURA_PASS = 1,         /* infer on the frame as it is */
-    DURA_SUBSTITUTE = 2,   /* infer; at least one input is a held value, and says so */
-    DURA_REJECT = 3        /* do not infer */
 };
 
 /* What a channel's value is. */
@@ -117,9 +98,9 @@ enum {
 /* A count as a cell of values[], or as a limit of a DURA_KIND_I32 channel. */
 static inline float dura_i32_cell(int32_t count)
 {
-    float cell;
-    memcpy(&cell, &count, sizeof cell);
-    return cell;
+    union { int32_t count; float cell; } bits;
+    bits.count = count;
+    return bits.cell;
 }
 
 /* One channel: limits in the channel's own unit. Start from DURA_SENSOR_CHANNEL_INIT. */

@@ -349,7 +349,9 @@ static inline void count(sensor_frame *f, size_t channel, uint32_t what, uint32_
 static int has_recovered(const dura_sensor *s, uint64_t bad, uint32_t number)
 {
     uint64_t recent = s->dwell < 64u ? bad & (((uint64_t)1 << s->dwell) - 1u) : bad;
-    return number >= s->dwell && recent == 0 && durai_sensor_ones(bad) <= s->valid_at;
+    if (number < s->dwell || bad == 0)
+        return number >= s->dwell;
+    return recent == 0 && durai_sensor_ones(bad) <= s->valid_at;
 }
 
 uint8_t durai_sensor_state_at(const dura_sensor *s, const sensor_block *b, size_t i)
@@ -360,16 +362,18 @@ uint8_t durai_sensor_state_at(const dura_sensor *s, const sensor_block *b, size_
     return (uint8_t)(b->what[i] >> STATE_SHIFT);
 }
 
-/* A bad frame: how the channel was until now, and whether this one is too much. */
-static uint32_t worse_state(const dura_sensor *s, const sensor_block *b, size_t i, uint32_t number)
+/* A bad frame after such a past: how the channel was until now, and whether this one is
+ * too much. */
+static uint32_t worse_state(const dura_sensor *s, uint32_t state, uint64_t past, uint32_t number)
 {
-    uint32_t state = (uint32_t)b->what[i] >> STATE_SHIFT, bad;
-    if (has_recovered(s, durai_sensor_history(b, i, number - 1u), number - 1u))
+    uint32_t bad = 1;
+    if (has_recovered(s, past, number - 1u))
         state = DURA_STATE_VALID;
-    bad = durai_sensor_ones(durai_sensor_history(b, i, number) | 1u);
-    DURA_ASSERT(bad >= 1 && bad <= 64 && state <= DURA_STATE_INVALID);
     if (state == DURA_STATE_INIT)
         return state;
+    if (past != 0)
+        bad = durai_sensor_ones(past << 1 | 1u);
+    DURA_ASSERT(bad >= 1 && bad <= 64 && state <= DURA_STATE_INVALID);
     if (bad >= s->invalid_at)
         return DURA_STATE_INVALID;
     return bad >= s->degraded_at && state == DURA_STATE_VALID ? DURA_STATE_DEGRADED : state;
@@ -378,13 +382,14 @@ static uint32_t worse_state(const dura_sensor *s, const sensor_block *b, size_t 
 /* Bring the channel's history up to this frame. */
 static void note_look(const dura_sensor *s, sensor_block *b, size_t i, uint32_t number, uint32_t is_bad)
 {
-    uint32_t keep = ((uint32_t)1 << STATE_SHIFT) - 1u, state;
+    uint32_t keep = ((uint32_t)1 << STATE_SHIFT) - 1u, state = (uint32_t)b->what[i] >> STATE_SHIFT;
+    uint64_t past = durai_sensor_history(b, i, number - 1u);
     DURA_ASSERT(number - b->looked[i] >= 1 && number - b->looked[i] <= LOOK_EVERY);
     if (is_bad)
-        state = worse_state(s, b, i, number);
-    else
-        state = durai_sensor_state_at(s, b, i);
-    b->bad[i] = durai_sensor_history(b, i, number) | is_bad;
+        state = worse_state(s, state, past, number);
+    else if (has_recovered(s, past << 1, number))
+        state = DURA_STATE_VALID;
+    b->bad[i] = past << 1 | is_bad;
     b->looked[i] = number;
     b->what[i] = (uint16_t)((b->what[i] & keep) | state << STATE_SHIFT);
 }

@@ -225,7 +225,9 @@ static inline uint32_t durai_sensor_ones(uint64_t h)
 static inline uint64_t durai_sensor_history(const sensor_block *b, size_t i, uint32_t number)
 {
     uint32_t gone = number - b->looked[i];
-    return gone < 64u ? b->bad[i] << gone : 0;
+    if (b->bad[i] == 0 || gone >= 64u)
+        return 0;
+    return b->bad[i] << gone;
 }
 
 /* The channel's DURA_STATE_* after the last frame: what it was when looked at, unless the

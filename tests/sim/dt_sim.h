@@ -12,6 +12,8 @@
  *   dt_crypto   hash, tags and evolving keys whose state survives a reboot
  *   dt_clock    time that stops, steps, wraps
  *   dt_sensor   frames: clean, stuck, spiking, drifting, NaN, missing, reversed in time
+ *   dt_scene    images: texture, things that move, light that changes, noise; and their faults
+ *   dt_machine  windows of vibration: a shaft, its harmonics, broad noise; and their faults
  *   dt_backend  a model that answers NaN, errors, nonsense, or late, by script
  */
 #ifndef DT_SIM_H
@@ -228,6 +230,77 @@ void dt_sensor_init(dt_sensor *s, uint16_t n, uint64_t seed);
 DURA_CHECK int dt_sensor_fault(dt_sensor *s, const dt_fault *fault);
 /* The next frame: n values, n missing flags (1: none; the value is then 0). Its stamp. */
 int64_t dt_sensor_next(dt_sensor *s, float *values, uint8_t *missing);
+
+/* ---- images and windows of samples --------------------------------------------------- */
+
+/* What a camera sees: texture of four sizes, boxes with soft edges that move over it, light
+ * that comes and goes by 5 %, noise of the pixels. Frame k of a seed is always the same
+ * bytes, in integers, whatever was drawn before; so a frozen camera is the same k again, a
+ * clip in a loop the same few. Change a field after init for a scene of your own. */
+#define DT_BOXES 3
+typedef struct dt_scene {
+    uint64_t seed;
+    uint32_t width, height;   /* pixels, 16..4096 */
+    int32_t  mean;            /* levels; drawn from 90..150 */
+    int32_t  contrast;        /* of the texture, levels from its middle; drawn from 60..110 */
+    int32_t  noise;           /* deviation, 1/16 level; drawn from 24..48 */
+    int32_t  pan_x, pan_y;    /* pixels / 256 per frame; drawn from +-(64..640) and half of it */
+} dt_scene;
+
+/* A scene whose fields are drawn from the seed. */
+void dt_scene_init(dt_scene *s, uint32_t width, uint32_t height, uint64_t seed);
+/* Frame k into width x height bytes. */
+void dt_scene_draw(const dt_scene *s, uint32_t frame, uint8_t *out);
+
+/* How an image goes wrong. */
+enum {
+    DT_ROWS_BLACK = 1,        /* `size` rows read 0 */
+    DT_ROWS_REPEATED = 2,     /* `size` rows are the row above them */
+    DT_ROWS_LOST = 3,         /* `size` rows are missing: what is below moves up */
+    DT_ROWS_SHIFTED = 4,      /* an eighth of the rows, together, goes `size` pixels sideways */
+    DT_UNDEREXPOSED = 5,      /* levels times `size` */
+    DT_OVEREXPOSED = 6,       /* levels times `size`, up to 255 */
+    DT_HAZE = 7,              /* differences from level 128 times `size` */
+    DT_BLUR = 8,              /* mean of `size` pixels across, and of as many down */
+    DT_NOISE = 9,             /* deviation `size` levels on top */
+    DT_DEAD = 10,             /* `size` pixels read 0 */
+    DT_HOT = 11,              /* `size` pixels read 255 */
+    DT_COLUMN = 12,           /* one column is `size` levels brighter */
+    DT_COVERED = 13           /* the share `size` of the columns, from the left, reads 8 */
+};
+/* Put a fault into an image; `seed` decides where. */
+void dt_image_fault(uint8_t *image, uint32_t width, uint32_t height, uint32_t kind, float size, uint64_t seed);
+
+/* What an accelerometer on a machine gives: a shaft and five harmonics of it, whose speed
+ * and load differ a little from window to window, over noise that an autoregression colours.
+ * Window k of a seed is always the same. */
+typedef struct dt_machine {
+    uint64_t seed;
+    float    shaft;           /* turns per sample; drawn from 0.018..0.022 */
+    float    level;           /* of the shaft's line; drawn from 0.8..1.2 */
+    float    noise;           /* half width of the noise; drawn from 0.3..0.5 */
+    float    offset;          /* drawn from -0.05..0.05 */
+} dt_machine;
+
+void dt_machine_init(dt_machine *m, uint64_t seed);
+/* Window k, n samples. */
+void dt_machine_draw(const dt_machine *m, uint32_t window, float *out, uint32_t n);
+/* Samples to counts, times `scale`, rounded; beyond 16 bits they stop at the rail. */
+void dt_counts(const float *x, uint32_t n, float scale, int16_t *out);
+
+/* How a window goes wrong. */
+enum {
+    DT_CLIP = 1,              /* rails at +- `size` */
+    DT_SHIFT = 2,             /* + `size` */
+    DT_SILENCE = 3,           /* the share `size` of the samples, together, reads 0 */
+    DT_HELD = 4,              /* from somewhere on, for the share `size`, the sample before */
+    DT_TONE = 5,              /* + a sine of amplitude `size` at 0.31..0.33 turns per sample */
+    DT_FOLDED = 6,            /* the same at 0.40..0.42: sound above half the rate, folded */
+    DT_DULL = 7,              /* first-order low pass, `size` of the sample before: loose mount */
+    DT_GAIN = 8,              /* times `size` */
+    DT_HISS = 9               /* + white noise, half width `size` */
+};
+void dt_window_fault(float *x, uint32_t n, uint32_t kind, float size, uint64_t seed);
 
 /* ---- model -------------------------------------------------------------------------- */
 
