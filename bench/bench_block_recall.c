@@ -24,6 +24,7 @@
 
 #define W 160u
 #define H 120u
+#define SPARE 40u                /* rows drawn and not shown, for what moves up when rows are lost */
 #define N 2048u
 #define LEARN_SEEDS 256u
 #define LEARN_BLOCKS 16u
@@ -120,7 +121,7 @@ typedef struct source {
 
 static uint64_t memory[DURA_BLOCK_BYTES(N, N, 64) / 8 + 1], copy[sizeof memory / 8];
 static float low[F], high[F];
-static uint8_t image[W * H];
+static uint8_t image[W * (H + SPARE)];
 static int16_t counts[N];
 static float samples[N];
 static float learned[LEARN_SEEDS * LEARN_BLOCKS][F];
@@ -129,7 +130,7 @@ static void open_source(source *s, int is_image, uint64_t seed)
 {
     s->is_image = is_image;
     if (is_image)
-        dt_scene_init(&s->scene, W, H, seed);
+        dt_scene_init(&s->scene, W, H + SPARE, seed);
     else
         dt_machine_init(&s->machine, seed);
 }
@@ -138,10 +139,11 @@ static void open_source(source *s, int is_image, uint64_t seed)
 static void draw(const source *s, uint32_t k, const fault *f)
 {
     uint32_t kind = f && f->kind < FROZEN ? f->kind : 0;
+    uint32_t rows = kind == DT_ROWS_LOST ? H + (uint32_t)f->size : H;
     if (s->is_image) {
         dt_scene_draw(&s->scene, k, image);
         if (kind)
-            dt_image_fault(image, W, H, kind, f->size, s->scene.seed + k);
+            dt_image_fault(image, W, rows, kind, f->size, s->scene.seed + k);
         return;
     }
     dt_machine_draw(&s->machine, k, samples, N);
@@ -155,7 +157,7 @@ static void update(dura_block *b, const source *s, int64_t t, int64_t delay, int
     dura_block_report fresh = DURA_BLOCK_REPORT_INIT;
     const void *data = s->is_image ? (const void *)image : (const void *)counts;
     *r = fresh;
-    if (dura_block_update(b, t, t + delay, missing ? NULL : data, s->is_image ? sizeof image : sizeof counts, 0, r) < 0)
+    if (dura_block_update(b, t, t + delay, missing ? NULL : data, s->is_image ? (size_t)W * H : sizeof counts, 0, r) < 0)
         exit(1);
 }
 

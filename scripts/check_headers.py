@@ -6,7 +6,7 @@ For each prototype in include/dura: a /** comment just above (one for a group of
 without a gap), a context tag of the closed list in base.h, DURA_API, the dura_ prefix, no
 struct by value; in the core also DURA_CHECK where something is returned, and a "returns"
 where an error can be.
-The core has at most 100 public functions. Sizes and comment shares are printed.
+The core has at most 120 public functions. Sizes and comment shares are printed.
 """
 import re
 import sys
@@ -17,7 +17,7 @@ TAGS = ("any", "serial", "isr", "port", "init")
 ROLE = r"(?: worker| producer| when the backend is)?"          # who, inside a tag
 EXTRA = r"one producer(?: per ring)?"
 TAG = re.compile(r"(?:(?:%s)%s|%s)" % ("|".join(TAGS), ROLE, EXTRA))
-MAX_CORE, MAX_LINES = 100, 250
+MAX_CORE, MAX_LINES = 120, 250
 
 
 def tag_problem(comment):

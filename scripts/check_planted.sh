@@ -69,10 +69,10 @@ red "function without DURA_API" 'dura_planted_hidden lacks DURA_API' gate check_
 red "function without DURA_CHECK" 'dura_planted_lost lacks DURA_CHECK' gate check_headers.py
 red "function that does not say what it returns" 'dura_planted_silent does not say' gate check_headers.py
 red "struct by value" 'dura_planted_value takes a struct by value' gate check_headers.py
-for i in $(seq 101); do
+for i in $(seq 121); do
     printf '/** One too many. returns 0.  [any] */\nDURA_API DURA_CHECK int dura_many_%d(void);\n' "$i"
 done >> "$t/include/dura/planted.h"
-red "more than 100 public functions" 'core has [0-9]+ public functions' gate check_headers.py
+red "more than 120 public functions" 'core has [0-9]+ public functions' gate check_headers.py
 
 fresh
 { echo "/* no licence line */"; echo "int planted_long(int x)"; echo "{"

@@ -8,6 +8,10 @@
 
 #include "dt.h"
 
+#if defined(__SSE2__)
+#include <xmmintrin.h>
+#endif
+
 #define W 96u
 #define H 64u
 #define N 1024u
@@ -408,4 +412,84 @@ DT_TEST(block_query, counts_and_forgets)
     dt_eq(show(b), DURA_GOOD, "nothing is remembered");
     dt_eq(dura_block_query(NULL, &s), DURA_EINVAL);
     dt_eq(dura_block_reset(NULL), DURA_EINVAL);
+}
+
+/* ---- floats that the machine would bend ------------------------------------------------ */
+
+static float of_bits(uint32_t u)
+{
+    float f;
+    memcpy(&f, &u, sizeof f);
+    return f;
+}
+/* Samples of all sizes, subnormal ones among them; every limit somewhere in the same sizes. */
+static void fill_wild(uint32_t exponent, uint32_t spread)
+{
+    uint32_t i;
+    for (i = 0; i < N; i++)
+        window[i] = of_bits(dice(2) << 31 | (exponent + dice(spread)) % 166u << 23 | dice(32768) << 8);
+}
+#if defined(__SSE2__)
+static float limit_at(uint32_t exponent)
+{
+    return of_bits((exponent % 200u) << 23 | dice(32768) << 8);
+}
+
+/* Verdicts, ratios and features of many windows, folded. */
+static uint32_t digest_of_windows(void)
+{
+    uint32_t h = 2166136261u, run, i, k;
+    dice_state = 7;
+    for (run = 0; run < 500; run++) {
+        dura_block_config c = vibration(DURA_B_OFFSET | DURA_B_LEVEL | DURA_B_SHAPE | DURA_B_BAND |
+                                        DURA_B_LINE | DURA_B_SPECTRUM | DURA_B_UNLIKE);
+        uint32_t exponent = dice(166);
+        dura_block *b;
+        for (i = 0; i < DURA_BLOCK_FEATURES; i++) {
+            c.fail_hi[i] = limit_at(exponent + dice(8));
+            c.fail_lo[i] = -limit_at(exponent + dice(8)) - 1e-30f;
+            c.pin_scale[i] = of_bits((254u - exponent) % 160u << 23);
+        }
+        c.unlike_fail = 16.0f;
+        b = built(&c);
+        if (!b)
+            continue;
+        fill_wild(exponent, 1u + dice(20));
+        h = (h ^ feel(b)) * 16777619u;
+        dt_eq(dura_block_features(b, feature, DURA_BLOCK_FEATURES), DURA_OK);
+        for (i = 0; i < sizeof feature; i++)
+            h = (h ^ ((const uint8_t *)feature)[i]) * 16777619u;
+        for (k = 0; k < sizeof rep; k++)
+            h = (h ^ ((const uint8_t *)&rep)[k]) * 16777619u;
+    }
+    return h;
+}
+#endif
+
+DT_TEST(block_floats, windows_are_judged_the_same_when_subnormals_are_flushed)
+{
+#if defined(__SSE2__)
+    uint32_t plain = digest_of_windows(), flushed;
+    unsigned csr = _mm_getcsr();
+    _mm_setcsr(csr | 0x8040u);   /* FTZ and DAZ */
+    flushed = digest_of_windows();
+    _mm_setcsr(csr);
+    dt_eq(flushed, plain);
+#else
+    dt_skip("no way to flush subnormals here");
+#endif
+}
+
+DT_TEST(block_floats, features_of_any_finite_window_are_finite)
+{
+    dura_block_config c = vibration(DURA_B_LEVEL);
+    dura_block *b = built(&c);
+    uint32_t run, i;
+    for (run = 0; run < 200; run++) {
+        fill_wild(dice(166), 1u + dice(40));
+        dt_ok(feel(b) != DURA_MISSING && !(rep.reasons & DURA_B_NONFINITE), "run %u", run);
+        dt_eq(dura_block_features(b, feature, DURA_BLOCK_FEATURES), DURA_OK);
+        for (i = 0; i < DURA_BLOCK_FEATURES; i++)
+            dt_ok(feature[i] >= -3.4e38f && feature[i] <= 3.4e38f, "run %u feature %u", run, i);
+    }
 }

@@ -616,6 +616,7 @@ int dura_sensor_poll(dura_sensor *s, int64_t mono_ns, dura_sensor_report *out)
         return DURA_EINVAL;
     if (s->attached != s->n)
         return DURA_ESTATE;
+    DURA_ASSERT(s->last_ns >= 0 || s->frames == 0);
     memset(&f, 0, sizeof f);
     f.s = s;
     f.report = out;

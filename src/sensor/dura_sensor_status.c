@@ -81,6 +81,7 @@ static uint16_t worse_quality(uint32_t a, uint32_t b)
 
 static void take(dura_sensor_status *st, const status_row *row, uint8_t ne107)
 {
+    DURA_ASSERT(ne107 <= DURA_NE107_MAINTENANCE && row->iec61850 != 0);
     if ((row->opcua & UA_SEVERITY) > (st->opcua & UA_SEVERITY))
         st->opcua = row->opcua;
     if (rank_of(ne107) > rank_of(st->ne107))

@@ -29,6 +29,11 @@ static int32_t between(uint64_t *rng, int32_t lo, int32_t hi)
 {
     return lo + (int32_t)dt_below(rng, (uint32_t)(hi - lo) + 1u);
 }
+/* One of the two signs; a statement of its own, since operands have no order. */
+static int32_t either(uint64_t *rng, int32_t v)
+{
+    return dt_below(rng, 2) ? v : -v;
+}
 static float between_f(uint64_t *rng, float lo, float hi)
 {
     return lo + (hi - lo) * ((float)(uint32_t)(dt_random(rng) >> 40) * (1.0f / 16777216.0f));
@@ -51,8 +56,10 @@ void dt_scene_init(dt_scene *s, uint32_t width, uint32_t height, uint64_t seed)
     s->mean = between(&rng, 90, 150);
     s->contrast = between(&rng, 60, 110);
     s->noise = between(&rng, 24, 48);
-    s->pan_x = between(&rng, 64, 640) * (dt_below(&rng, 2) ? 1 : -1);
-    s->pan_y = between(&rng, 32, 320) * (dt_below(&rng, 2) ? 1 : -1);
+    s->pan_x = between(&rng, 64, 640);
+    s->pan_x = either(&rng, s->pan_x);
+    s->pan_y = between(&rng, 32, 320);
+    s->pan_y = either(&rng, s->pan_y);
 }
 
 /* 3t^2 - 2t^3 for t of 0..256. */
@@ -106,13 +113,13 @@ static void add_box(const dt_scene *s, uint32_t k, uint32_t frame, int32_t y, in
     int32_t w = (int32_t)s->width, h = (int32_t)s->height;
     int32_t wide = between(&rng, w / 12, w / 4), high = between(&rng, h / 12, h / 4);
     int32_t x0 = between(&rng, 0, 2 * w), y0 = between(&rng, 0, 2 * h);
-    int32_t tone = between(&rng, 15, 60) * (dt_below(&rng, 2) ? 256 : -256);
+    int32_t tone = between(&rng, 15, 60), sign = either(&rng, 256);
     int32_t vx = between(&rng, -768, 768), vy = between(&rng, -128, 128);
     x0 = wrapped(x0 + (int32_t)((int64_t)vx * frame / 256), 2 * w) - wide;
     y0 = wrapped(y0 + (int32_t)((int64_t)vy * frame / 256), 2 * h) - high;
     int32_t row_part = inside(y - y0, high);
     for (int32_t x = x0 < 0 ? 0 : x0; row_part && x < w && x <= x0 + wide; x++)
-        row[x] += tone / 256 * row_part / 256 * inside(x - x0, wide);
+        row[x] += tone * sign / 256 * row_part / 256 * inside(x - x0, wide);
 }
 
 /* Sum of four bytes: near enough to a Gaussian, deviation 147.8. */
@@ -312,9 +319,10 @@ void dt_machine_draw(const dt_machine *m, uint32_t window, float *out, uint32_t 
         state = 0.5f * state + 0.5f * m->noise * u;
         out[i] = m->offset + state;
     }
-    for (uint32_t k = 0; k < HARMONICS; k++)
-        add_sine(out, n, load * part[k] * between_f(&rng, 0.9f, 1.1f), speed * (float)(k + 1u),
-                 between_f(&rng, 0.0f, 1.0f));
+    for (uint32_t k = 0; k < HARMONICS; k++) {
+        float phase = between_f(&rng, 0.0f, 1.0f), share = part[k] * between_f(&rng, 0.9f, 1.1f);
+        add_sine(out, n, load * share, speed * (float)(k + 1u), phase);
+    }
 }
 
 void dt_counts(const float *x, uint32_t n, float scale, int16_t *out)

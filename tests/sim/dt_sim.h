@@ -256,7 +256,8 @@ void dt_scene_draw(const dt_scene *s, uint32_t frame, uint8_t *out);
 enum {
     DT_ROWS_BLACK = 1,        /* `size` rows read 0 */
     DT_ROWS_REPEATED = 2,     /* `size` rows are the row above them */
-    DT_ROWS_LOST = 3,         /* `size` rows are missing: what is below moves up */
+    DT_ROWS_LOST = 3,         /* `size` rows are missing: what is below moves up and the last
+                                 rows stay (draw as many more and cut them off to hide that) */
     DT_ROWS_SHIFTED = 4,      /* an eighth of the rows, together, goes `size` pixels sideways */
     DT_UNDEREXPOSED = 5,      /* levels times `size` */
     DT_OVEREXPOSED = 6,       /* levels times `size`, up to 255 */
