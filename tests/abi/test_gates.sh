@@ -71,7 +71,7 @@ u32 becomes i32|include/dura/base.h|s/uint32_t wall_err_us;/int32_t  wall_err_us
  array longer by one|include/dura/base.h|s/int64_t  value\[4\];/int64_t  value[5];/|red
  u32 becomes size_t|include/dura/log.h|s/uint32_t epoch; /size_t epoch; /|red
 u64 at an odd multiple of 4: 32-bit x86 packs it|include/dura/sensor.h|s/^    uint32_t reasons;        \/\* bits of all channels, or-ed \*\//    uint64_t reasons;/|red
-enumerator renumbered|include/dura/sensor.h|s/DURA_SUSPECT = 3/DURA_SUSPECT = 5/|red
+enumerator renumbered|include/dura/base.h|s/DURA_SUSPECT = 3/DURA_SUSPECT = 5/|red
  enumerator removed|include/dura/base.h|s/^    DURA_FACT_LOG_LOST = 11,.*//|red
  error code renumbered|include/dura/base.h|s/X(EIO,      -8/X(EIO,      -18/|red
  constant changed|include/dura/port.h|s/DURA_TAG_BYTES 16/DURA_TAG_BYTES 32/|red
