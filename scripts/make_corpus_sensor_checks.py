@@ -58,6 +58,7 @@ SEEDS = {
                               frame(9, 9, 9, step=255), frame(50, 9, 9)]),
     "counts": seed([check(SPIKE, fail=4), check(VOTE, fail=3, terms=MEMBERS)], [frame(10, 11, 12), frame(NAN, 11, 12)] * 3,
                    (HEAD | 1,) * 3 + (HEAD,) * 5),
+    "counts_beside_a_check": seed([check(NOISE, 7, window=2, span=(0, 9))], [frame(NAN, NAN, 1, 1)] * 6, (HEAD | 1,) * 3 + (HEAD,) * 5),
     "everything": seed([check(JOINT, suspect=4, terms=[(3, 0, 1)], triangle=(1,)), check(PARITY, 4, suspect=2, scale=1, terms=[(5, 1, 1)]),
                         check(RULE, 6, 7, level=0, span=(0, 1), when=(0, 1)), check(VOTE, fail=3, terms=MEMBERS), check(DRIFT, 3, scale=1, suspect=2),
                         check(NOISE, 3, window=2, span=(0, 9)), check(SPIKE, 3, suspect=9)],

@@ -213,10 +213,9 @@ static void insert(checks *k, const dura_sensor_check *c)
     DURA_ASSERT(k->n_joint <= k->max_joint && (at == 0 || k->relation[at - 1u].c.kind <= c->kind));
 }
 
-static int add_shape(checks *k, const dura_sensor *s, const dura_sensor_check *c)
+static int add_shape(checks *k, const dura_sensor_check *c)
 {
-    uint16_t what = s->block[c->channel / LANES].what[c->channel % LANES];
-    int rc = durai_shape_add(&k->shape[c->channel / WIDTH], c->channel % WIDTH, c, (what & KIND_COUNT) != 0);
+    int rc = durai_shape_add(&k->shape[c->channel / WIDTH], c->channel % WIDTH, c);
     if (rc == DURA_OK)
         k->has_shapes = 1;
     return rc;
@@ -241,7 +240,7 @@ int dura_sensor_add(dura_sensor *s, const dura_sensor_check *check)
     if (!durai_relation_sound(s, &c))
         return DURA_EINVAL;
     if (c.kind <= DURA_CK_DRIFT)
-        return add_shape(k, s, &c);
+        return add_shape(k, &c);
     if (k->n_relations >= k->max_checks || (c.kind == DURA_CK_JOINT && c.n_terms > (uint32_t)k->max_joint - k->n_joint))
         return DURA_ENOSPC;
     insert(k, &c);

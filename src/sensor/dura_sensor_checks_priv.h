@@ -105,7 +105,7 @@ static inline int durai_checks_usable(const sensor_frame *f, size_t channel)
 /* dura_sensor_shape.c */
 void durai_shape_clear(shape_block *b);                    /* no check, no history */
 void durai_shape_forget(shape_block *b);
-int durai_shape_add(shape_block *b, size_t i, const dura_sensor_check *c, int is_count);
+int durai_shape_add(shape_block *b, size_t i, const dura_sensor_check *c);
 void durai_shape_look(checks *k, const sensor_frame *f);   /* fills k->found */
 void durai_shape_move(checks *k, const sensor_frame *f);   /* after the verdicts */
 

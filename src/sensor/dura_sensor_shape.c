@@ -91,7 +91,7 @@ static int add_drift(shape_block *b, size_t i, const dura_sensor_check *c)
     return DURA_OK;
 }
 
-int durai_shape_add(shape_block *b, size_t i, const dura_sensor_check *c, int is_count)
+int durai_shape_add(shape_block *b, size_t i, const dura_sensor_check *c)
 {
     int rc;
     DURA_ASSERT(i < WIDTH && c->kind <= DURA_CK_DRIFT);
@@ -99,10 +99,8 @@ int durai_shape_add(shape_block *b, size_t i, const dura_sensor_check *c, int is
         rc = add_spike(b, i, c);
     else
         rc = c->kind == DURA_CK_NOISE ? add_noise(b, i, c) : add_drift(b, i, c);
-    if (rc == DURA_OK) {
+    if (rc == DURA_OK)
         b->on = 1;
-        b->counts = (uint16_t)(b->counts | (is_count ? (uint32_t)1 << i : 0u));
-    }
     return rc;
 }
 
@@ -224,8 +222,19 @@ static int is_filling(const shape_block *b)
     return any != 0;
 }
 
+/* Before the first frame all channels are attached, also those without a check here. */
+static void note_counts(checks *k, const dura_sensor *s)
+{
+    for (size_t c = 0; c < k->n; c++) {
+        uint32_t bit = s->block[c / LANES].what[c % LANES] & KIND_COUNT ? (uint32_t)1 << (c % WIDTH) : 0u;
+        k->shape[c / WIDTH].counts = (uint16_t)(k->shape[c / WIDTH].counts | bit);
+    }
+}
+
 void durai_shape_look(checks *k, const sensor_frame *f)
 {
+    if (f->s->frames == 1)
+        note_counts(k, f->s);
     for (size_t at = 0; at < k->blocks; at++) {
         shape_block *b = &k->shape[at];
         size_t first = at * WIDTH;
