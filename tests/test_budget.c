@@ -4,6 +4,10 @@
  * figures of tests/budget.h (+2 %) and the limits of the design: at most 3,000 for eight
  * channels, and worst over median at most 1.5 over normal, alarm and fallback frames.
  */
+#include <string.h>
+
+#include <dura/sensor_checks.h>
+
 #include "dt.h"
 #include "sim/dt_box.h"
 
@@ -91,10 +95,111 @@ DT_TEST(guard_budget, a_step_stays_within_its_instructions)
     printf("budget: worst over normal %u.%02u\n", (unsigned)(worst / normal), (unsigned)(worst * 100u / normal % 100u));
     dt_ok(worst * 2u <= normal * 3u, "worst %u is more than 1.5 of normal %u", (unsigned)worst, (unsigned)normal);
 }
+
+/* ---- the sensor by itself ---------------------------------------------------------- */
+
+#define CHANNELS 8u
+static uint64_t sensor_mem[DURA_SENSOR_BYTES(CHANNELS) / 8];
+static uint64_t extra_mem[DURA_SENSOR_EXTRA_BYTES(CHANNELS, 0, 0) / 8];
+static int64_t stamp;
+static float level[CHANNELS];
+
+static dura_sensor *eight_channels(void)
+{
+    dura_sensor_config cfg = DURA_SENSOR_CONFIG_INIT;
+    dura_sensor_channel c = DURA_SENSOR_CHANNEL_INIT;
+    dura_sensor *s = NULL;
+    cfg.n_channels = CHANNELS;
+    cfg.gap_ns = 1000000000;
+    c.checks = DURA_CHECK_TIME | DURA_CHECK_FINITE | DURA_CHECK_RANGE | DURA_CHECK_RATE | DURA_CHECK_FLAT;
+    c.fail_hi = c.suspect_hi = 100.0f;
+    c.rate_fail = 1e6f;
+    c.flat_fail_ns = 200000000;
+    c.hold_ns = 50000000;
+    dt_eq(dura_sensor_init(&s, sensor_mem, sizeof sensor_mem, &cfg), DURA_OK, "init");
+    for (uint16_t i = 0; i < CHANNELS; i++)
+        dt_eq(dura_sensor_attach(s, i, &c), DURA_OK, "attach");
+    stamp = 0;
+    return s;
+}
+
+/* Instructions of one update, `step` after the last; the first `bad` values are out of range. */
+static uint32_t sensor_cost(dura_sensor *s, int64_t step, int moving, size_t bad)
+{
+    dura_sensor_report r = DURA_SENSOR_REPORT_INIT;
+    float v[CHANNELS], usable[CHANNELS];
+    uint32_t cost = 0;
+    int rc = 0;
+    stamp += step;
+    for (size_t i = 0; i < CHANNELS; i++) {
+        level[i] = moving ? 20.0f + (float)((stamp / 1000000 + (int64_t)i) % 7) : level[i];
+        v[i] = i < bad ? 900.0f : level[i];
+    }
+    DT_ICOUNT(cost, rc = dura_sensor_update(s, stamp, v, NULL, CHANNELS, usable, &r));
+    dt_eq(rc, DURA_OK, "update");
+    return cost;
+}
+
+static void show(const char *what, uint32_t cost)
+{
+    printf("sensor: %-34s %u instructions\n", what, (unsigned)cost);
+}
+
+static void extend(dura_sensor *s)
+{
+    dura_sensor_extra x = DURA_SENSOR_EXTRA_INIT;
+    x.n_channels = CHANNELS;
+    dt_eq(dura_sensor_extend(s, extra_mem, sizeof extra_mem, &x), DURA_OK, "extend");
+    for (uint16_t i = 0; i < 3 * CHANNELS; i++) {
+        dura_sensor_check c;
+        memset(&c, 0, sizeof c);
+        c.struct_size = sizeof c;
+        c.kind = (uint8_t)(DURA_CK_SPIKE + i % 3);
+        c.channel = i / 3;
+        c.suspect = c.fail = c.scale = 90.0f;
+        c.hi = i % 3 == 1 ? 90.0f : 0.0f;
+        c.window = 4;
+        dt_eq(dura_sensor_add(s, &c), DURA_OK, "check %u", i);
+    }
+}
+
+DT_TEST(sensor_budget, a_quiet_frame_stays_within_its_instructions)
+{
+    const int64_t ms = 1000000;
+    dura_sensor *s = eight_channels();
+    uint32_t quiet, extended = 0;
+    show("first frame", sensor_cost(s, ms, 1, 0));
+    show("second", sensor_cost(s, ms, 1, 0));
+    (void)sensor_cost(s, ms, 1, 0);
+    quiet = sensor_cost(s, ms, 1, 0);
+    within("sensor, all GOOD and moving", quiet, DT_BUDGET_SENSOR);
+    show("all GOOD and still", sensor_cost(s, ms, 0, 0));
+    show("one out of range", sensor_cost(s, ms, 1, 1));
+    show("two out of range", sensor_cost(s, ms, 1, 2));
+    for (int i = 0; i < 3; i++)
+        (void)sensor_cost(s, ms, 1, 0);
+    show("duplicate stamp", sensor_cost(s, 0, 1, 0));
+    (void)sensor_cost(s, ms, 1, 0);
+    show("gap", sensor_cost(s, 2000 * ms, 1, 0));
+    (void)sensor_cost(s, ms, 1, 0);
+    (void)sensor_cost(s, 210 * ms, 0, 0);
+    show("all flat", sensor_cost(s, ms, 0, 0));
+    s = eight_channels();
+    extend(s);
+    for (int i = 0; i < 12; i++)
+        extended = sensor_cost(s, ms, 1, 0);
+    within("sensor, spike, noise and drift too", extended, DT_BUDGET_SENSOR_EXTENDED);
+}
 #else
 DT_TEST(guard_budget, a_step_stays_within_its_instructions)
 {
     dt_ok(DT_BUDGET_NORMAL <= 3000 && DT_BUDGET_FALLBACK <= 3000, "committed figures above the limit");
+    dt_skip("counted on the Cortex-M4 target");
+}
+
+DT_TEST(sensor_budget, a_quiet_frame_stays_within_its_instructions)
+{
+    dt_ok(DT_BUDGET_SENSOR <= 3000 && DT_BUDGET_SENSOR_EXTENDED <= 3000, "committed figures above the limit");
     dt_skip("counted on the Cortex-M4 target");
 }
 #endif

@@ -175,12 +175,6 @@ int dura_sensor_extend(dura_sensor *s, void *mem, size_t len, const dura_sensor_
     return DURA_OK;
 }
 
-/* Weight of the newest value in a mean over about `window`. */
-static float weight_of(uint16_t window)
-{
-    return window < 2 ? 1.0f : 2.0f / ((float)window + 1.0f);
-}
-
 /* Limits of ranges as values are compared with them. */
 static void settle_ranges(dura_sensor_check *c)
 {
@@ -203,8 +197,8 @@ static void insert(checks *k, const dura_sensor_check *c)
     memset(r, 0, sizeof *r);
     r->c = *c;
     settle_ranges(&r->c);
-    r->weight = weight_of(c->window);
-    r->weight2 = weight_of(c->window2);
+    r->weight = durai_checks_weight(c->window);
+    r->weight2 = durai_checks_weight(c->window2);
     r->per_scale = c->kind == DURA_CK_PARITY ? 1.0f / c->scale : 0.0f;
     r->first = k->n_joint;
     if (c->kind == DURA_CK_JOINT)

@@ -90,6 +90,17 @@ static inline float durai_checks_settle(float x)
     return durai_f32(u & (0u - (uint32_t)((int32_t)(u & 0x7FFFFFFFu) > SMALL_BITS)));
 }
 
+static inline float durai_checks_magnitude(float x)
+{
+    return durai_f32(durai_f32_bits(x) & 0x7FFFFFFFu);
+}
+
+/* Weight of the newest value in an exponential mean over about `window`. */
+static inline float durai_checks_weight(uint16_t window)
+{
+    return window < 2 ? 1.0f : 2.0f / ((float)window + 1.0f);
+}
+
 static inline float durai_checks_clamp(float x, float limit)
 {
     float below = x > limit ? limit : x;

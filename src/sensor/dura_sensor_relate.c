@@ -223,18 +223,14 @@ static size_t sort_members(const checks *k, const sensor_frame *f, const dura_se
     return n;
 }
 
-static float apart(float a, float b)
-{
-    return durai_f32(durai_f32_bits(a - b) & 0x7FFFFFFFu);
-}
-
 /* Members farther than the least limit from the middle. Two members stand out together. */
-static uint32_t outstanding(const checks *k, const sensor_frame *f, const dura_sensor_check *c, float middle, float limit)
+static uint32_t outstanding(const checks *k, const sensor_frame *f, const dura_sensor_check *c, float middle,
+                            float limit)
 {
     uint32_t set = 0;
     for (size_t i = 0; i < c->n_terms; i++) {
         uint16_t channel = term_channel(c, i);
-        if (durai_checks_usable(f, channel) && apart(value_of(k, channel), middle) > limit)
+        if (durai_checks_usable(f, channel) && durai_checks_magnitude(value_of(k, channel) - middle) > limit)
             set |= (uint32_t)1 << i;
     }
     return set;
@@ -328,7 +324,7 @@ static uint32_t doubt(relation *r, float residual)
     z = durai_checks_clamp(z, CLAMP * largest_limit(c));
     r->mean = durai_checks_settle(r->mean + r->weight * (z - r->mean));
     DURA_ASSERT(durai_finite(r->mean));
-    away = durai_f32(durai_f32_bits(r->mean) & 0x7FFFFFFFu);
+    away = durai_checks_magnitude(r->mean);
     if (c->fail > 0.0f && away > c->fail)
         return DURA_R_PARITY_FAIL;
     return c->suspect > 0.0f && away > c->suspect ? (uint32_t)DURA_R_PARITY_SUSPECT : 0u;

@@ -42,11 +42,6 @@ void durai_shape_clear(shape_block *b)
     }
 }
 
-static float weight_of(uint16_t window)
-{
-    return window < 2 ? 1.0f : 2.0f / ((float)window + 1.0f);
-}
-
 /* The square of a limit, 0 being none. */
 static float squared(float limit, float none)
 {
@@ -74,7 +69,7 @@ static int add_noise(shape_block *b, size_t i, const dura_sensor_check *c)
     b->noise_low[i] = squared(c->lo, -1.0f);
     b->noise_high[i] = squared(c->hi, NO_LIMIT);
     b->most_square[i] = c->hi > 0.0f ? CLAMP * CLAMP * b->noise_high[i] : LARGE * LARGE;
-    b->noise_weight[i] = weight_of(c->window);
+    b->noise_weight[i] = durai_checks_weight(c->window);
     b->full[i] = c->window < 1 ? 1 : c->window > STEPS_MAX ? (uint16_t)STEPS_MAX : c->window;
     return DURA_OK;
 }
@@ -87,7 +82,7 @@ static int add_drift(shape_block *b, size_t i, const dura_sensor_check *c)
     b->per_scale[i] = 1.0f / c->scale;
     b->drift_limit[i] = c->suspect;
     b->most_lean[i] = CLAMP * c->suspect;
-    b->drift_weight[i] = weight_of(c->window);
+    b->drift_weight[i] = durai_checks_weight(c->window);
     return DURA_OK;
 }
 
@@ -106,12 +101,6 @@ int durai_shape_add(shape_block *b, size_t i, const dura_sensor_check *c)
 
 /* ---- looking ----------------------------------------------------------------------- */
 
-/* |x|, by its bits. */
-static inline float magnitude(float x)
-{
-    return durai_f32(durai_f32_bits(x) & 0x7FFFFFFFu);
-}
-
 static inline float smaller(float a, float b)
 {
     return a < b ? a : b;
@@ -127,14 +116,14 @@ static inline float signed_as(float x, float s)
 static inline float jump_of(const shape_block *b, size_t i)
 {
     float line = (b->last[i] - b->former[i]) + b->last[i];
-    return smaller(magnitude(b->x[i] - b->last[i]), magnitude(b->x[i] - line));
+    return smaller(durai_checks_magnitude(b->x[i] - b->last[i]), durai_checks_magnitude(b->x[i] - line));
 }
 
 /* How far the last value stands out of its neighbours; 0 where it lies between them. */
 static inline float stands_out(const shape_block *b, size_t i)
 {
     float up = b->last[i] - b->former[i], down = b->last[i] - b->x[i];
-    float least = smaller(magnitude(up), magnitude(down));
+    float least = smaller(durai_checks_magnitude(up), durai_checks_magnitude(down));
     return (durai_f32_bits(up) ^ durai_f32_bits(down)) >> 31 ? 0.0f : least;
 }
 
@@ -150,9 +139,9 @@ static uint32_t look_block(shape_block *b)
     }
     for (size_t i = 0; i < WIDTH; i++) {
         float z = durai_checks_settle(durai_checks_settle(b->x[i] - b->mean[i]) * b->per_scale[i]);
-        z = signed_as(smaller(magnitude(z), b->most_lean[i]), z);
+        z = signed_as(smaller(durai_checks_magnitude(z), b->most_lean[i]), z);
         b->new_lean[i] = durai_checks_settle(b->lean[i] + b->drift_weight[i] * (z - b->lean[i]));
-        any |= (uint32_t)(magnitude(b->new_lean[i]) > b->drift_limit[i]);
+        any |= (uint32_t)(durai_checks_magnitude(b->new_lean[i]) > b->drift_limit[i]);
     }
     for (size_t i = 0; i < WIDTH; i++)
         any |= (uint32_t)(jump_of(b, i) > b->spike_fail[i]) | (uint32_t)(stands_out(b, i) > b->spike_suspect[i]);
@@ -173,7 +162,7 @@ static void warm_noise(shape_block *b, size_t i)
 /* The value before was refused as a spike, and this one is near it: a step in level. */
 static int is_step(const shape_block *b, size_t i)
 {
-    return ((uint32_t)b->spiked >> i & 1u) != 0 && magnitude(b->x[i] - b->refused[i]) <= b->spike_fail[i];
+    return ((uint32_t)b->spiked >> i & 1u) != 0 && durai_checks_magnitude(b->x[i] - b->refused[i]) <= b->spike_fail[i];
 }
 
 /* One channel, with all its conditions. */
@@ -193,7 +182,7 @@ static uint32_t look_at(shape_block *b, size_t i)
         found |= (uint32_t)DURA_R_NOISY;
     else if (b->new_square[i] < b->noise_low[i])
         found |= (uint32_t)DURA_R_ATTENUATED;
-    if (magnitude(b->new_lean[i]) > b->drift_limit[i])
+    if (durai_checks_magnitude(b->new_lean[i]) > b->drift_limit[i])
         found |= (uint32_t)DURA_R_DRIFT;
     return found;
 }
