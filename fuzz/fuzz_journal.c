@@ -79,9 +79,10 @@ static size_t patch(const uint8_t *p, size_t n)
 static void repair(void)
 {
     dt_flash *f = &box.region[0].flash;
-    for (uint32_t at = 0; at + 384 <= f->size; at += 64)
+    enum { RECORD = 464, SUM = RECORD - 4 }; /* docs/formats/journal.md */
+    for (uint32_t at = 0; at + RECORD <= f->size; at += 8)
         if (memcmp(f->live + at, "DGJ1", 4) == 0)
-            durai_put32(f->live + at + 380, durai_crc32c(0, f->live + at, 380));
+            durai_put32(f->live + at + SUM, durai_crc32c(0, f->live + at, SUM));
     memcpy(f->durable, f->live, f->size);
 }
 

@@ -433,9 +433,10 @@ static inline size_t rig_payload(const dura_release *r, uint8_t *out, size_t cap
     static const uint8_t none[32];
     int policy = memcmp(r->policy, none, 32) != 0;
     durai_cbor c;
+    uint32_t needs = (r->need_max[1] != 0) + (r->need_max[2] != 0) + (r->need_max[3] != 0);
     durai_cbor_init(&c, out, cap);
     durai_cbor_map(&c, 7u + (r->name[0] != 0) + (size_t)policy + (r->not_before_s != 0) + (r->not_after_s != 0) +
-                           (r->probation_frames != 0));
+                           (r->probation_frames != 0) + (needs != 0));
     durai_cbor_kuint(&c, 1, 1);
     durai_cbor_kuint(&c, 2, r->component);
     durai_cbor_kuint(&c, 3, r->version);
@@ -452,6 +453,16 @@ static inline size_t rig_payload(const dura_release *r, uint8_t *out, size_t cap
         durai_cbor_kint(&c, 11, r->not_after_s);
     if (r->probation_frames)
         durai_cbor_kuint(&c, 12, r->probation_frames);
+    if (needs) {
+        durai_cbor_uint(&c, 13);
+        durai_cbor_array(&c, 3u * needs);
+    }
+    for (uint32_t k = 1; k < DURA_COMPONENTS; k++)
+        if (r->need_max[k]) {
+            durai_cbor_uint(&c, k);
+            durai_cbor_uint(&c, r->need_min[k]);
+            durai_cbor_uint(&c, r->need_max[k]);
+        }
     return c.len;
 }
 

@@ -117,6 +117,41 @@ DT_TEST(gate_release, comes_back_as_it_was_written)
     dt_mem(&r, &out, sizeof r);
 }
 
+DT_TEST(gate_release, keeps_what_it_requires_of_others)
+{
+    static const struct { const char *row; uint64_t list[6]; uint32_t n; int rc; } rows[] = {
+        {"firmware 3 to 7", {1, 3, 7}, 3, DURA_OK}, {"both others", {1, 0, 9, 3, 2, UINT32_MAX}, 6, DURA_OK},
+        {"itself", {2, 1, 2}, 3, DURA_EINVAL}, {"component 0", {0, 1, 2}, 3, DURA_EINVAL},
+        {"component 4", {4, 1, 2}, 3, DURA_EINVAL}, {"not ascending", {3, 1, 2, 1, 1, 2}, 6, DURA_EINVAL},
+        {"twice", {1, 1, 2, 1, 1, 2}, 6, DURA_EINVAL}, {"upside down", {1, 3, 2}, 3, DURA_EINVAL},
+        {"no end of zero", {1, 0, 0}, 3, DURA_EINVAL}, {"any: absence has one encoding", {1, 0, UINT32_MAX}, 3, DURA_ECORRUPT},
+        {"two numbers", {1, 2}, 2, DURA_ECORRUPT}, {"beyond 32 bits", {1, 1, 1ull << 32}, 3, DURA_ECORRUPT}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        uint8_t p[512];
+        dura_release r, out = DURA_RELEASE_INIT;
+        durai_cbor c;
+        rig_init(&box);
+        rig_brain(&box, 1.0f, 3);
+        r = rig_release(&box, DURA_COMPONENT_BRAIN, 7);
+        size_t n = rig_payload(&r, p, sizeof p);
+        p[0]++; /* one pair more */
+        durai_cbor_init(&c, p + n, sizeof p - n);
+        durai_cbor_uint(&c, 13);
+        durai_cbor_array(&c, rows[i].n);
+        for (uint32_t k = 0; k < rows[i].n; k++)
+            durai_cbor_uint(&c, rows[i].list[k]);
+        dt_eq(dura_release_decode(p, n + c.len, &out), rows[i].rc, "%s", rows[i].row);
+        uint32_t most = (uint32_t)rows[i].list[2];
+        dt_eq(out.need_max[1], rows[i].rc == DURA_OK ? most : 0, "%s", rows[i].row);
+        dt_eq(out.need_min[3], rows[i].rc == DURA_OK && rows[i].n == 6 ? 2 : 0, "%s", rows[i].row);
+        out.struct_size = (uint32_t)offsetof(dura_release, need_min);
+        out.need_max[1] = 77;
+        dt_eq(dura_release_decode(p, n + c.len, &out), rows[i].n == 2 ? DURA_ECORRUPT : DURA_EVERSION,
+              "%s: who cannot know of them must not pass over them", rows[i].row);
+        dt_eq(out.need_max[1], 77, "%s: nothing is written behind an older struct", rows[i].row);
+    }
+}
+
 DT_TEST(gate_release, refuses_fields_out_of_range)
 {
     static const struct { const char *row; size_t off; uint64_t value; size_t width; int rc; } rows[] = {
@@ -171,7 +206,8 @@ static size_t with_pair(uint8_t *out, size_t cap, uint64_t key, int what)
 DT_TEST(gate_release, a14_has_one_encoding_and_says_what_it_does_not_know)
 {
     static const struct { const char *row; uint64_t key; int what, rc; } rows[] = {
-        {"an unknown field", 13, 0, DURA_EVERSION},
+        {"an unknown field", 14, 0, DURA_EVERSION}, {"requirements that are none", 13, 2, DURA_ECORRUPT},
+        {"requirements that are no list", 13, 0, DURA_ECORRUPT},
         {"the last of those", 63, 0, DURA_EVERSION},
         {"an extension", 64, 3, DURA_OK},
         {"an extension that holds a container", 64, 2, DURA_ECORRUPT},
@@ -758,6 +794,90 @@ DT_TEST(gate_offer, a5_the_floor_rises_at_commit_and_forbids_what_is_below)
     dt_eq(rig_status(&box).version[DURA_COMPONENT_BRAIN], 9);
 }
 
+DT_TEST(gate_offer, a6_one_release_cannot_use_up_the_versions)
+{
+    static const struct { uint64_t max_jump, version; uint32_t why; } rows[] = {
+        {0, 5 + DURA_GATE_JUMP, 0}, {0, 6 + DURA_GATE_JUMP, DURA_WHY_JUMP}, {0, UINT64_MAX, DURA_WHY_JUMP},
+        {10, 15, 0}, {10, 16, DURA_WHY_JUMP}, {UINT64_MAX, UINT64_MAX, 0}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        with_five();
+        box.cfg.max_jump = rows[i].max_jump;
+        rig_boot(&box);
+        rig_prepare(&box, rows[i].version);
+        dt_eq(rig_offer(&box), rows[i].why ? DURA_EDENIED : DURA_OK, "row %zu", i);
+        dt_eq(rig_status(&box).why, rows[i].why, "row %zu", i);
+    }
+    with_five();
+    box.cfg.max_jump = 10;
+    dura_release r = rig_release(&box, DURA_COMPONENT_BOX, 40);
+    r.floor_ = 3;
+    rig_envelope(&box, &r);
+    rig_boot(&box);
+    dt_eq(rig_offer(&box), DURA_EDENIED, "each component counts by itself");
+    box.cfg.fresh = 0;
+    memset(box.region[0].flash.live, 0xFF, RIG_JOURNAL);
+    memset(box.region[0].flash.durable, 0xFF, RIG_JOURNAL);
+    dt_eq(rig_boot(&box), DURA_EDENIED, "the journal is lost");
+    rig_prepare(&box, 1000000);
+    dt_eq(rig_update(&box), DURA_GATE_COMMITTED, "and with it how far the versions had come");
+}
+
+/* Offer and, when it is taken, commit a box or policy release with needs. */
+static uint32_t release_with(uint8_t component, uint64_t version, uint32_t of, uint32_t least, uint32_t most)
+{
+    dura_release r = rig_release(&box, component, version);
+    r.need_min[of] = least;
+    r.need_max[of] = most;
+    rig_envelope(&box, &r);
+    int rc = rig_offer(&box);
+    if (rc == DURA_OK && component == DURA_COMPONENT_BRAIN)
+        dt_eq(rig_send(&box, 500), DURA_OK);
+    if (rc == DURA_OK)
+        dt_eq(rig_until(&box, DURA_GATE_COMMITTED), DURA_GATE_COMMITTED);
+    dt_eq(rc, rig_status(&box).why ? DURA_EDENIED : DURA_OK);
+    return rig_status(&box).why;
+}
+
+DT_TEST(gate_offer, a8_components_fit_each_other_both_ways)
+{
+    with_five();
+    rig_brain(&box, 6.0f, 3);
+    dt_eq(release_with(DURA_COMPONENT_BRAIN, 6, DURA_COMPONENT_BOX, 2, UINT32_MAX), DURA_WHY_REQUIRES, "no firmware yet");
+    dt_eq(release_with(DURA_COMPONENT_BOX, 2, DURA_COMPONENT_BRAIN, 7, 9), DURA_WHY_REQUIRES, "brain 5 is too old for it");
+    dt_eq(release_with(DURA_COMPONENT_BOX, 2, DURA_COMPONENT_BRAIN, 4, 6), 0);
+    dt_eq(release_with(DURA_COMPONENT_BRAIN, 6, DURA_COMPONENT_BOX, 2, 3), 0);
+    rig_brain(&box, 7.0f, 3);
+    dt_eq(release_with(DURA_COMPONENT_BRAIN, 7, DURA_COMPONENT_BOX, 2, 3), DURA_WHY_REQUIRES, "the firmware takes up to 6");
+    dt_eq(release_with(DURA_COMPONENT_BOX, 4, DURA_COMPONENT_BRAIN, 6, 9), DURA_WHY_REQUIRES, "the brain takes up to 3");
+    rig_boot(&box);
+    dt_eq(release_with(DURA_COMPONENT_BOX, 4, 0, 0, 0), DURA_WHY_REQUIRES, "also after a restart");
+    dt_eq(release_with(DURA_COMPONENT_BOX, 3, DURA_COMPONENT_BRAIN, 6, 9), 0, "one that fits both");
+    dt_eq(release_with(DURA_COMPONENT_POLICY, 1, DURA_COMPONENT_BOX, 4, 4), DURA_WHY_REQUIRES);
+    dt_eq(release_with(DURA_COMPONENT_POLICY, 1, DURA_COMPONENT_BOX, 3, UINT32_MAX), 0);
+}
+
+DT_TEST(gate_start, a8_a_slot_that_does_not_fit_the_firmware_is_not_gone_back_to)
+{
+    dura_release r;
+    rig_init(&box);
+    rig_boot(&box);
+    rig_brain(&box, 5.0f, 3);
+    r = rig_release(&box, DURA_COMPONENT_BRAIN, 5);
+    r.floor_ = 0;
+    r.need_max[DURA_COMPONENT_BOX] = 1;
+    rig_envelope(&box, &r);
+    dt_eq(rig_update(&box), DURA_GATE_COMMITTED);
+    rig_brain(&box, 6.0f, 3);
+    r = rig_release(&box, DURA_COMPONENT_BRAIN, 6);
+    r.floor_ = 0;
+    rig_envelope(&box, &r);
+    dt_eq(rig_update(&box), DURA_GATE_COMMITTED);
+    dt_eq(release_with(DURA_COMPONENT_BOX, 2, DURA_COMPONENT_BRAIN, 6, UINT32_MAX), 0);
+    dt_flash_flip(&box.region[2].flash, 50, 4);
+    dt_eq(rig_boot(&box), DURA_EDENIED, "5 wants firmware 1, the firmware wants 6, so not the factory's either");
+    dt_eq(rig_status(&box).state, DURA_GATE_SAFE);
+}
+
 /* ---- bytes, model, golden vectors -------------------------------------------------------- */
 
 DT_TEST(gate_step, a16_rejects_bytes_that_are_not_those_signed)
@@ -1061,6 +1181,29 @@ DT_TEST(gate_armed, a12_looks_at_the_policy_again)
     dt_eq(rig_status(&box).state, DURA_GATE_STAGED);
     dt_eq(rig_until(&box, DURA_GATE_REJECTED), DURA_GATE_REJECTED);
     dt_eq(rig_status(&box).why, DURA_WHY_POLICY);
+}
+
+DT_TEST(gate_start, a11_a12_what_another_policys_keys_judged_is_dropped)
+{
+    static const uint8_t at[] = {DURA_GATE_RECEIVED, DURA_GATE_STAGING, DURA_GATE_STAGED, DURA_GATE_ARMED};
+    for (uint32_t i = 0; i < sizeof at; i++) {
+        with_five();
+        rig_prepare(&box, 6); /* bound to no policy, signed by the keys of this one */
+        box.blocked = DURA_WHY_STOPPED;
+        dt_eq(rig_offer(&box), DURA_OK);
+        if (at[i] == DURA_GATE_STAGING)
+            dt_eq(dura_gate_write(box.ram.gate, 0, box.image, 100, &box.now), DURA_OK);
+        if (at[i] > DURA_GATE_STAGING)
+            dt_eq(rig_send(&box, 700), DURA_OK);
+        dt_eq(rig_until(&box, at[i]), at[i]);
+        box.cfg.policy[0] ^= 1; /* a policy release took one of the keys away */
+        box.blocked = 0;
+        dt_eq(rig_boot(&box), 1, "from %u", at[i]);
+        dt_eq(dura_gate_write(box.ram.gate, rig_status(&box).offset, "x", 1, &box.now), DURA_ESTATE, "from %u", at[i]);
+        dt_eq(rig_until(&box, DURA_GATE_REJECTED), DURA_GATE_REJECTED, "from %u", at[i]);
+        dt_eq(rig_status(&box).why, DURA_WHY_POLICY, "from %u", at[i]);
+        dt_ok(rig_drives(&box) == 5.0f, "from %u", at[i]);
+    }
 }
 
 DT_TEST(gate_step, rolls_back_when_the_switch_fails)

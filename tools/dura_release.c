@@ -11,7 +11,7 @@
 #include <time.h>
 
 static const char *component_text, *model_path, *policy_path, *firmware_path, *golden_path, *random_text, *version_text,
-    *floor_text, *device_text, *name_text, *before_text, *after_text, *probation_text, *abs_text, *rel_text, *out_path;
+    *floor_text, *device_text, *name_text, *before_text, *after_text, *probation_text, *requires_text, *abs_text, *rel_text, *out_path;
 static int as_json, any_policy;
 
 static const cli_option options[] = {
@@ -31,6 +31,7 @@ static const cli_option options[] = {
     {"--not-before", NULL, "T", &before_text, NULL, "2026-03-01T00:00:00Z, 2026-03-01, or seconds since 1970"},
     {"--not-after", NULL, "T", &after_text, NULL, "as above"},
     {"--probation", NULL, "N", &probation_text, NULL, "frames at least (default: the policy's)"},
+    {"--requires", NULL, "WHAT", &requires_text, NULL, "versions of others it works with: box:3..7,policy:2.."},
     {"--json", NULL, NULL, NULL, &as_json, "the envelope as DSSE JSON, and what it says as JSON"},
     {"--out", "-o", "FILE", &out_path, NULL, "the envelope; its subject goes to FILE.brain or FILE.policy"},
     {NULL, NULL, NULL, NULL, NULL, NULL},
@@ -219,6 +220,50 @@ static int copy_text(char out[64], const char *text, const char *option, dura_er
     return DURA_OK;
 }
 
+/* "box:3..7": least and most; "box:3.." has no end, "box:3" is that one. */
+static int take_need(dura_release *r, char *one, dura_error *err)
+{
+    char *from = strchr(one, ':'), *to = from ? strstr(from, "..") : NULL;
+    uint64_t least = 0, most = UINT32_MAX;
+    uint32_t c = 1;
+    if (!from)
+        return bad(err, "--requires", one, "component:least..most, as box:3..7");
+    *from++ = 0;
+    if (to)
+        *to = 0;
+    while (c < DURA_COMPONENTS && strcmp(dura_component_name(c), one) != 0)
+        c++;
+    if (c == DURA_COMPONENTS || c == r->component || r->need_max[c])
+        return bad(err, "--requires", one, "another component (box, brain, policy), each once");
+    if (cli_number(from, UINT32_MAX - 1, &least) != 0 || (to && to[2] && cli_number(to + 2, UINT32_MAX - 1, &most) != 0))
+        return bad(err, "--requires", from, "versions below 4294967295");
+    if (!to)
+        most = least;
+    if (most < 1 || least > most || (least == 0 && most == UINT32_MAX))
+        return bad(err, "--requires", from, "least..most with least <= most, and one of them");
+    r->need_min[c] = (uint32_t)least;
+    r->need_max[c] = (uint32_t)most;
+    return DURA_OK;
+}
+
+static int take_needs(dura_release *r, dura_error *err)
+{
+    char list[160];
+    int rc = DURA_OK;
+    if (!requires_text)
+        return DURA_OK;
+    if (strlen(requires_text) >= sizeof list)
+        return bad(err, "--requires", requires_text, "component:least..most, one or two with a comma between");
+    memcpy(list, requires_text, strlen(requires_text) + 1);
+    for (char *one = list, *next; rc == DURA_OK && one; one = next) {
+        next = strchr(one, ',');
+        if (next)
+            *next++ = 0;
+        rc = take_need(r, one, err);
+    }
+    return rc;
+}
+
 static int fill(dura_release *r, const void *policy, size_t policy_len, const void *subject, size_t len, dura_error *err)
 {
     dura_policy_info info = DURA_POLICY_INFO_INIT;
@@ -242,6 +287,8 @@ static int fill(dura_release *r, const void *policy, size_t policy_len, const vo
         rc = take_date(before_text, "--not-before", &r->not_before_s, err);
     if (rc == DURA_OK)
         rc = take_date(after_text, "--not-after", &r->not_after_s, err);
+    if (rc == DURA_OK)
+        rc = take_needs(r, err);
     r->probation_frames = (uint32_t)probation;
     return rc;
 }

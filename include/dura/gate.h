@@ -88,13 +88,17 @@ enum {
     DURA_WHY_DRIFT = 1 << 23,       /* probation: outputs drifted, or the guard's own word */
     DURA_WHY_REBOOT = 1 << 24,      /* a restart in probation */
     DURA_WHY_STORAGE = 1 << 25,     /* a slot could not be read or written */
-    DURA_WHY_ABORTED = 1 << 26      /* a person said no */
+    DURA_WHY_ABORTED = 1 << 26,     /* a person said no */
+    DURA_WHY_JUMP = 1 << 27,        /* too far above the running version */
+    DURA_WHY_REQUIRES = 1 << 28     /* a version of another component does not fit: what this
+                                       release asks for, or what one that runs asks of it */
 };
 
 #define DURA_RELEASE_TYPE "application/vnd.dura.release+cbor"
 #define DURA_RELEASE_MAX 1024          /* bytes of an envelope a device accepts */
 #define DURA_RELEASE_PAYLOAD_MAX 264   /* of them the statement: every field at its longest */
 #define DURA_GATE_KEYS_MAX 8
+#define DURA_GATE_JUMP 65536           /* nobody may use up the versions by one release */
 
 typedef struct dura_gate_key {
     uint8_t pub[DURA_PUBKEY_BYTES];
@@ -118,10 +122,12 @@ typedef struct dura_release {
     uint32_t reserved2;                /* 0 */
     char     device[64];               /* name of one device, or "*" */
     char     name[64];                 /* for people */
+    uint32_t need_min[DURA_COMPONENTS];/* versions of the other components it works with, */
+    uint32_t need_max[DURA_COMPONENTS];/* by component; 0 and 0: any; max UINT32_MAX: no end */
 } dura_release;
 #define DURA_RELEASE_INIT                                                              \
     { (uint32_t)sizeof(dura_release), 0, {0, 0, 0}, 0, 0, 0, {0}, {0}, 0, 0, 0, 0,     \
-      {0}, {0} }
+      {0}, {0}, {0}, {0} }
 
 /* ---- brain images ------------------------------------------------------------------- */
 
@@ -200,10 +206,12 @@ typedef struct dura_gate_config {
                                           loss, and SAFE */
     uint32_t components;               /* bits 1 << DURA_COMPONENT_* this device takes */
     uint64_t version[DURA_COMPONENTS]; /* factory versions, usually 0 */
+    uint64_t max_jump;                 /* a release may be this far above the running version;
+                                          0: DURA_GATE_JUMP */
 } dura_gate_config;
 #define DURA_GATE_CONFIG_INIT                                                          \
     { (uint32_t)sizeof(dura_gate_config), 0, 0, 0, 0, NULL, NULL, {0}, 0, 0, 0, 0, 0,  \
-      {0} }
+      {0}, 0 }
 
 typedef struct dura_gate dura_gate;    /* lives in memory you give to init */
 

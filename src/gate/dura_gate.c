@@ -13,7 +13,7 @@
  */
 #include "dura_gate_priv.h"
 
-#define CONFIG_V1 ((uint32_t)sizeof(dura_gate_config))
+#define CONFIG_V1 ((uint32_t)offsetof(dura_gate_config, max_jump))
 #define HOOKS_V1 ((uint32_t)sizeof(dura_gate_hooks))
 #define STATUS_V1 ((uint32_t)sizeof(dura_gate_status))
 #define PROBATION_MAX 0x80000000u
@@ -96,6 +96,57 @@ static int write_found(dura_gate *g)
     return move(g, d->state, d->why);
 }
 
+/* ---- what needs what --------------------------------------------------------------- */
+
+/* The k-th of the two other components, ascending. */
+static uint32_t other_of(uint32_t component, uint32_t k)
+{
+    uint32_t first = component == DURA_COMPONENT_BOX ? 2u : 1u;
+    DURA_ASSERT(component >= DURA_COMPONENT_BOX && component < DURA_COMPONENTS && k < 2);
+    return k == 0 ? first : component == DURA_COMPONENT_POLICY ? 2u : 3u;
+}
+
+static int fits(uint64_t version, uint32_t least, uint32_t most)
+{
+    return most == 0 || (version >= least && (most == UINT32_MAX || version <= most));
+}
+
+static uint64_t running(const dura_gate *g, uint32_t component) { return g->rec.n[DURAI_N_VERSION + component - 1u]; }
+
+/* Do the versions that run fit what a component needs? */
+static int needs_met(const dura_gate *g, const durai_gate_need *need, uint32_t component)
+{
+    return fits(running(g, other_of(component, 0)), need->least[0], need->most[0]) &&
+           fits(running(g, other_of(component, 1)), need->least[1], need->most[1]);
+}
+
+/* Row of what runs as a component; the brain of the factory needs nothing. */
+static const durai_gate_need *need_of(const dura_gate *g, uint32_t component)
+{
+    static const durai_gate_need none = {{0, 0}, {0, 0}};
+    if (component != DURA_COMPONENT_BRAIN)
+        return &g->rec.need[component == DURA_COMPONENT_BOX ? DURAI_NEED_BOX : DURAI_NEED_POLICY];
+    return g->rec.active == 1 || g->rec.active == 2 ? &g->rec.need[DURAI_NEED_SLOT + g->rec.active - 1] : &none;
+}
+
+/* Would a version of a component fit what the two others need of it? */
+static int needed_elsewhere(const dura_gate *g, uint32_t component, uint64_t version)
+{
+    for (uint32_t k = 0; k < 2; k++) {
+        uint32_t other = other_of(component, k), mine = other_of(other, 0) == component ? 0 : 1;
+        const durai_gate_need *need = need_of(g, other);
+        if (!fits(version, need->least[mine], need->most[mine]))
+            return 0;
+    }
+    return 1;
+}
+
+/* The candidate beside what runs: DURA_WHY_REQUIRES, or 0. */
+static uint32_t unfit(const dura_gate *g, const durai_gate_need *need, uint32_t component, uint64_t version)
+{
+    return needs_met(g, need, component) && needed_elsewhere(g, component, version) ? 0 : (uint32_t)DURA_WHY_REQUIRES;
+}
+
 /* ---- time ------------------------------------------------------------------------- */
 
 static int trusted(const dura_gate *g, const dura_time *now)
@@ -162,6 +213,7 @@ static int read_config(dura_gate_config *c, const dura_gate_config *theirs)
         return DURA_EINVAL;
     if (c->window_begin >= DAY_MINUTES || c->window_minutes > DAY_MINUTES || c->fresh > 1)
         return DURA_EINVAL;
+    c->max_jump = c->max_jump ? c->max_jump : DURA_GATE_JUMP;
     return c->components == 0 || c->components & ~all || c->version[0] ? DURA_EINVAL : DURA_OK;
 }
 
@@ -229,6 +281,8 @@ static void recover(dura_gate *g)
     g->wall_s = (int64_t)g->rec.n[DURAI_N_WALL];
     if (state == DURA_GATE_ACTIVATING || state == DURA_GATE_PROBATION)
         find(g, ended(g), DURA_WHY_REBOOT);
+    else if (in_hand(g) && memcmp(g->rec.d[DURAI_D_BOUND], g->cfg.policy, DURA_HASH_BYTES) != 0)
+        g->fail = DURA_WHY_POLICY; /* other keys, other limits: nobody judged it by these */
     if (brain_in_hand(g) && (state == DURA_GATE_ACCEPTED || state == DURA_GATE_ARMED))
         g->rec.state = DURA_GATE_STAGED; /* the arena did not survive; no record: it is so again next time */
     g->pos = g->rec.n[DURAI_N_OFFSET];
@@ -326,11 +380,15 @@ static uint64_t slot_version(const dura_gate *g, uint32_t slot)
     return slot ? g->rec.n[DURAI_N_SLOT + 2 * (slot - 1)] : g->cfg.version[DURA_COMPONENT_BRAIN];
 }
 
-static int above_floor(const dura_gate *g, uint32_t slot)
+/* May it run at all: there, not below the floor, and it fits firmware and policy. */
+static int may_run(const dura_gate *g, uint32_t slot)
 {
     uint64_t version = slot_version(g, slot);
-    return (slot == 0 || (version && g->slot[slot - 1])) &&
-           version >= g->rec.n[DURAI_N_FLOOR + DURA_COMPONENT_BRAIN - 1];
+    if (slot != 0 && (!version || !g->slot[slot - 1] ||
+                      !needs_met(g, &g->rec.need[DURAI_NEED_SLOT + slot - 1], DURA_COMPONENT_BRAIN)))
+        return 0;
+    return version >= g->rec.n[DURAI_N_FLOOR + DURA_COMPONENT_BRAIN - 1] &&
+           needed_elsewhere(g, DURA_COMPONENT_BRAIN, version);
 }
 
 /* Where `length` bytes can be opened. 0; else why not. */
@@ -395,20 +453,20 @@ static int choose(dura_gate *g)
 {
     uint32_t first = g->rec.active, why = 0;
     int failed = DURA_OK;
-    if (first == 0 && above_floor(g, 0))
+    if (first == 0 && may_run(g, 0))
         return 0;
     if (first == DURAI_BRAIN_NOTHING || first == 0)
         first = slot_version(g, 2) > slot_version(g, 1) ? 2 : 1;
     for (uint32_t i = 0; i < 2; i++) {
         uint32_t slot = i ? 3 - first : first;
-        if (!above_floor(g, slot))
+        if (!may_run(g, slot))
             continue;
         int rc = start_slot(g, slot, &why);
         if (rc == DURA_OK)
             return settle(g, slot, why);
         failed = rc < 0 ? rc : failed;
     }
-    if (above_floor(g, 0))
+    if (may_run(g, 0))
         return settle(g, 0, why ? why : (uint32_t)DURA_WHY_DIGEST);
     if (failed < 0)
         return failed; /* storage may come back: nothing is decided */
@@ -462,10 +520,35 @@ static int digest_set(const uint8_t *d)
     return memcmp(d, none, sizeof none) != 0;
 }
 
+/* What a release says it needs, as the journal has it. */
+static durai_gate_need need_in(const dura_release *r)
+{
+    durai_gate_need need;
+    for (uint32_t k = 0; k < 2; k++) {
+        uint32_t other = other_of(r->component, k);
+        need.least[k] = r->need_min[other];
+        need.most[k] = r->need_max[other];
+    }
+    return need;
+}
+
+/* One release must not use up the versions: from the running one, or from the floor where
+ * that is higher, it is so far at most. A box that lost its journal does not know how far
+ * it had come, and has to be helped. */
+static uint32_t jumps(const dura_gate *g, const dura_release *r, uint32_t c)
+{
+    if (g->rec.active == DURAI_BRAIN_NOTHING)
+        return 0;
+    uint64_t version = g->rec.n[DURAI_N_VERSION + c], floor_ = g->rec.n[DURAI_N_FLOOR + c];
+    uint64_t from = version > floor_ ? version : floor_;
+    return r->version > from && r->version - from > g->cfg.max_jump ? DURA_WHY_JUMP : 0;
+}
+
 /* May this authentic release be taken? */
 static uint32_t judge(dura_gate *g, const dura_release *r, const dura_time *now)
 {
     uint32_t why = 0, c = r->component - 1u;
+    durai_gate_need need = need_in(r);
     if (!(g->cfg.components & 1u << r->component) || (r->component == DURA_COMPONENT_BRAIN && !free_slot(g)))
         why |= DURA_WHY_COMPONENT;
     else if (r->component == DURA_COMPONENT_BRAIN)
@@ -474,6 +557,9 @@ static uint32_t judge(dura_gate *g, const dura_release *r, const dura_time *now)
         why |= DURA_WHY_DEVICE;
     if (r->version <= g->rec.n[DURAI_N_VERSION + c] || r->version < g->rec.n[DURAI_N_FLOOR + c])
         why |= DURA_WHY_VERSION;
+    else
+        why |= jumps(g, r, c);
+    why |= unfit(g, &need, r->component, r->version);
     if (expired(g, r->not_after_s))
         why |= DURA_WHY_EXPIRED;
     if (r->not_before_s && trusted(g, now) && now->wall_ns / 1000000000 < r->not_before_s)
@@ -497,7 +583,9 @@ static void fill_candidate(dura_gate *g, const dura_release *r)
     d->n[DURAI_C_AFTER] = (uint64_t)r->not_after_s;
     d->n[DURAI_N_OFFSET] = 0;
     memcpy(d->d[DURAI_D_CANDIDATE], r->digest, DURA_HASH_BYTES);
-    memcpy(d->d[DURAI_D_BOUND], r->policy, DURA_HASH_BYTES);
+    /* Of keys and limits that judged it: under another policy it is not what was taken. */
+    memcpy(d->d[DURAI_D_BOUND], g->cfg.policy, DURA_HASH_BYTES);
+    d->need[DURAI_NEED_CANDIDATE] = need_in(r);
 }
 
 /* What nobody known has signed must not wear out the journal: it is said, not written. */
@@ -771,9 +859,11 @@ static int commit(dura_gate *g)
         d->n[DURAI_N_SLOT + 2 * s] = d->n[DURAI_C_VERSION];
         d->n[DURAI_N_SLOT + 2 * s + 1] = d->n[DURAI_C_LENGTH];
         memcpy(d->d[DURAI_D_SLOT + s], d->d[DURAI_D_CANDIDATE], DURA_HASH_BYTES);
+        d->need[DURAI_NEED_SLOT + s] = d->need[DURAI_NEED_CANDIDATE];
     } else {
         uint32_t at = d->component == DURA_COMPONENT_POLICY ? DURAI_D_POLICY : DURAI_D_BOX;
         memcpy(d->d[at], d->d[DURAI_D_CANDIDATE], DURA_HASH_BYTES);
+        d->need[d->component == DURA_COMPONENT_POLICY ? DURAI_NEED_POLICY : DURAI_NEED_BOX] = d->need[DURAI_NEED_CANDIDATE];
     }
     int rc = move(g, DURA_GATE_COMMITTED, 0);
     return rc < 0 ? rc : 1;
@@ -781,11 +871,11 @@ static int commit(dura_gate *g)
 
 static int step_armed(dura_gate *g, const dura_time *now)
 {
-    const uint8_t *bound = g->rec.d[DURAI_D_BOUND];
     if (expired(g, (int64_t)g->rec.n[DURAI_C_AFTER]))
         return end_for(g, DURA_WHY_EXPIRED);
-    if (digest_set(bound) && memcmp(bound, g->cfg.policy, DURA_HASH_BYTES) != 0)
-        return end_for(g, DURA_WHY_POLICY);
+    uint32_t why = unfit(g, &g->rec.need[DURAI_NEED_CANDIDATE], g->rec.component, g->rec.n[DURAI_C_VERSION]);
+    if (why)
+        return end_for(g, why);
     uint32_t unmet = clock_says(g, now);
     if (g->rec.component != DURA_COMPONENT_BOX)
         unmet |= g->hooks.blocked(g->hooks.user) & (uint32_t)(DURA_WHY_INCIDENT | DURA_WHY_STOPPED);

@@ -8,13 +8,14 @@
  */
 #include "dura_gate_priv.h"
 
-enum { RECORD_MAGIC = 0x314A4744 /* "DGJ1" */, RECORD_VERSION = 1, HEAD = 32, DIGESTS_AT = HEAD + 8 * DURAI_NUMBERS };
+enum { RECORD_MAGIC = 0x314A4744 /* "DGJ1" */, RECORD_VERSION = 2, HEAD = 32, DIGESTS_AT = HEAD + 8 * DURAI_NUMBERS,
+       NEEDS_AT = DIGESTS_AT + DURA_HASH_BYTES * DURAI_DIGESTS, NEED = 16 };
 
 /* ---- bytes ------------------------------------------------------------------------ */
 
 static void encode(const durai_gate_record *r, uint8_t *b)
 {
-    DURA_ASSERT(DIGESTS_AT + 32 * DURAI_DIGESTS == DURAI_GATE_TAGGED);
+    DURA_ASSERT(NEEDS_AT + NEED * DURAI_NEEDS == DURAI_GATE_TAGGED);
     memset(b, 0, DURAI_GATE_RECORD);
     durai_put32(b, RECORD_MAGIC);
     durai_put16(b + 4, RECORD_VERSION);
@@ -30,6 +31,11 @@ static void encode(const durai_gate_record *r, uint8_t *b)
     for (uint32_t i = 0; i < DURAI_NUMBERS; i++)
         durai_put64(b + HEAD + 8u * i, r->n[i]);
     memcpy(b + DIGESTS_AT, r->d, sizeof r->d);
+    for (uint32_t i = 0; i < DURAI_NEEDS; i++)
+        for (uint32_t k = 0; k < 2; k++) {
+            durai_put32(b + NEEDS_AT + NEED * i + 8u * k, r->need[i].least[k]);
+            durai_put32(b + NEEDS_AT + NEED * i + 8u * k + 4u, r->need[i].most[k]);
+        }
 }
 
 /* The keyed tag, or zeros when the provider has no key; the CRC always. */
@@ -68,6 +74,11 @@ static void parse(const uint8_t *b, durai_gate_record *r)
     for (uint32_t i = 0; i < DURAI_NUMBERS; i++)
         r->n[i] = durai_le64(b + HEAD + 8u * i);
     memcpy(r->d, b + DIGESTS_AT, sizeof r->d);
+    for (uint32_t i = 0; i < DURAI_NEEDS; i++)
+        for (uint32_t k = 0; k < 2; k++) {
+            r->need[i].least[k] = durai_le32(b + NEEDS_AT + NEED * i + 8u * k);
+            r->need[i].most[k] = durai_le32(b + NEEDS_AT + NEED * i + 8u * k + 4u);
+        }
 }
 
 int durai_gate_decode(const uint8_t *b, const dura_crypto *c, durai_gate_record *r)
@@ -184,10 +195,11 @@ static int read_back(dura_gate *g, uint64_t at)
     const dura_region *j = g->journal;
     uint8_t piece[64];
     for (uint32_t i = 0; i < DURAI_GATE_RECORD; i += sizeof piece) {
-        int rc = j->read(j->user, at + i, piece, sizeof piece);
+        size_t n = DURAI_GATE_RECORD - i < sizeof piece ? DURAI_GATE_RECORD - i : sizeof piece;
+        int rc = j->read(j->user, at + i, piece, n);
         if (rc < 0)
             return rc;
-        if (memcmp(piece, (const uint8_t *)g->work + i, sizeof piece) != 0)
+        if (memcmp(piece, (const uint8_t *)g->work + i, n) != 0)
             return DURA_EIO;
     }
     return DURA_OK;

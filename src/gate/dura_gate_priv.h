@@ -14,8 +14,8 @@
 
 enum {
     DURAI_GATE_CHUNK = 512,          /* bytes read, hashed or programmed at a time */
-    DURAI_GATE_RECORD = 384,         /* bytes of a journal record */
-    DURAI_GATE_TAGGED = 360,         /* of them under the tag */
+    DURAI_GATE_RECORD = 464,         /* bytes of a journal record */
+    DURAI_GATE_TAGGED = 440,         /* of them under the tag */
     DURAI_PAE_MAX = DURA_RELEASE_PAYLOAD_MAX + 48,  /* has to fit a small stack */
     DURAI_GATE_JOURNAL_STEP = 65536, /* bytes staged between two records */
     DURAI_BRAIN_NOTHING = 0xFF       /* active: nothing may run */
@@ -43,12 +43,20 @@ enum {
     DURAI_DIGESTS = 6
 };
 
+/* Whose needs: the candidate's, and of what was committed. Two other components each, in
+ * ascending order, least and most version. */
+enum { DURAI_NEED_CANDIDATE = 0, DURAI_NEED_BOX = 1, DURAI_NEED_POLICY = 2, DURAI_NEED_SLOT = 3, DURAI_NEEDS = 5 };
+typedef struct durai_gate_need {
+    uint32_t least[2], most[2];      /* most 0: any */
+} durai_gate_need;
+
 typedef struct durai_gate_record {
     uint64_t seq;
     uint8_t state, component, active, slot, attempt, reserved[3];
     uint32_t why, probation;
     uint64_t n[DURAI_NUMBERS];
     uint8_t d[DURAI_DIGESTS][DURA_HASH_BYTES];
+    durai_gate_need need[DURAI_NEEDS];
 } durai_gate_record;
 
 /* Where the journal's next record goes. */

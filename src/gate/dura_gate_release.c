@@ -15,11 +15,12 @@ enum { EXTENSIONS = 64 };
 enum {
     K_SCHEMA = 1, K_COMPONENT = 2, K_VERSION = 3, K_FLOOR = 4, K_DIGEST = 5, K_LENGTH = 6,
     K_DEVICE = 7, K_NAME = 8, K_POLICY = 9, K_BEFORE = 10, K_AFTER = 11, K_PROBATION = 12,
+    K_NEEDS = 13,
     K_REQUIRED = 0xFE,         /* bits of 1..7 */
-    K_LAST = 12
+    K_LAST = 13
 };
 
-#define RELEASE_V1 ((uint32_t)sizeof(dura_release))
+#define RELEASE_V1 ((uint32_t)offsetof(dura_release, need_min))
 #define PROBATION_MAX 0x80000000u
 
 /* ---- payload ---------------------------------------------------------------------- */
@@ -82,6 +83,31 @@ static int take_number(dura_release *r, uint32_t key, const durai_item *v)
     }
 }
 
+/* An array of component, least and most version, for one or two other components. */
+static int take_needs(dura_release *r, const durai_item *v, durai_cbor_in *in)
+{
+    uint32_t former = 0;
+    if (v->type != DURAI_CBOR_ARRAY || (v->v != 3 && v->v != 6))
+        return DURA_ECORRUPT;
+    if (r->struct_size < sizeof *r)
+        return DURA_EVERSION; /* a caller that could not know of them must not pass over them */
+    for (uint64_t left = v->v; left > 0; left -= 3) {
+        durai_item it[3];
+        for (uint32_t k = 0; k < 3; k++)
+            if (durai_cbor_next(in, &it[k]) != DURA_OK || it[k].type != DURAI_CBOR_UINT || it[k].v > UINT32_MAX)
+                return DURA_ECORRUPT;
+        uint32_t c = it[0].v < DURA_COMPONENTS ? (uint32_t)it[0].v : 0;
+        if (c <= former || c == r->component || it[2].v < 1 || it[1].v > it[2].v)
+            return DURA_EINVAL;
+        if (it[1].v == 0 && it[2].v == UINT32_MAX)
+            return DURA_ECORRUPT; /* absence has one encoding */
+        r->need_min[c] = (uint32_t)it[1].v;
+        r->need_max[c] = (uint32_t)it[2].v;
+        former = c;
+    }
+    return DURA_OK;
+}
+
 static int take(dura_release *r, uint32_t key, const durai_item *v)
 {
     if (key == K_DEVICE || key == K_NAME)
@@ -118,7 +144,7 @@ static DURAI_NOINLINE int take_map(const void *payload, size_t len, dura_release
         if (rc == DURA_OK && key == EXTENSIONS)
             rc = it.type == DURAI_CBOR_ARRAY || it.type == DURAI_CBOR_MAP ? DURA_ECORRUPT : DURA_OK;
         else if (rc == DURA_OK)
-            rc = take(r, key, &it);
+            rc = key == K_NEEDS ? take_needs(r, &it, &in) : take(r, key, &it);
         if (rc != DURA_OK)
             return rc;
         if (key <= K_LAST)
@@ -133,8 +159,10 @@ static DURAI_NOINLINE int take_map(const void *payload, size_t len, dura_release
 
 static void blank(dura_release *r)
 {
-    memset(r, 0, sizeof *r);
-    r->struct_size = (uint32_t)sizeof *r;
+    uint32_t size = r->struct_size < sizeof *r ? r->struct_size : (uint32_t)sizeof *r;
+    DURA_ASSERT(size >= RELEASE_V1);
+    memset(r, 0, size);
+    r->struct_size = size;
 }
 
 int dura_release_decode(const void *payload, size_t len, dura_release *out)

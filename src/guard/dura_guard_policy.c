@@ -124,12 +124,13 @@ static const policy_rule policy_rules[] = {
     {13, 0, POLICY_U32, 0, 0u, 16777216u}, /* updates.slot_bytes */
     {13, 4, POLICY_U32, 0, 1u, 1000000000u}, /* updates.probation_frames */
     {13, 8, POLICY_F32, POLICY_POSITIVE, 0u, 0u}, /* updates.max_disagreement */
-    {13, 12, POLICY_U16, 0, 0u, 1439u}, /* updates.window_begin */
-    {13, 14, POLICY_U16, 0, 0u, 1440u}, /* updates.window_minutes */
-    {13, 16, POLICY_U8, 0, 0u, 4u}, /* updates.min_clock */
-    {13, 17, POLICY_U8, 0, 1u, 8u}, /* updates.threshold */
-    {13, 18, POLICY_U8, 0, 0u, 30u}, /* updates.roles */
-    {13, 19, POLICY_ZERO, 0, 0, 5u}, /* updates: reserved */
+    {13, 12, POLICY_U32, 0, 1u, 4294967295u}, /* updates.max_jump */
+    {13, 16, POLICY_U16, 0, 0u, 1439u}, /* updates.window_begin */
+    {13, 18, POLICY_U16, 0, 0u, 1440u}, /* updates.window_minutes */
+    {13, 20, POLICY_U8, 0, 0u, 4u}, /* updates.min_clock */
+    {13, 21, POLICY_U8, 0, 1u, 8u}, /* updates.threshold */
+    {13, 22, POLICY_U8, 0, 0u, 30u}, /* updates.roles */
+    {13, 23, POLICY_ZERO, 0, 0, 1u}, /* updates: reserved */
     {14, 0, POLICY_KEY, 0, 0u, 0u}, /* release_keys.key */
     {14, 32, POLICY_U8, 0, 1u, 4u}, /* release_keys.role */
     {14, 33, POLICY_ZERO, 0, 0, 7u}, /* release_keys: reserved */
@@ -710,11 +711,12 @@ int durai_policy_get_updates(const void *image, durai_policy_updates *out)
     out->slot_bytes = durai_le32(p);
     out->probation_frames = durai_le32(p + 4);
     out->max_disagreement = durai_f32(durai_le32(p + 8));
-    out->window_begin = durai_le16(p + 12);
-    out->window_minutes = durai_le16(p + 14);
-    out->min_clock = p[16];
-    out->threshold = p[17];
-    out->roles = p[18];
+    out->max_jump = durai_le32(p + 12);
+    out->window_begin = durai_le16(p + 16);
+    out->window_minutes = durai_le16(p + 18);
+    out->min_clock = p[20];
+    out->threshold = p[21];
+    out->roles = p[22];
     return DURA_OK;
 }
 

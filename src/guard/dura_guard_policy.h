@@ -274,6 +274,8 @@ typedef struct durai_policy_updates {
                                   before it is kept. */
     float    max_disagreement; /* In probation an answer further than this share of lo..hi from
                                   the former model's is not driven and ends it; 0: no limit. */
+    uint32_t max_jump;         /* A release may be at most this far above the version that
+                                  runs, or above the floor. */
     uint16_t window_begin;     /* Minute of the UTC day at which the maintenance window opens. */
     uint16_t window_minutes;   /* Length of the window; 0: any time. */
     uint8_t  min_clock;        /* Trust in the wall clock that window and dates of a release

@@ -228,6 +228,7 @@ static DURAI_NOINLINE int gate_config(const void *policy, dura_gate_config *c, d
     c->min_clock = u.min_clock;
     c->device = d.name;
     c->probation_frames = u.probation_frames;
+    c->max_jump = u.max_jump;
     c->window_begin = u.window_begin;
     c->window_minutes = u.window_minutes;
     c->components = u.slot_bytes ? COMPONENTS : COMPONENTS & ~(1u << DURA_COMPONENT_BRAIN);

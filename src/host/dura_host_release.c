@@ -14,6 +14,8 @@
 #include "../gate/dura_gate_priv.h"
 #include "dura_host_release_priv.h"
 
+#define RELEASE_V1 ((uint32_t)offsetof(dura_release, need_min))
+
 enum { BRAIN_HEAD = 48, GOLDEN_HEAD = 16, RANDOM_DECADES = 7 };
 
 /* ---- golden vectors ------------------------------------------------------------------ */
@@ -213,12 +215,33 @@ int dura_brain_make(const void *model, size_t model_len, const dura_golden *gold
 
 static int set(const uint8_t d[DURA_HASH_BYTES]) { return !sodium_is_zero(d, DURA_HASH_BYTES); }
 
+static uint32_t count_needs(const dura_release *r)
+{
+    uint32_t n = 0;
+    for (uint32_t c = 1; c < DURA_COMPONENTS; c++)
+        n += r->need_max[c] != 0;
+    return n;
+}
+
+static void write_needs(const dura_release *r, durai_cbor *c, uint32_t n)
+{
+    durai_cbor_uint(c, 13);
+    durai_cbor_array(c, 3u * n);
+    for (uint32_t other = 1; other < DURA_COMPONENTS; other++)
+        if (r->need_max[other]) {
+            durai_cbor_uint(c, other);
+            durai_cbor_uint(c, r->need_min[other]);
+            durai_cbor_uint(c, r->need_max[other]);
+        }
+}
+
 static size_t write_payload(const dura_release *r, uint8_t *out, size_t cap)
 {
     durai_cbor c;
+    uint32_t needs = count_needs(r);
     durai_cbor_init(&c, out, cap);
     durai_cbor_map(&c, 7u + (r->name[0] != 0) + (size_t)set(r->policy) + (r->not_before_s != 0) +
-                           (r->not_after_s != 0) + (r->probation_frames != 0));
+                           (r->not_after_s != 0) + (r->probation_frames != 0) + (needs != 0));
     durai_cbor_kuint(&c, 1, 1);
     durai_cbor_kuint(&c, 2, r->component);
     durai_cbor_kuint(&c, 3, r->version);
@@ -236,7 +259,21 @@ static size_t write_payload(const dura_release *r, uint8_t *out, size_t cap)
         durai_cbor_kint(&c, 11, r->not_after_s);
     if (r->probation_frames)
         durai_cbor_kuint(&c, 12, r->probation_frames);
+    if (needs)
+        write_needs(r, &c, needs);
     return c.len;
+}
+
+/* A range of another component's versions that a device would refuse. */
+static int bad_need(const dura_release *r)
+{
+    for (uint32_t c = 0; c < DURA_COMPONENTS; c++) {
+        uint32_t least = r->need_min[c], most = r->need_max[c];
+        if ((most == 0 && least != 0) || least > most || (least == 0 && most == UINT32_MAX) ||
+            (most && (c == 0 || c == r->component)))
+            return 1;
+    }
+    return 0;
 }
 
 /* The first field the device would refuse. */
@@ -254,6 +291,8 @@ static const char *bad_field(const dura_release *r)
         return "device";
     if (strnlen(r->name, sizeof r->name) > 63)
         return "name";
+    if (bad_need(r))
+        return "requires";
     return r->not_before_s < 0 || r->not_after_s < 0 || (r->not_after_s && r->not_after_s < r->not_before_s)
                ? "not_after"
            : r->probation_frames > 0x80000000u ? "probation"
@@ -263,13 +302,16 @@ static const char *bad_field(const dura_release *r)
 int dura_release_encode(const dura_release *r, void *payload, size_t *len, dura_error *err)
 {
     uint8_t bytes[DURA_RELEASE_PAYLOAD_MAX];
-    dura_release again = DURA_RELEASE_INIT;
-    if (!r || !len || r->struct_size < sizeof *r)
+    dura_release again = DURA_RELEASE_INIT, full = DURA_RELEASE_INIT;
+    if (!r || !len || durai_struct_in(&full, (uint32_t)sizeof full, r, r->struct_size, RELEASE_V1) != DURA_OK)
         return dura_error_set(err, DURA_EINVAL, NULL, 0, NULL, "there is no release");
-    const char *field = bad_field(r);
-    size_t n = field ? 0 : write_payload(r, bytes, sizeof bytes);
-    if (!field && (n > sizeof bytes || dura_release_decode(bytes, n, &again) != DURA_OK))
+    const char *field = bad_field(&full);
+    size_t n = field ? 0 : write_payload(&full, bytes, sizeof bytes);
+    if (!field && n <= sizeof bytes && dura_release_decode(bytes, n, &again) != DURA_OK)
         field = "device or name";
+    if (!field && n > sizeof bytes)
+        return dura_error_set(err, DURA_ELIMIT, NULL, 0, "name", "the statement would have %zu bytes, at most %zu fit; shorten it",
+                              n, sizeof bytes);
     if (field)
         return dura_error_set(err, DURA_EINVAL, NULL, 0, field, "is outside its range (docs/formats/release.md)");
     size_t room = *len;

@@ -59,6 +59,7 @@ int dura_release_policy(const void *policy, size_t len, dura_gate_config *cfg, d
     cfg->roles = u.roles;
     cfg->min_clock = u.min_clock;
     cfg->probation_frames = u.probation_frames;
+    cfg->max_jump = u.max_jump;
     cfg->window_begin = u.window_begin;
     cfg->window_minutes = u.window_minutes;
     cfg->components = 1u << DURA_COMPONENT_BOX | 1u << DURA_COMPONENT_POLICY |
@@ -153,7 +154,7 @@ uint32_t dura_release_check(const dura_release *r, const dura_gate_config *cfg, 
                             const void *subject, size_t n, uint32_t slot_bytes, int64_t now_s, dura_error *err)
 {
     uint32_t why = 0;
-    if (!r || !cfg || r->struct_size < sizeof *r || (n && !subject))
+    if (!r || !cfg || r->struct_size < offsetof(dura_release, need_min) || (n && !subject))
         return DURA_WHY_FORMAT;
     if (!(cfg->components & 1u << r->component))
         why |= DURA_WHY_COMPONENT;

@@ -50,6 +50,8 @@ static const why_row whys[] = {
     {DURA_WHY_REBOOT, "reboot", "the device restarted before it was kept"},
     {DURA_WHY_STORAGE, "storage", "storage could not be read or written, or the journal was lost"},
     {DURA_WHY_ABORTED, "aborted", "a person said no"},
+    {DURA_WHY_JUMP, "jump", "the version is too far above the running one (max_jump in the policy's updates)"},
+    {DURA_WHY_REQUIRES, "requires", "it and another component do not fit each other's versions"},
 };
 
 static const why_row *row_of(uint32_t why)
@@ -303,7 +305,11 @@ static void describe_json(text *t, const dura_release *r)
             add(t, "null");
         }
     }
-    add(t, ",\"probation\":%u}\n", r->probation_frames);
+    add(t, ",\"probation\":%u,\"requires\":{", r->probation_frames);
+    for (uint32_t c = 1, n = 0; c < DURA_COMPONENTS; c++)
+        if (r->need_max[c])
+            add(t, "%s\"%s\":[%u,%u]", n++ ? "," : "", dura_component_name(c), r->need_min[c], r->need_max[c]);
+    add(t, "}}\n");
 }
 
 static void describe_words(text *t, const dura_release *r)
@@ -328,18 +334,26 @@ static void describe_words(text *t, const dura_release *r)
     }
     if (r->probation_frames)
         add(t, "\n  probation %u frames at least", r->probation_frames);
+    for (uint32_t c = 1; c < DURA_COMPONENTS; c++) {
+        if (r->need_max[c] == UINT32_MAX)
+            add(t, "\n  requires  %s %u or newer", dura_component_name(c), r->need_min[c]);
+        else if (r->need_max[c])
+            add(t, "\n  requires  %s %u to %u", dura_component_name(c), r->need_min[c], r->need_max[c]);
+    }
     add(t, "\n");
 }
 
 int dura_release_describe(const dura_release *r, int json, char **out, size_t *len)
 {
     text t = {NULL, 0, 0, 0};
-    if (!r || !out || r->struct_size < sizeof *r)
+    dura_release full = DURA_RELEASE_INIT;
+    if (!r || !out ||
+        durai_struct_in(&full, (uint32_t)sizeof full, r, r->struct_size, (uint32_t)offsetof(dura_release, need_min)) != 0)
         return DURA_EINVAL;
     if (json)
-        describe_json(&t, r);
+        describe_json(&t, &full);
     else
-        describe_words(&t, r);
+        describe_words(&t, &full);
     return finish(&t, out, len);
 }
 
@@ -374,7 +388,7 @@ static void fill_info(dura_journal_info *i, const durai_gate_record *r)
     memcpy(i->box, r->d[DURAI_D_BOX], DURA_HASH_BYTES);
 }
 
-/* Records begin at multiples of 64 whatever the erase and programming units are. */
+/* Records begin at multiples of 16 whatever the erase and programming units are. */
 int dura_journal_query(const void *bytes, size_t len, dura_journal_info *out)
 {
     const uint8_t *p = bytes;
@@ -384,7 +398,7 @@ int dura_journal_query(const void *bytes, size_t len, dura_journal_info *out)
     if (!bytes || !out)
         return DURA_EINVAL;
     memset(&info, 0, sizeof info);
-    for (size_t at = 0; at + DURAI_GATE_RECORD <= len; at += 64) {
+    for (size_t at = 0; at + DURAI_GATE_RECORD <= len; at += 16) {
         if (durai_gate_decode(p + at, NULL, &r) != 1)
             continue;
         info.records++;

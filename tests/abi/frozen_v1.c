@@ -1074,6 +1074,8 @@ typedef struct v1_dura_release {
     uint32_t reserved2;
     char device[64];
     char name[64];
+    uint32_t need_min[4];
+    uint32_t need_max[4];
 } v1_dura_release;
 KEEPS(dura_release, struct_size);
 KEEPS(dura_release, component);
@@ -1089,6 +1091,8 @@ KEEPS(dura_release, probation_frames);
 KEEPS(dura_release, reserved2);
 KEEPS(dura_release, device);
 KEEPS(dura_release, name);
+KEEPS(dura_release, need_min);
+KEEPS(dura_release, need_max);
 GROWS(dura_release);
 
 typedef struct v1_dura_gate_hooks {
@@ -1134,6 +1138,7 @@ typedef struct v1_dura_gate_config {
     uint32_t fresh;
     uint32_t components;
     uint64_t version[4];
+    uint64_t max_jump;
 } v1_dura_gate_config;
 KEEPS(dura_gate_config, struct_size);
 KEEPS(dura_gate_config, n_keys);
@@ -1149,6 +1154,7 @@ KEEPS(dura_gate_config, window_minutes);
 KEEPS(dura_gate_config, fresh);
 KEEPS(dura_gate_config, components);
 KEEPS(dura_gate_config, version);
+KEEPS(dura_gate_config, max_jump);
 GROWS(dura_gate_config);
 
 typedef struct v1_dura_gate_status {
@@ -1625,6 +1631,8 @@ VALUE(DURA_WHY_DRIFT, 8388608);
 VALUE(DURA_WHY_REBOOT, 16777216);
 VALUE(DURA_WHY_STORAGE, 33554432);
 VALUE(DURA_WHY_ABORTED, 67108864);
+VALUE(DURA_WHY_JUMP, 134217728);
+VALUE(DURA_WHY_REQUIRES, 268435456);
 VALUE(DURA_BRAIN_MODEL, 1);
 VALUE(DURA_BRAIN_GOLDEN, 2);
 VALUE(DURA_ACT, 26);
@@ -1667,6 +1675,7 @@ VALUE(DURA_FEATURE_WINDOW_MAX, 1024);
 VALUE(DURA_RELEASE_MAX, 1024);
 VALUE(DURA_RELEASE_PAYLOAD_MAX, 264);
 VALUE(DURA_GATE_KEYS_MAX, 8);
+VALUE(DURA_GATE_JUMP, 65536);
 VALUE(DURA_ACTOR_MAX, 64);
 VALUE(DURA_LINK_CHANNELS_MAX, 1024);
 VALUE(DURA_LINK_BYTES, 256);

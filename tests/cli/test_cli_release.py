@@ -74,6 +74,14 @@ def test_a_policy_and_a_firmware_are_released_without_golden_vectors(desk):
     assert check(desk, "--subject", "fw.bin", name="box.dura")["why"] == ["digest"]
 
 
+def test_what_it_requires_of_others_is_said(desk):
+    assert release(desk, "--requires", "box:3..7,policy:2..").returncode == 0
+    told = desk.dura("gate", "check", "rel.dura", "--policy", "policy.json").stdout
+    assert "requires  box 3 to 7" in told and "requires  policy 2 or newer" in told, told
+    assert release(desk, "--requires", "box:4", "--json", out="two.dura").returncode == 0
+    assert json.loads(release(desk, "--requires", "box:4", "--json", out="three.dura").stdout)["requires"] == {"box": [4, 4]}
+
+
 def test_the_same_input_gives_the_same_bytes_and_overwrites_nothing(desk):
     assert release(desk, golden=("--golden-random", "9")).returncode == 0
     assert release(desk, golden=("--golden-random", "9"), out="two.dura").returncode == 0
@@ -87,7 +95,9 @@ def test_the_same_input_gives_the_same_bytes_and_overwrites_nothing(desk):
     (["--version", "x"], "given twice"), (["--floor", "6"], "floor: is outside"), (["--not-after", "1.3.26"], "--not-after"),
     (["--not-after", "2026-13-01"], "--not-after"), (["--abs-tol", "-1"], "--abs-tol"), (["--device", "d" * 64], "--device"),
     (["--probation", "3000000000"], "--probation"), (["--name", "a\tb"], "device or name"),
-    (["--firmware", "f", "extra"], "one argument too many"),
+    (["--firmware", "f", "extra"], "one argument too many"), (["--requires", "brain:1"], "another component"),
+    (["--requires", "box"], "as box:3..7"), (["--requires", "box:7..3"], "least <= most"), (["--requires", "box:x"], "below 4294967295"),
+    (["--requires", "box:1,box:2"], "each once"), (["--requires", "box:0.."], "one of them"),
 ])
 def test_wrong_values_are_named(desk, more, said):
     told = release(desk, *more)
@@ -228,15 +238,15 @@ def crc32c(data):
 def record(seq, state, component=2, active=1, slot=2, why=0, numbers=()):
     """A journal record from docs/formats/journal.md."""
     n = list(numbers) + [0] * (17 - len(numbers))
-    body = struct.pack("<IHHQBBBBBBHII17Q192s16sI", 0x314A4744, 1, 384, seq, state, component, active, slot, 1, 0, 0, why, 100,
-                       *n, bytes(192), bytes(16), 0)
+    body = struct.pack("<IHHQBBBBBBHII17Q192s80s16sI", 0x314A4744, 2, 464, seq, state, component, active, slot, 1, 0, 0, why, 100,
+                       *n, bytes(192), bytes(80), bytes(16), 0)
     return body + struct.pack("<I", crc32c(body))
 
 
 def test_status_tells_the_newest_record(world):
     numbers = [0, 5, 0, 0, 3, 0, 6, 4, 9000, 0, 0, 4096]
     old, new = record(7, 2, numbers=numbers), record(8, 10, why=1 << 22 | 1 << 24, numbers=numbers)
-    assert len(new) == 384
+    assert len(new) == 464
     world.write("journal", b"\xff" * 1024 + old + new + b"\xff" * 256 + record(6, 9) + b"\xff" * 64)
     told = world.dura("gate", "status", "journal", "--json")
     assert told.returncode == 0, told.stderr

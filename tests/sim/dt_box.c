@@ -141,8 +141,9 @@ static void put_updates(uint8_t *image, size_t *end, const dt_spec *s)
         durai_put32(p, s->slot_bytes);
         durai_put32(p + 4, s->probation_frames ? s->probation_frames : 10);
         put_f32(p + 8, s->max_disagreement);
-        p[16] = s->min_clock;
-        p[17] = 1;
+        durai_put32(p + 12, 65536);
+        p[20] = s->min_clock;
+        p[21] = 1;
     }
     (void)section(image, end, 14, 0, 0);
 }

@@ -265,6 +265,7 @@ DURA_GATE_ACTIVATING = 6
 DURA_GATE_ARMED = 5
 DURA_GATE_COMMITTED = 9
 DURA_GATE_IDLE = 0
+DURA_GATE_JUMP = 65536
 DURA_GATE_KEYS_MAX = 8
 DURA_GATE_PROBATION = 7
 DURA_GATE_RECEIVED = 1
@@ -604,11 +605,13 @@ DURA_WHY_FORMAT = 1
 DURA_WHY_GOLDEN = 16384
 DURA_WHY_INCIDENT = 131072
 DURA_WHY_INCOMPLETE = 2048
+DURA_WHY_JUMP = 134217728
 DURA_WHY_NOT_YET = 256
 DURA_WHY_OPEN = 8192
 DURA_WHY_OUTPUT = 1048576
 DURA_WHY_POLICY = 512
 DURA_WHY_REBOOT = 16777216
+DURA_WHY_REQUIRES = 268435456
 DURA_WHY_ROLE = 8
 DURA_WHY_SIGNATURE = 2
 DURA_WHY_SIZE = 1024
@@ -1316,6 +1319,7 @@ class dura_gate_config(Structure):
         ("fresh", ctypes.c_uint32),
         ("components", ctypes.c_uint32),
         ("version", (ctypes.c_uint64 * 4)),
+        ("max_jump", ctypes.c_uint64),
     ]
 
 
@@ -1335,6 +1339,8 @@ class dura_release(Structure):
         ("reserved2", ctypes.c_uint32),
         ("device", (ctypes.c_char * 64)),
         ("name", (ctypes.c_char * 64)),
+        ("need_min", (ctypes.c_uint32 * 4)),
+        ("need_max", (ctypes.c_uint32 * 4)),
     ]
 
 

@@ -8,7 +8,7 @@ import hashlib
 import os
 import time as clock
 from dataclasses import dataclass
-from typing import Any, List, Optional, Tuple, Union
+from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
 
 from . import _abi, _columns, _names, _policy
 from ._columns import Rows
@@ -20,6 +20,7 @@ from .gate import _COMPONENT_NAMES, COMPONENTS, why_names, why_words
 from .pack import Model
 
 Date = Union[int, float, datetime.datetime, None]
+_ANY = 0xFFFFFFFF     # no end of a range of versions
 _ROOM = _abi.DURA_RELEASE_MAX
 _SUFFIX = {"brain": ".brain", "policy": ".policy"}       #: firmware goes its own way
 
@@ -113,6 +114,10 @@ class Release:
         self.not_before: int = r.not_before_s       #: seconds since 1970; 0: no limit
         self.not_after: int = r.not_after_s
         self.probation_frames: int = r.probation_frames
+        #: versions of other components it works with: {"box": (least, most)}; most None: no end
+        self.requires: Dict[str, Tuple[int, Optional[int]]] = {
+            name: (r.need_min[c], None if r.need_max[c] == _ANY else r.need_max[c])
+            for name, c in COMPONENTS.items() if r.need_max[c]}
         self.device: str = r.device.decode()        #: "*": any
         self.name: str = r.name.decode()
 
@@ -133,12 +138,14 @@ class Release:
     @classmethod
     def make(cls, subject: Union[bytes, PathLike], *, version: int, policy: Optional[Source] = None,
              component: str = "brain", device: Optional[str] = None, any_policy: bool = False, name: str = "",
-             floor: int = 0, not_before: Date = None, not_after: Date = None, probation_frames: int = 0) -> "Release":
+             floor: int = 0, not_before: Date = None, not_after: Date = None, probation_frames: int = 0,
+             requires: Optional[Mapping[str, Tuple[int, Optional[int]]]] = None) -> "Release":
         """A release nobody has signed yet.
 
         subject: the bytes, or a file with them: of make_brain(), pack_policy() or a firmware.
         policy: the one the subject runs under; device defaults to its device, and the release is
         bound to its digest unless any_policy. Without it give device, "*" for any.
+        requires: versions of other components it works with, {"box": (3, None)}: 3 or newer.
         """
         if component not in COMPONENTS:
             raise ValueError(f"component is {component!r}: want {', '.join(COMPONENTS)}")
@@ -154,6 +161,10 @@ class Release:
         if not device:
             raise ValueError("device: give a policy, the device's name, or \"*\" for any")
         r.device, r.name = _short("device", device), _short("name", name)
+        for other, (least, most) in (requires or {}).items():
+            if other not in COMPONENTS or other == component:
+                raise ValueError(f"requires names {other!r}: want another one of {', '.join(COMPONENTS)}")
+            r.need_min[COMPONENTS[other]], r.need_max[COMPONENTS[other]] = least, _ANY if most is None else most
         payload, n = ctypes.create_string_buffer(_ROOM), ctypes.c_size_t(_ROOM)
         check(lib.dura_release_encode(ctypes.byref(r), payload, ctypes.byref(n), ctypes.byref(err)), err)
         envelope, length = ctypes.create_string_buffer(_ROOM), ctypes.c_size_t(_ROOM)

@@ -276,3 +276,15 @@ def test_what_cannot_be_learned_from_is_named(clean, how, error):
     with pytest.raises(error) as caught:
         dura.learn(**{"frames": clean, **how})
     assert len(str(caught.value)) > 15
+
+
+def test_requirements_of_other_components_are_key_13(world):
+    brain = dura.make_brain(world.folder / "model.json", 3)
+    made = dura.Release.make(brain, version=2, device="*", requires={"policy": (2, None), "box": (3, 7)})
+    assert made.requires == {"box": (3, 7), "policy": (2, None)}
+    assert bytes.fromhex("0d 86 01 03 07 03 02 1a ffffffff") in made.envelope, "key 13: six integers, ascending"
+    assert dura.Release.make(brain, version=2, device="*").requires == {}
+    with pytest.raises(ValueError, match="requires names 'brain'"):
+        dura.Release.make(brain, version=2, device="*", requires={"brain": (1, 2)})
+    with pytest.raises(errors.DuraError, match="requires"):
+        dura.Release.make(brain, version=2, device="*", requires={"box": (3, 2)})
