@@ -21,7 +21,7 @@
 #define INVALID_DEFAULT 32u
 #define VALID_DEFAULT 2u
 #define DWELL_DEFAULT 16u
-#define HISTORY_FRAMES 64u      /* bits of sensor_block.bad */
+#define HISTORY_FRAMES 64u      /* bits of sensor_block.bad of a channel */
 #define JUST_ABOVE_1 0x3F800001u
 #define LARGEST 0x7F7FFFFFu     /* FLT_MAX */
 #define ENDLESS 0x7F800000u     /* infinity: a step or a distance nothing exceeds */
@@ -58,6 +58,13 @@ static size_t block_count(uint16_t n)
     return ((size_t)n + LANES - 1u) / LANES;
 }
 
+/* Channels of block k. */
+static size_t lanes_of(const dura_sensor *s, size_t k)
+{
+    size_t left = s->n - k * LANES;
+    return left < LANES ? left : LANES;
+}
+
 static size_t object_bytes(uint16_t n)
 {
     const size_t shown = LANES * (sizeof(uint32_t) + sizeof(uint8_t));
@@ -72,18 +79,17 @@ size_t dura_sensor_bytes(const dura_sensor_config *cfg)
     return read_config(&c, cfg) < 0 ? 0 : object_bytes(c.n_channels);
 }
 
-static void forget_block(sensor_block *b)
+static void forget_block(sensor_block *b, size_t lanes)
 {
-    size_t i;
-    for (i = 0; i < LANES; i++) {
+    for (size_t i = 0; i < LANES; i++) {
         b->acc_ns[i] = b->good_ns[i] = b->win_ns[i] = NS_NEVER;
-        b->bad[i] = 0;
-        b->acc[i] = b->other[i] = b->good[i] = b->looked[i] = 0;
+        b->bad[0][i] = b->bad[1][i] = 0;
+        b->acc[i] = b->other[i] = b->good[i] = 0;
         b->win[i] = WIN_NONE;
-        b->most[i] = b->what[i] & KIND_COUNT ? b->most[i] : MOST_NO_NUMBER;
-        b->past[i] = 0;
+        b->past[i] = (uint16_t)(PAST_REFUSED | PAST_NO_NUMBER);
         b->what[i] = (uint16_t)(b->what[i] & (((uint32_t)1 << STATE_SHIFT) - 1u));
     }
+    b->calm = ALL_LANES & ~(((uint32_t)1 << lanes) - 1u);
 }
 
 void durai_sensor_forget(dura_sensor *s)
@@ -91,10 +97,11 @@ void durai_sensor_forget(dura_sensor *s)
     size_t k, lanes = (size_t)s->blocks * LANES;
     DURA_ASSERT(s->blocks == block_count(s->n));
     for (k = 0; k < s->blocks; k++)
-        forget_block(&s->block[k]);
+        forget_block(&s->block[k], lanes_of(s, k));
     for (k = 0; k < lanes; k++)
         durai_sensor_reasons(s)[k] = DURA_R_WARMUP;
     memset(durai_sensor_verdicts(s), DURA_UNKNOWN, lanes);
+    s->due = 0;
     s->last_ns = NS_NEVER;
     s->reversed_ns = NS_NEVER;
     s->reversed = 0;
@@ -102,6 +109,17 @@ void durai_sensor_forget(dura_sensor *s)
     s->frames = 0;
     if (s->extra)
         s->extra->hooks->forget(s->extra);
+}
+
+/* Limits that every value meets, for the lanes past the last channel. */
+static void pass_all(sensor_block *b)
+{
+    for (size_t i = 0; i < LANES; i++) {
+        b->suspect_lo[i] = INT32_MIN;
+        b->suspect_hi[i] = INT32_MAX;
+        b->rate_suspect[i] = durai_f32(ENDLESS);
+        b->flat_away[i] = ENDLESS;
+    }
 }
 
 int dura_sensor_init(dura_sensor **out, void *mem, size_t len, const dura_sensor_config *cfg)
@@ -130,6 +148,8 @@ int dura_sensor_init(dura_sensor **out, void *mem, size_t len, const dura_sensor
     s->invalid_at = c.invalid_at;
     s->valid_at = c.valid_at;
     s->dwell = c.dwell_frames;
+    for (size_t k = 0; k < s->blocks; k++)
+        pass_all(&s->block[k]);
     durai_sensor_forget(s);
     *out = s;
     return DURA_OK;
@@ -266,7 +286,7 @@ static void put_count(sensor_block *b, size_t i, const dura_sensor_channel *c)
     b->suspect_hi[i] = range ? whole(c->suspect_hi) : INT32_MAX;
     b->fail_hi[i] = range ? whole(c->fail_hi) : INT32_MAX;
     b->flat_away[i] = flat ? durai_f32_bits(c->flat_tolerance) : 0;
-    b->most[i] = (uint32_t)c->origin;
+    b->origin[i] = c->origin;
 }
 
 static void put_channel(sensor_block *b, size_t i, const dura_sensor_channel *c)
@@ -323,7 +343,7 @@ const uint32_t *dura_sensor_reasons(const dura_sensor *s)
 static float quality(const dura_sensor *s, const sensor_block *b, size_t i, uint8_t verdict)
 {
     uint32_t frames = s->frames < HISTORY_FRAMES ? (uint32_t)s->frames : HISTORY_FRAMES;
-    uint32_t bad = durai_sensor_ones(durai_sensor_history(b, i, (uint32_t)s->frames));
+    uint32_t bad = durai_sensor_ones(b, i);
     if (verdict >= DURA_FAIL || frames == 0)
         return 0.0f;
     DURA_ASSERT(bad <= frames);
@@ -345,13 +365,17 @@ static float at_rank(int32_t rank)
     return durai_f32((uint32_t)durai_sensor_rank((uint32_t)rank));
 }
 
-/* Bits of what the last frame brought, always finite. */
-static uint32_t brought(const sensor_block *b, size_t i)
+uint32_t durai_sensor_brought(const dura_sensor *s, size_t channel)
 {
-    return b->past[i] & PAST_REFUSED ? b->other[i] : b->acc[i];
+    const sensor_block *b = &s->block[channel / LANES];
+    size_t i = channel % LANES;
+    uint32_t past = b->past[i];
+    if (!(past & PAST_REFUSED) || (past & PAST_NO_NUMBER))
+        return b->acc[i];
+    return past & PAST_ASIDE ? durai_f32_bits(s->extra->now[channel]) : b->other[i];
 }
 
-static float range_ratio(const sensor_block *b, size_t i, uint32_t reasons)
+static float range_ratio(const sensor_block *b, size_t i, uint32_t u, uint32_t reasons)
 {
     float lo, hi, centre, half, away;
     if (!(b->what[i] & DURA_CHECK_RANGE))
@@ -360,52 +384,57 @@ static float range_ratio(const sensor_block *b, size_t i, uint32_t reasons)
     hi = 0.5f * at_rank(b->fail_hi[i]);
     centre = lo + hi;
     half = settled(hi - lo);
-    away = durai_f32(durai_sensor_distance(brought(b, i), durai_f32_bits(centre)));
+    away = durai_f32(durai_sensor_distance(u, durai_f32_bits(centre)));
     if (order(half) == 0)
         half = durai_f32(TINY_BITS);
     return agree(away / half, (reasons & DURA_R_RANGE_FAIL) != 0);
 }
 
-/* Bits of the step that rate_fail allowed in the last frame, or a MOST_ mark. */
+/* Bits of the step that rate_fail allowed in the last frame. */
 static uint32_t allowed_step(const dura_sensor *s, const sensor_block *b, size_t i)
 {
-    if (b->looked[i] == (uint32_t)s->frames)
-        return b->most[i];
-    return durai_sensor_reach(b->rate_fail[i], s->dt);
+    float dt = s->dt;
+    if (b->past[i] & (PAST_REFUSED | PAST_LATE))
+        dt = durai_sensor_seconds(s->last_ns - b->acc_ns[i]);
+    return durai_sensor_reach(b->rate_fail[i], dt);
 }
 
 /* The value and the one it was compared with are acc and other, in whatever order. */
-static float rate_ratio(const sensor_block *b, size_t i, uint32_t most, uint32_t reasons)
+static float rate_ratio(const dura_sensor *s, const sensor_block *b, size_t i, uint32_t reasons)
 {
     float dx = durai_f32(durai_sensor_distance(b->acc[i], b->other[i]));
-    if (!(b->what[i] & DURA_CHECK_RATE) || most == MOST_NO_RATE)
+    uint32_t most;
+    if (!(b->what[i] & DURA_CHECK_RATE) || (b->past[i] & PAST_NO_RATE))
         return 0.0f;
+    most = allowed_step(s, b, i);
     DURA_ASSERT(most <= ENDLESS);
     if (most < TINY_BITS)
         most = TINY_BITS;
     return agree(dx / durai_f32(most), (reasons & DURA_R_RATE_FAIL) != 0);
 }
 
-static float flat_ratio(const dura_sensor *s, const sensor_block *b, size_t i, uint32_t reasons)
+static float flat_ratio(const dura_sensor *s, const sensor_block *b, size_t i, uint32_t u, uint32_t reasons)
 {
     if (!(b->what[i] & DURA_CHECK_FLAT))
         return 0.0f;
-    if (durai_sensor_distance(brought(b, i), b->win[i]) > b->flat_away[i])
+    if (durai_sensor_distance(u, b->win[i]) > b->flat_away[i])
         return 0.0f;
     DURA_ASSERT(b->flat_fail_ns[i] > 0 && s->last_ns >= b->win_ns[i] && b->win_ns[i] >= 0);
     return agree((float)(s->last_ns - b->win_ns[i]) / (float)b->flat_fail_ns[i],
                  (reasons & DURA_R_FLAT_FAIL) != 0);
 }
 
-static float worst_ratio(const dura_sensor *s, const sensor_block *b, size_t i, uint32_t reasons)
+static float worst_ratio(const dura_sensor *s, size_t channel, uint32_t reasons)
 {
-    uint32_t step = allowed_step(s, b, i);
+    const sensor_block *b = &s->block[channel / LANES];
+    size_t i = channel % LANES;
+    uint32_t u = durai_sensor_brought(s, channel);
     float range, rate, flat, most;
-    if ((b->what[i] & KIND_COUNT) || step == MOST_NO_NUMBER)
+    if ((b->what[i] & KIND_COUNT) || (b->past[i] & PAST_NO_NUMBER))
         return 0.0f;
-    range = range_ratio(b, i, reasons);
-    rate = rate_ratio(b, i, step, reasons);
-    flat = flat_ratio(s, b, i, reasons);
+    range = range_ratio(b, i, u, reasons);
+    rate = rate_ratio(s, b, i, reasons);
+    flat = flat_ratio(s, b, i, u, reasons);
     most = range > rate ? range : rate;
     return most > flat ? most : flat;
 }
@@ -415,7 +444,7 @@ static float allowed(const dura_sensor *s, size_t channel, uint8_t verdict, uint
 {
     const sensor_block *b = &s->block[channel / LANES];
     size_t i = channel % LANES;
-    uint32_t u = reasons & DURA_R_SUBSTITUTED ? b->good[i] : brought(b, i);
+    uint32_t u = reasons & DURA_R_SUBSTITUTED ? b->good[i] : durai_sensor_brought(s, channel);
     if (reasons & DURA_R_ESTIMATED)
         return s->extra->now[channel];
     if (verdict >= DURA_FAIL && !(reasons & DURA_R_SUBSTITUTED))
@@ -436,7 +465,7 @@ int dura_sensor_query(const dura_sensor *s, uint16_t channel, dura_sensor_state 
     st.state = durai_sensor_state_at(s, b, i);
     st.value = allowed(s, channel, st.verdict, st.reasons);
     st.quality = quality(s, b, i, st.verdict);
-    st.ratio = worst_ratio(s, b, i, st.reasons);
+    st.ratio = worst_ratio(s, channel, st.reasons);
     DURA_ASSERT(durai_finite(st.value) && durai_finite(st.ratio));
     return durai_struct_out(out, &st, (uint32_t)sizeof st, SENSOR_STATE_V1);
 }

@@ -98,12 +98,14 @@ static void before(sensor_frame *f)
             memset(k->shape[b].steps, 0, sizeof k->shape[b].steps);
         k->has_former = 0;
     }
+    if (f->good && k->n_relations > 0)
+        f->clear = 0;
     if (f->good && f->now < f->before) /* a new time base: no stamp of the old one means anything */
         forget_kept(k);
     if (!f->good || !k->has_shapes)
         return;
-    durai_shape_look(k, f);
-    f->found = k->found;
+    if (durai_shape_look(k, f))
+        f->found = k->found;
 }
 
 /* What nothing was said against, for a relation that objects to what comes after. */
@@ -121,6 +123,16 @@ static void keep_values(checks *k, const sensor_frame *f)
     }
 }
 
+/* Channels nothing was said against have it in their history now: until then the place is
+ * needed as it was 64 frames ago. */
+static void clear_good(const sensor_frame *f)
+{
+    const uint32_t *reasons = durai_sensor_reasons(f->s);
+    for (size_t c = 0; c < f->s->n; c++)
+        if (reasons[c] == 0)
+            f->s->block[c / LANES].bad[f->half][c % LANES] &= ~f->bit;
+}
+
 static void after(sensor_frame *f, float *usable)
 {
     checks *k = durai_checks_of(f->s);
@@ -130,6 +142,7 @@ static void after(sensor_frame *f, float *usable)
         if (k->n_relations > 0) {
             if (durai_relations_judge(k, f))
                 durai_sensor_recount(f);
+            clear_good(f);
             keep_values(k, f);
             memcpy(k->former, k->base.now, k->n * sizeof(float));
             k->has_former = 1;
@@ -137,6 +150,8 @@ static void after(sensor_frame *f, float *usable)
     }
     if (usable)
         memcpy(usable, k->base.now, k->n * sizeof(float));
+    if (!f->good)
+        memcpy(k->base.now, f->values, k->n * sizeof(float));
 }
 
 static const sensor_hooks hooks = {before, after, forget};

@@ -117,7 +117,8 @@ static inline int durai_checks_usable(const sensor_frame *f, size_t channel)
 void durai_shape_clear(shape_block *b);                    /* no check, no history */
 void durai_shape_forget(shape_block *b);
 int durai_shape_add(shape_block *b, size_t i, const dura_sensor_check *c);
-void durai_shape_look(checks *k, const sensor_frame *f);   /* fills k->found */
+/* Fills k->found; not 0 when any channel has something to be said of it. */
+int durai_shape_look(checks *k, const sensor_frame *f);
 void durai_shape_move(checks *k, const sensor_frame *f);   /* after the verdicts */
 
 /* dura_sensor_relate.c */

@@ -2,10 +2,10 @@
 /*
  * dura_sensor_judge.c - runs one frame through the checks.
  *
- * The stamp is judged once. Then every channel in one pass: a calm one (see the private
- * header) whose value is inside all SUSPECT limits is done in some forty instructions;
- * any other goes through the checks one by one, out of line. The quick look never says
- * GOOD where the checks would not; what it cannot decide exactly it leaves to them.
+ * The stamp is judged once. Then the channels block by block: a calm one (see the private
+ * header) whose value is inside all SUSPECT limits is done in a loop without a branch; any
+ * other goes through the checks one by one, out of line. The quick look never says GOOD
+ * where the checks would not; what it cannot decide exactly it leaves to them.
  *
  * Values are looked at as bits: NaN and infinities are seen even under -ffast-math, and
  * subnormals give one answer whether or not the machine flushes them.
@@ -15,17 +15,9 @@
  */
 #include "dura_sensor_priv.h"
 
-#define CALM_NONE 0xFFFFFFFFu        /* no `past` is this: every channel is looked at */
-#define LOOK_EVERY 0x80000000u       /* frames after which that happens, a power of two,
-                                        so that 32 bits of frame number are enough */
 #define WINDOW_ENDS ((uint32_t)1 << 31)  /* beside reason bits: the value left its window */
-
-/* Seconds. Small cores convert 32 bits in one instruction and 64 in a call; up to 2.1 s
- * both round the same integer the same way. */
-static inline float seconds(int64_t ns)
-{
-    return (ns >> 31 == 0 ? (float)(int32_t)ns : (float)ns) * 1e-9f;
-}
+#define RATE_TAKEN ((uint32_t)1 << 30)   /* beside reason bits: a rate was measured */
+#define ODD_CELL 1u                      /* tiny: no quick look passes it, whatever the limits */
 
 /* now - then as it is for then >= 0; harmless, and unused, for the negative marks. */
 static inline uint64_t since(int64_t now, int64_t then)
@@ -49,26 +41,35 @@ static void restart_windows(dura_sensor *s)
 /* Write down what being calm implied; `before` is the stamp of the last frame. */
 static inline void wake(sensor_block *b, size_t i, int64_t before)
 {
-    if (b->past[i] != PAST_CALM)
+    uint32_t lane = (uint32_t)1 << i;
+    if ((b->calm & lane) == 0)
         return;
-    b->past[i] = 0;
+    b->calm &= ~lane;
     b->good[i] = b->acc[i];
-    b->acc_ns[i] = before;
     b->good_ns[i] = before;
+}
+
+/* No value of this frame is accepted. */
+static inline void refuse(sensor_block *b, size_t i, int64_t before, uint32_t past)
+{
+    if (!(b->past[i] & PAST_REFUSED))
+        b->acc_ns[i] = before;
+    b->past[i] = (uint16_t)((b->past[i] & PAST_REASONS) | PAST_REFUSED | past);
 }
 
 /* Values stamped under the old time base have no age any more, so none can be held. */
 static void leave_time_base(dura_sensor *s)
 {
-    size_t k, i;
-    for (k = 0; k < s->blocks; k++) {
-        sensor_block *b = &s->block[k];
-        for (i = 0; i < LANES; i++) {
-            wake(b, i, s->last_ns);
-            b->acc_ns[i] = b->acc_ns[i] >= 0 ? NS_REBASED : b->acc_ns[i];
-            b->good_ns[i] = NS_NEVER;
-        }
+    size_t channel;
+    for (channel = 0; channel < s->n; channel++) {
+        sensor_block *b = &s->block[channel / LANES];
+        size_t i = channel % LANES;
+        wake(b, i, s->last_ns);
+        refuse(b, i, s->last_ns, b->past[i] & PAST_SPIKED);
+        b->acc_ns[i] = b->acc_ns[i] >= 0 ? NS_REBASED : b->acc_ns[i];
+        b->good_ns[i] = NS_NEVER;
     }
+    s->due = 0;
 }
 
 /* A reversed stamp, or the one that convinces us that the clock was set back. */
@@ -96,6 +97,30 @@ static uint32_t stamp_bits(dura_sensor *s, int64_t mono_ns)
     return s->gap_ns > 0 && mono_ns - s->last_ns > s->gap_ns ? DURA_R_TIME_GAP : 0;
 }
 
+/* The stamp at which the lane's window becomes SUSPECT. Without a window, or without the
+ * check, it is one that never comes. */
+static inline uint64_t due_of(const sensor_block *b, size_t i)
+{
+    return (uint64_t)b->win_ns[i] + (uint64_t)b->flat_suspect_ns[i];
+}
+
+/* A window of some calm channel may have lasted too long. Windows only ever begin later than
+ * when s->due was worked out, so that is seldom done anew. */
+static int windows_are_due(dura_sensor *s, uint64_t now)
+{
+    size_t channel;
+    if (now < s->due)
+        return 0;
+    s->due = UINT64_MAX;
+    for (channel = 0; channel < s->n; channel++) {
+        const sensor_block *b = &s->block[channel / LANES];
+        size_t i = channel % LANES;
+        if ((b->calm >> i & 1u) != 0 && due_of(b, i) < s->due)
+            s->due = due_of(b, i);
+    }
+    return now >= s->due;
+}
+
 /* Time as the checks see it stands still while stamps are bad. */
 static void judge_stamp(sensor_frame *f, int64_t mono_ns)
 {
@@ -111,11 +136,13 @@ static void judge_stamp(sensor_frame *f, int64_t mono_ns)
         s->reversed = 0;
     }
     f->now = s->last_ns;
-    f->dt = seconds((int64_t)since(f->now, f->before));
+    f->dt = durai_sensor_seconds((int64_t)since(f->now, f->before));
     s->dt = f->dt;
     s->frames++;
-    f->number = (uint32_t)s->frames;
-    f->calm = f->time_bits == 0 && (f->number & (LOOK_EVERY - 1u)) != 0 ? PAST_CALM : CALM_NONE;
+    f->half = (uint32_t)s->frames >> 5 & 1u;
+    f->bit = (uint32_t)1 << (s->frames & 31u);
+    f->recent[0] = f->recent[1] = 0;
+    f->quick = f->time_bits == 0 && !windows_are_due(s, (uint64_t)f->now);
     DURA_ASSERT(f->now >= 0);
 }
 
@@ -127,27 +154,88 @@ static inline int is_tiny(uint32_t u)
     return (u << 1) - 1u < TINY_BITS << 1;
 }
 
-/* 1: the channel was calm, its value is GOOD, and the state has moved on; 0: nothing
- * changed, look closer. Neither the value nor what it is compared with is tiny here, so
- * plain differences are those of the checks, or at most TINY where the checks see 0:
- * which is no rate's excess the checks would find, and never leaves a window. */
-static inline int passes(sensor_block *b, size_t i, uint32_t u, const sensor_frame *f)
+#if SENSOR_VECTORS
+/* Every bit, or none: what vectors select by. */
+static inline uint32_t all_if(int holds)
 {
-    int32_t rank = durai_sensor_rank(u);
-    if (b->past[i] != f->calm || rank < b->suspect_lo[i] || rank > b->suspect_hi[i] || is_tiny(u))
-        return 0;
-    if (durai_sensor_apart(u, b->acc[i]) > durai_sensor_reach(b->rate_suspect[i], f->dt))
-        return 0;
-    if (durai_sensor_apart(u, b->win[i]) > b->flat_away[i]) {
-        b->win[i] = u;
-        b->win_ns[i] = f->now;
-    } else if (since(f->now, b->win_ns[i]) >= (uint64_t)b->flat_suspect_ns[i]) {
-        return 0;
-    }
-    b->other[i] = b->acc[i];
-    b->acc[i] = u;
-    return 1;
+    return 0u - (uint32_t)holds;
 }
+static inline uint64_t all_of(uint32_t mask)
+{
+    return (uint64_t)(int64_t)(int32_t)mask;
+}
+#define BOTH &
+#else
+#define all_if(holds) (holds)
+#define BOTH &&
+#endif
+
+/* The lane's value is GOOD by range and rate. Neither it nor what it is compared with is tiny,
+ * so plain differences are those of the checks, or at most TINY where the checks see 0: which
+ * is no rate's excess the checks would find, and never leaves a window. */
+static inline uint32_t is_fine(const sensor_block *b, size_t i, float x, float dt)
+{
+    uint32_t u = durai_f32_bits(x);
+    int32_t rank = durai_sensor_rank(u);
+    return all_if(rank >= b->suspect_lo[i]) BOTH all_if(rank <= b->suspect_hi[i]) BOTH all_if(!is_tiny(u)) BOTH
+        all_if((int32_t)durai_sensor_apart(u, b->acc[i]) <= (int32_t)durai_f32_bits(b->rate_suspect[i] * dt));
+}
+static inline uint32_t is_moving(const sensor_block *b, size_t i, float x)
+{
+    return all_if((int32_t)durai_sensor_apart(durai_f32_bits(x), b->win[i]) > (int32_t)b->flat_away[i]);
+}
+
+/* Values for pass_lanes; where it is not quiet, or has none, such as decide nothing. */
+static SENSOR_SLOW void take_lanes(float *x, const float *values, uint32_t quiet, size_t lanes)
+{
+    DURA_ASSERT(lanes >= 1 && lanes <= LANES);
+    for (size_t i = 0; i < LANES; i++) {
+        x[i] = 1.0f;
+        if (i < lanes)
+            x[i] = quiet >> i & 1u ? values[i] : durai_f32(ODD_CELL);
+    }
+}
+
+/* Lanes whose values x are fine move on. Returns the others, by lane; nothing of those changed. */
+#if SENSOR_VECTORS
+static inline uint32_t pass_lanes(sensor_block *b, const float *values, const sensor_frame *f)
+{
+    static const uint32_t lane[8] = {1, 2, 4, 8, 16, 32, 64, 128};
+    uint32_t odd = 0, clear = f->clear, half = f->half;
+    float x[LANES], dt = f->dt;
+    uint64_t now = (uint64_t)f->now;
+    memcpy(x, values, sizeof x);
+    for (size_t i = 0; i < LANES; i++) {
+        uint32_t u = durai_f32_bits(x[i]), ok = is_fine(b, i, x[i], dt), left = ok & is_moving(b, i, x[i]);
+        b->win[i] = (u & left) | (b->win[i] & ~left);
+        b->win_ns[i] = (int64_t)((now & all_of(left)) | ((uint64_t)b->win_ns[i] & ~all_of(left)));
+        b->other[i] = (b->acc[i] & ok) | (b->other[i] & ~ok);
+        b->acc[i] = (u & ok) | (b->acc[i] & ~ok);
+        b->bad[half][i] &= ~(clear & ok);
+        odd |= lane[i] & ~ok;
+    }
+    return odd;
+}
+#else
+static SENSOR_SLOW uint32_t pass_lanes(sensor_block *b, const float *x, const sensor_frame *f)
+{
+    uint32_t odd = 0, keep = ~f->clear, *bad = b->bad[f->half];
+    for (size_t i = 0; i < LANES; i++) {
+        if (is_fine(b, i, x[i], f->dt)) {
+            if (is_moving(b, i, x[i])) {
+                b->win[i] = durai_f32_bits(x[i]);
+                b->win_ns[i] = f->now;
+            }
+            b->other[i] = b->acc[i];
+            b->acc[i] = durai_f32_bits(x[i]);
+            bad[i] &= keep;
+        } else {
+            odd |= (uint32_t)1 << i;
+        }
+    }
+    return odd;
+}
+#endif
 
 /* ---- the checks, one channel ------------------------------------------------------- */
 
@@ -170,19 +258,6 @@ static inline uint32_t check_range(const sensor_block *b, size_t i, uint32_t u)
     return rank < b->suspect_lo[i] || rank > b->suspect_hi[i] ? DURA_R_RANGE_SUSPECT : 0;
 }
 
-/* Above a limit, and above what counts as zero. */
-static inline int exceeds(uint32_t apart, uint32_t limit)
-{
-    return apart > TINY_BITS && apart > limit;
-}
-
-/* What the rate's ratio is worked out from; a count has no ratio. */
-static inline void note_most(sensor_block *b, size_t i, uint32_t most)
-{
-    if (!is_count(b, i))
-        b->most[i] = most;
-}
-
 /* How far the value is from the last accepted one, as bits of a float. */
 static inline uint32_t step_of(const sensor_block *b, size_t i, uint32_t x)
 {
@@ -192,23 +267,23 @@ static inline uint32_t step_of(const sensor_block *b, size_t i, uint32_t x)
 }
 
 /* `x` is the value settled, or the count. */
-static inline uint32_t check_rate(sensor_block *b, size_t i, uint32_t x, const sensor_frame *f)
+static inline uint32_t check_rate(const sensor_block *b, size_t i, uint32_t x, const sensor_frame *f)
 {
-    uint32_t dx, most;
+    uint32_t dx;
     float dt = f->dt;
-    note_most(b, i, MOST_NO_RATE);
     if (!(b->what[i] & DURA_CHECK_RATE))
         return 0;
-    if (f->time_bits != 0 || b->acc_ns[i] < 0)
+    if (f->time_bits != 0)
         return DURA_R_WARMUP;
-    if (b->acc_ns[i] != f->before)
-        dt = seconds(f->now - b->acc_ns[i]);
+    if (b->past[i] & PAST_REFUSED) {
+        if (b->acc_ns[i] < 0)
+            return DURA_R_WARMUP;
+        dt = durai_sensor_seconds(f->now - b->acc_ns[i]);
+    }
     dx = step_of(b, i, x);
-    most = durai_sensor_reach(b->rate_fail[i], dt);
-    note_most(b, i, most);
-    if (exceeds(dx, most))
-        return DURA_R_RATE_FAIL;
-    return exceeds(dx, durai_sensor_reach(b->rate_suspect[i], dt)) ? DURA_R_RATE_SUSPECT : 0;
+    if (dx <= TINY_BITS || dx <= durai_sensor_reach(b->rate_suspect[i], dt))
+        return RATE_TAKEN;
+    return RATE_TAKEN | (dx > durai_sensor_reach(b->rate_fail[i], dt) ? (uint32_t)DURA_R_RATE_FAIL : (uint32_t)DURA_R_RATE_SUSPECT);
 }
 
 /* The value left its window, or there is none. */
@@ -235,7 +310,7 @@ static inline uint32_t check_flat(const sensor_block *b, size_t i, uint32_t x, c
 }
 
 /* What the value says by itself, without the stamp's bits. */
-static inline uint32_t check_value(sensor_block *b, size_t i, uint32_t u, const sensor_frame *f)
+static inline uint32_t check_value(const sensor_block *b, size_t i, uint32_t u, const sensor_frame *f)
 {
     uint32_t x = is_count(b, i) ? u : durai_sensor_settle(u);
     return check_range(b, i, u) | check_rate(b, i, x, f) | check_flat(b, i, x, f);
@@ -244,29 +319,57 @@ static inline uint32_t check_value(sensor_block *b, size_t i, uint32_t u, const 
 /* A flat window goes on while it fails, and ends when an accepted value leaves it. */
 static inline void accept(sensor_block *b, size_t i, uint32_t u, uint32_t found, const sensor_frame *f)
 {
+    uint32_t late = (b->past[i] & PAST_REFUSED) && (found & RATE_TAKEN) ? PAST_LATE : 0u;
     if (found & WINDOW_ENDS) {
         b->win[i] = u;
         b->win_ns[i] = f->now;
     }
     b->other[i] = b->acc[i];
     b->acc[i] = u;
-    b->acc_ns[i] = f->now;
-    b->past[i] = (uint16_t)(found & PAST_REASONS);
+    b->past[i] = (uint16_t)((found & PAST_REASONS) | late | (found & RATE_TAKEN ? 0u : PAST_NO_RATE));
+}
+
+/* On a bad stamp an extended sensor needs `other` as it is when the next good one comes. */
+static inline void set_aside(sensor_block *b, size_t i, uint32_t u, const sensor_frame *f)
+{
+    if (f->s->extra) {
+        refuse(b, i, f->before, PAST_ASIDE | PAST_NO_RATE | (b->past[i] & PAST_SPIKED));
+        return;
+    }
+    b->other[i] = u;
+    refuse(b, i, f->before, PAST_NO_RATE);
+}
+
+/* Nothing is said against the value: the next frame may look at it quickly. */
+static inline void calm_down(sensor_block *b, size_t i, uint32_t u, dura_sensor *s)
+{
+    if (is_count(b, i) || (b->past[i] & PAST_LATE) || is_tiny(u) || is_tiny(b->win[i]))
+        return;
+    DURA_ASSERT(!(b->past[i] & PAST_REFUSED) && b->good[i] == b->acc[i]);
+    b->calm |= (uint32_t)1 << i;
+    if (due_of(b, i) < s->due)
+        s->due = due_of(b, i);
 }
 
 /* A value is there. What failed never becomes history, and what its frame is refused for
  * is never held. Returns the reasons: WARMUP only where no time bit says why a rate is
  * not there yet. */
-static inline uint32_t judge_value(sensor_block *b, size_t i, uint32_t u, uint32_t time, const sensor_frame *f)
+static inline uint32_t judge_value(sensor_block *b, size_t channel, uint32_t u, uint32_t time, const sensor_frame *f)
 {
+    size_t i = channel % LANES;
     uint32_t found, reasons;
-    found = check_value(b, i, u, f) | (f->found ? f->found[f->channel] : 0);
-    reasons = (found & ~WINDOW_ENDS) | time;
+    found = check_value(b, i, u, f) | (f->found ? f->found[channel] : 0);
+    reasons = (found & ~(WINDOW_ENDS | RATE_TAKEN)) | time;
     if (time)
         reasons &= ~(uint32_t)DURA_R_WARMUP;
-    if ((reasons & BITS_FAIL) || !f->good) {
+    if (!f->good) {
+        set_aside(b, i, u, f);
+        return reasons;
+    }
+    if (reasons & BITS_FAIL) {
         b->other[i] = u;
-        b->past[i] |= (uint16_t)PAST_REFUSED;
+        refuse(b, i, f->before, (found & RATE_TAKEN ? 0u : PAST_NO_RATE) |
+                                    (reasons & (uint32_t)DURA_R_SPIKE_FAIL ? PAST_SPIKED : 0u));
         return reasons;
     }
     accept(b, i, u, found, f);
@@ -274,28 +377,25 @@ static inline uint32_t judge_value(sensor_block *b, size_t i, uint32_t u, uint32
         return reasons;
     b->good[i] = u;
     b->good_ns[i] = f->now;
-    if (reasons == 0 && !is_count(b, i) && !is_tiny(u) && !is_tiny(b->win[i]))
-        b->past[i] = (uint16_t)PAST_CALM;
+    if (reasons == 0)
+        calm_down(b, i, u, f->s);
     return reasons;
 }
 
-/* The frame has no number for the channel: nothing of it is measured or kept. */
-static inline void pass_over(sensor_block *b, size_t i)
+/* When the last accepted value was accepted, or NS_*, while frame f is judged. */
+static inline int64_t accepted_ns(const sensor_block *b, size_t i, int64_t before)
 {
-    note_most(b, i, MOST_NO_NUMBER);
-    b->other[i] = 0;
-    b->past[i] |= (uint16_t)PAST_REFUSED;
+    return b->past[i] & PAST_REFUSED ? b->acc_ns[i] : before;
 }
 
 /* The frame has no value: the last accepted one serves while it is young enough. */
 static inline uint32_t stand_in(sensor_block *b, size_t i, uint32_t time, const sensor_frame *f)
 {
-    int64_t then = b->acc_ns[i];
+    int64_t then = accepted_ns(b, i, f->before);
     DURA_ASSERT((time & ~(BITS_FAIL | (uint32_t)DURA_R_TIME_GAP)) == 0);
-    pass_over(b, i);
+    refuse(b, i, f->before, PAST_NO_NUMBER | (b->past[i] & PAST_SPIKED));
     if (then >= 0 && b->max_age_ns[i] > 0 && f->now - then <= b->max_age_ns[i]) {
         uint32_t old = b->past[i] & PAST_REASONS;
-        b->other[i] = b->acc[i];
         return time ? time | (old & ~(uint32_t)DURA_R_WARMUP) : old;
     }
     return time | (uint32_t)DURA_R_MISSING | (then == NS_NEVER ? 0u : (uint32_t)DURA_R_STALE);
@@ -344,101 +444,104 @@ static inline void count(sensor_frame *f, size_t channel, uint32_t what, uint32_
 
 /* ---- what a channel has been like -------------------------------------------------- */
 
+/* The places of the last `dwell` frames up to number `last` in a history of 64. */
+static void find_recent(const dura_sensor *s, uint64_t last, uint32_t *recent)
+{
+    uint64_t m = s->dwell < 64u ? ((uint64_t)1 << s->dwell) - 1u : UINT64_MAX;
+    uint32_t turn = (uint32_t)(last + 1u - s->dwell) & 63u;
+    DURA_ASSERT(s->dwell >= 1 && s->dwell <= 64);
+    m = m << turn | (turn ? m >> (64u - turn) : 0);
+    recent[0] = (uint32_t)m;
+    recent[1] = (uint32_t)(m >> 32);
+}
+
 /* VALID once enough frames were seen, few of the last 64 were bad and none of the last
  * `dwell`. In a row of GOOD frames this becomes true and stays so: asking later is enough. */
-static int has_recovered(const dura_sensor *s, uint64_t bad, uint32_t number)
+static inline int has_recovered(const dura_sensor *s, const sensor_block *b, size_t i, uint64_t frames,
+                                const uint32_t *recent)
 {
-    uint64_t recent = s->dwell < 64u ? bad & (((uint64_t)1 << s->dwell) - 1u) : bad;
-    if (number < s->dwell || bad == 0)
-        return number >= s->dwell;
-    return recent == 0 && durai_sensor_ones(bad) <= s->valid_at;
+    return frames >= s->dwell && ((b->bad[0][i] & recent[0]) | (b->bad[1][i] & recent[1])) == 0 &&
+           durai_sensor_ones(b, i) <= s->valid_at;
 }
 
 uint8_t durai_sensor_state_at(const dura_sensor *s, const sensor_block *b, size_t i)
 {
-    uint32_t number = (uint32_t)s->frames;
-    if (has_recovered(s, durai_sensor_history(b, i, number), number))
+    uint32_t recent[2];
+    find_recent(s, s->frames, recent);
+    if (has_recovered(s, b, i, s->frames, recent))
         return DURA_STATE_VALID;
     return (uint8_t)(b->what[i] >> STATE_SHIFT);
 }
 
-/* A bad frame after such a past: how the channel was until now, and whether this one is
- * too much. */
-static uint32_t worse_state(const dura_sensor *s, uint32_t state, uint64_t past, uint32_t number)
+/* A bad frame, its place in the history still that of 64 frames ago: how the channel was
+ * until now, and whether this one is too much. */
+static inline uint32_t worse_state(sensor_frame *f, const sensor_block *b, size_t i)
 {
-    uint32_t bad = 1;
-    if (has_recovered(s, past, number - 1u))
+    const dura_sensor *s = f->s;
+    uint32_t state = (uint32_t)b->what[i] >> STATE_SHIFT, bad;
+    if ((f->recent[0] | f->recent[1]) == 0)
+        find_recent(s, s->frames - 1u, f->recent);
+    if (has_recovered(s, b, i, s->frames - 1u, f->recent))
         state = DURA_STATE_VALID;
-    if (state == DURA_STATE_INIT)
+    if (state == DURA_STATE_INIT || state == DURA_STATE_INVALID)
         return state;
-    if (past != 0)
-        bad = durai_sensor_ones(past << 1 | 1u);
-    DURA_ASSERT(bad >= 1 && bad <= 64 && state <= DURA_STATE_INVALID);
+    bad = durai_sensor_ones(b, i) + !(b->bad[f->half][i] & f->bit);
+    DURA_ASSERT(bad >= 1 && bad <= 64);
     if (bad >= s->invalid_at)
         return DURA_STATE_INVALID;
-    return bad >= s->degraded_at && state == DURA_STATE_VALID ? DURA_STATE_DEGRADED : state;
+    return bad >= s->degraded_at ? (uint32_t)DURA_STATE_DEGRADED : state;
 }
 
 /* Bring the channel's history up to this frame. */
-static void note_look(const dura_sensor *s, sensor_block *b, size_t i, uint32_t number, uint32_t is_bad)
+static inline void note_bad(sensor_frame *f, sensor_block *b, size_t i)
 {
-    uint32_t keep = ((uint32_t)1 << STATE_SHIFT) - 1u, state = (uint32_t)b->what[i] >> STATE_SHIFT;
-    uint64_t past = durai_sensor_history(b, i, number - 1u);
-    DURA_ASSERT(number - b->looked[i] >= 1 && number - b->looked[i] <= LOOK_EVERY);
-    if (is_bad)
-        state = worse_state(s, state, past, number);
-    else if (has_recovered(s, past << 1, number))
-        state = DURA_STATE_VALID;
-    b->bad[i] = past << 1 | is_bad;
-    b->looked[i] = number;
-    b->what[i] = (uint16_t)((b->what[i] & keep) | state << STATE_SHIFT);
+    uint32_t keep = ((uint32_t)1 << STATE_SHIFT) - 1u;
+    DURA_ASSERT((b->calm >> i & 1u) == 0);
+    b->what[i] = (uint16_t)((b->what[i] & keep) | worse_state(f, b, i) << STATE_SHIFT);
+    b->bad[f->half][i] |= f->bit;
 }
 
-static uint32_t usable_bits(const sensor_block *b, size_t i, uint32_t reasons)
+/* What the model may see of a channel whose frame brought u, or that serves in its place. */
+static inline float usable_of(const sensor_block *b, size_t i, uint32_t u, uint32_t reasons)
 {
     if (reasons & DURA_R_SUBSTITUTED)
-        return b->good[i];
-    if (reasons & (BITS_FAIL | (uint32_t)DURA_R_MISSING))
-        return 0;
-    return b->past[i] & PAST_REFUSED ? b->other[i] : b->acc[i];
+        u = b->good[i];
+    else if (reasons & (BITS_FAIL | (uint32_t)DURA_R_MISSING))
+        return 0.0f;
+    return is_count(b, i) ? durai_sensor_count(b, i, u) : durai_f32(u);
 }
 
-/* The same as a float the model may see. */
-static float usable_of(const sensor_block *b, size_t i, uint32_t reasons)
+/* All checks of one channel, exactly. */
+static SENSOR_SLOW void look_closer(sensor_frame *f, sensor_block *b, size_t channel)
 {
-    uint32_t nothing = reasons & (BITS_FAIL | (uint32_t)DURA_R_MISSING);
-    uint32_t u = usable_bits(b, i, reasons);
-    if (!is_count(b, i))
-        return durai_f32(u);
-    return nothing && !(reasons & DURA_R_SUBSTITUTED) ? 0.0f : durai_sensor_count(b, i, u);
-}
-
-/* All checks of one channel, exactly. Returns what the model may see. */
-static SENSOR_SLOW float look_closer(sensor_frame *f, uint32_t u, uint32_t absent)
-{
-    sensor_block *b = f->block;
-    size_t channel = f->channel, i = channel % LANES;
+    size_t i = channel % LANES;
+    uint32_t u = durai_f32_bits(f->values[channel]);
     uint32_t what = b->what[i], reasons, time;
     uint8_t verdict;
     time = what & DURA_CHECK_TIME ? f->time_bits : 0;
     wake(b, i, f->before);
-    if (absent) {
+    if (f->missing && f->missing[channel]) {
         reasons = stand_in(b, i, time, f);
+        u = b->acc[i];
     } else if ((u & 0x7F800000u) == 0x7F800000u && !is_count(b, i)) {
-        pass_over(b, i);
+        refuse(b, i, f->before, PAST_NO_NUMBER | (f->good ? 0u : b->past[i] & PAST_SPIKED));
         reasons = time | (uint32_t)DURA_R_NONFINITE;
     } else {
-        reasons = judge_value(b, i, u, time, f);
+        reasons = judge_value(b, channel, u, time, f);
     }
     verdict = durai_sensor_verdict(reasons);
     if (verdict == DURA_FAIL && durai_sensor_may_hold(b, i, f))
         reasons |= DURA_R_SUBSTITUTED;
-    if (reasons)
+    if (reasons) {
         count(f, channel, what, reasons, verdict);
-    note_look(f->s, b, i, f->number, reasons != 0);
+        note_bad(f, b, i);
+    } else {
+        b->bad[f->half][i] &= ~f->clear;
+    }
     durai_sensor_reasons(f->s)[channel] = reasons;
     durai_sensor_verdicts(f->s)[channel] = verdict;
-    return usable_of(b, i, reasons);
+    if (f->usable)
+        f->usable[channel] = usable_of(b, i, u, reasons);
 }
 
 /* ---- for the extension ------------------------------------------------------------- */
@@ -451,12 +554,8 @@ void durai_sensor_convict(sensor_frame *f, size_t channel, uint32_t more, uint32
     uint8_t *verdict = durai_sensor_verdicts(f->s) + channel;
     DURA_ASSERT(channel < f->s->n && f->good && more != 0);
     wake(b, i, f->now);
-    if (b->looked[i] == f->number) {
-        b->bad[i] |= 1u;
-    } else {
-        note_look(f->s, b, i, f->number, 1);
-        note_most(b, i, durai_sensor_reach(b->rate_fail[i], f->dt));
-    }
+    if (*reasons == 0)
+        note_bad(f, b, i);
     *reasons |= more;
     *verdict = durai_sensor_verdict(*reasons);
     if (rejects(b->what[i], 0, *verdict)) {
@@ -466,7 +565,7 @@ void durai_sensor_convict(sensor_frame *f, size_t channel, uint32_t more, uint32
     if (*verdict == DURA_FAIL && durai_sensor_may_hold(b, i, f))
         *reasons |= DURA_R_SUBSTITUTED;
     if (!(*reasons & DURA_R_ESTIMATED))
-        f->s->extra->now[channel] = usable_of(b, i, *reasons);
+        f->s->extra->now[channel] = usable_of(b, i, durai_sensor_brought(f->s, channel), *reasons);
 }
 
 void durai_sensor_recount(sensor_frame *f)
@@ -488,28 +587,63 @@ void durai_sensor_recount(sensor_frame *f)
 
 /* ---- one frame --------------------------------------------------------------------- */
 
+/* By lane: its value may be GOOD by a quick look. */
+static uint32_t quiet_lanes(const sensor_frame *f, const sensor_block *b, size_t first, size_t lanes)
+{
+    uint32_t quiet = b->calm;
+    for (size_t i = 0; i < lanes; i++)
+        if ((f->missing && f->missing[first + i]) || (f->found && f->found[first + i]))
+            quiet &= ~((uint32_t)1 << i);
+    return quiet;
+}
+
+/* The lanes that have to be looked at closer, when the others have moved on. */
+static uint32_t odd_lanes(sensor_frame *f, sensor_block *b, size_t first, size_t lanes)
+{
+    uint32_t quiet = b->calm;
+    float x[LANES];
+    if (!f->quick)
+        return ALL_LANES;
+    if (f->missing || f->found)
+        quiet = quiet_lanes(f, b, first, lanes);
+    if (quiet == ALL_LANES && lanes == LANES)
+        return pass_lanes(b, f->values + first, f);
+    take_lanes(x, f->values + first, quiet, lanes);
+    return pass_lanes(b, x, f);
+}
+
+/* What the model may see, should all channels be GOOD. */
+typedef struct lanes_of_values {
+    float x[LANES];
+} lanes_of_values;
+
+static inline void show_lanes(const sensor_frame *f, size_t first, size_t lanes)
+{
+    if (!f->usable)
+        return;
+    if (lanes == LANES)
+        *(lanes_of_values *)(void *)(f->usable + first) = *(const lanes_of_values *)(const void *)(f->values + first);
+    else
+        for (size_t i = first; i < first + lanes; i++)
+            f->usable[i] = f->values[i];
+}
+
+static void judge_block(sensor_frame *f, sensor_block *b, size_t first, size_t lanes)
+{
+    uint32_t odd = odd_lanes(f, b, first, lanes);
+    show_lanes(f, first, lanes);
+    for (size_t channel = first; odd != 0 && channel < first + lanes; channel++, odd >>= 1)
+        if (odd & 1u)
+            look_closer(f, b, channel);
+}
+
 static void judge_channels(sensor_frame *f)
 {
-    size_t n = f->s->n, channel = 0, i = 0;
+    size_t n = f->s->n, first;
     sensor_block *b = f->s->block;
-    const float *values = f->values;
-    const uint8_t *missing = f->missing;
-    const uint32_t *found = f->found;
-    float *usable = f->usable;
-    for (channel = 0; channel < n; channel++) {
-        uint32_t u = durai_f32_bits(values[channel]), absent = missing ? missing[channel] : 0;
-        float x = values[channel];
-        if (absent || (found && found[channel]) || !passes(b, i, u, f)) {
-            f->block = b;
-            f->channel = channel;
-            x = look_closer(f, u, absent);
-        }
-        if (usable)
-            usable[channel] = x;
-        if (++i == LANES) {
-            i = 0;
-            b++;
-        }
+    for (first = 0; first < n; first += LANES, b++) {
+        size_t lanes = n - first < LANES ? n - first : LANES;
+        judge_block(f, b, first, lanes);
     }
 }
 
@@ -532,6 +666,7 @@ static void judge_frame(sensor_frame *f, const float *values, const uint8_t *mis
     f->values = values;
     f->missing = missing;
     f->usable = usable;
+    f->clear = f->bit;
     if (extra)
         extra->hooks->before(f);
     judge_channels(f);
@@ -605,7 +740,8 @@ int dura_sensor_update_n(dura_sensor *s, const int64_t *mono_ns, const float *va
 static int is_silent(const dura_sensor *s, const sensor_block *b, size_t i, int64_t now)
 {
     int64_t limit = b->max_age_ns[i] > 0 ? b->max_age_ns[i] : s->gap_ns;
-    return limit > 0 && b->acc_ns[i] >= 0 && now > b->acc_ns[i] && now - b->acc_ns[i] > limit;
+    int64_t then = accepted_ns(b, i, s->last_ns);
+    return limit > 0 && then >= 0 && now > then && now - then > limit;
 }
 
 int dura_sensor_poll(dura_sensor *s, int64_t mono_ns, dura_sensor_report *out)

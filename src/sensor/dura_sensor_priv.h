@@ -3,15 +3,15 @@
  * The sensor's object, shared by its two sources: dura_sensor.c builds and shows it,
  * dura_sensor_judge.c runs frames through it.
  *
- * Channels are kept four to a block, one array per field inside a block: every field of
+ * Channels are kept LANES to a block, one array per field inside a block: every field of
  * a channel is then a constant offset away from two pointers, which is what a small core
- * has registers for, and a frame walks through memory once. Lanes past the last channel
- * are never judged and never shown.
+ * has registers for, a frame walks through memory once, and a loop over the lanes is one a
+ * compiler makes vectors of. Lanes past the last channel pass every check and are never shown.
  *
  * A channel whose last frame was GOOD is *calm*: its last accepted and last allowed value
  * are the same, both of the last frame, and nothing is written down of that but the value.
- * So a frame of calm channels that stay GOOD costs two stores per channel; a channel that
- * ceases to be calm first writes down what was implied (wake).
+ * So a frame of calm channels that stay GOOD moves only values; a channel that ceases to be
+ * calm first writes down what was implied (wake).
  */
 #ifndef DURA_SENSOR_PRIV_H
 #define DURA_SENSOR_PRIV_H
@@ -20,7 +20,21 @@
 
 #include "../base/dura_base_priv.h"
 
+/* Whether loops are written for vectors of what has SSE2 or NEON, or for branches; and what
+ * one vector holds. Verdicts are the same in every combination. */
+#ifndef SENSOR_VECTORS
+#if defined(__SSE2__) || defined(__ARM_NEON)
+#define SENSOR_VECTORS 1
+#else
+#define SENSOR_VECTORS 0
+#endif
+#endif
+#if SENSOR_VECTORS && !defined(__AVX2__)
 #define LANES 4u
+#else
+#define LANES 8u
+#endif
+#define ALL_LANES (((uint32_t)1 << LANES) - 1u)
 
 /* Out of line, so that its registers and stack are not those of the fast path. */
 #if defined(__GNUC__)
@@ -37,24 +51,26 @@
 #define SENSOR_STATUS_V1 12u
 
 /* `what` of a lane: its checks in the low bits, kind, flags, and on top its DURA_STATE_*
- * as of frame `looked`. */
+ * as of the last frame that was not GOOD. */
 #define KIND_COUNT ((uint32_t)1 << 7)   /* DURA_KIND_I32: cells are int32_t; never calm */
 #define FLAG_REQUIRED ((uint32_t)DURA_CHANNEL_REQUIRED << 8)
 #define FLAG_SUSPECT_OK ((uint32_t)DURA_CHANNEL_SUSPECT_OK << 8)
 #define STATE_SHIFT 14u
 
 /* `past` of a lane: the reasons its last accepted value was accepted with, and: */
-#define PAST_REASONS ((uint32_t)0x3FFF)
-#define PAST_CALM ((uint32_t)1 << 15)     /* nothing but this bit is set, see above */
+#define PAST_REASONS                                                                   \
+    ((uint32_t)(DURA_R_RANGE_SUSPECT | DURA_R_RATE_SUSPECT | DURA_R_FLAT_SUSPECT | DURA_R_WARMUP))
+#define PAST_NO_NUMBER ((uint32_t)1 << 0) /* the last frame had no number: nothing was measured */
+#define PAST_NO_RATE ((uint32_t)1 << 1)   /* it had one, but no rate was taken */
+#define PAST_LATE ((uint32_t)1 << 2)      /* accepted, but not in the frame before: see acc_ns */
+#define PAST_SPIKED ((uint32_t)1 << 3)    /* `other` was refused as a spike, for the extension */
+#define PAST_ASIDE ((uint32_t)1 << 4)     /* `other` is still that of an earlier frame: what this
+                                             one brought is in the extension's `now` */
 #define PAST_REFUSED ((uint32_t)1 << 14)  /* the last frame brought no accepted value */
 
 /* Stamps are >= 0, so negative ones can say what is not there. */
 #define NS_NEVER ((int64_t)-1)      /* nothing was ever accepted, or no window began */
 #define NS_REBASED ((int64_t)-2)    /* something was, under a time base that is gone */
-
-/* `most` of a lane, beside bits of a float >= 0. */
-#define MOST_NO_NUMBER 0xBF800000u  /* the last frame had no number: nothing was measured */
-#define MOST_NO_RATE 0x80000000u    /* it had one, but no rate was taken */
 
 /* `win` of a lane with no window open: farther from everything than any tolerance. */
 #define WIN_NONE 0x7F800000u
@@ -71,8 +87,8 @@
                 DURA_R_ATTENUATED | DURA_R_DRIFT | DURA_R_CONTEXT_SUSPECT |                \
                 DURA_R_VOTE_SUSPECT | DURA_R_PARITY_SUSPECT | DURA_R_JOINT))
 
-/* Four channels: what was attached, then what was seen. A check that a channel does not
- * have has limits that are never met: the fast path asks for no check's bit. */
+/* Some channels: what was attached, then what was seen. A check that a channel does not
+ * have has limits that are never met: the quick look asks for no check's bit. */
 typedef struct sensor_block {
     int32_t fail_lo[LANES];          /* range limits in integer order, see durai_sensor_rank;
                                         of a count as they are */
@@ -83,25 +99,28 @@ typedef struct sensor_block {
     float rate_fail[LANES];
     uint32_t flat_away[LANES];       /* bits: a value farther than this left its window; of a
                                         count the number */
+    int32_t origin[LANES];           /* of a count */
 
     uint32_t acc[LANES];             /* bits of the last accepted value */
     uint32_t other[LANES];           /* of the value judged with it in the last frame: the one
-                                        accepted before, or the one refused (0: no number) */
+                                        accepted before, or the one refused */
     uint32_t good[LANES];            /* bits of the last value the model was allowed */
     uint32_t win[LANES];             /* bits of the value the flat window began with */
-    uint32_t most[LANES];            /* bits of the step rate_fail allowed in frame `looked`,
-                                        or MOST_*; of a count, which has no ratio, its origin */
-    uint32_t looked[LANES];          /* number of the last frame that took the slow path */
+    uint32_t bad[2][LANES];          /* the last 64 frames, one bit each, at its number modulo
+                                        64: 1 was not GOOD */
     int64_t win_ns[LANES];           /* when the window began */
     int64_t flat_suspect_ns[LANES];
     int64_t flat_fail_ns[LANES];
     int64_t max_age_ns[LANES];
     int64_t hold_ns[LANES];
-    int64_t acc_ns[LANES];           /* when acc was accepted, */
-    int64_t good_ns[LANES];          /* and good; both implied while the channel is calm */
-    uint64_t bad[LANES];             /* one bit per frame, up to `looked`: 1 was not GOOD */
+    int64_t acc_ns[LANES];           /* after a refused frame: when acc was accepted; after an
+                                        accepted one, whose stamp is that, with PAST_LATE when
+                                        the one before it was */
+    int64_t good_ns[LANES];          /* when good was; implied while the channel is calm */
     uint16_t what[LANES];            /* checks, kind, flags, state; 0: not attached */
     uint16_t past[LANES];            /* PAST_* */
+    uint32_t calm;                   /* by lane; lanes past the last channel always are */
+    uint32_t reserved;
 } sensor_block;
 
 typedef struct sensor_extra sensor_extra;
@@ -121,7 +140,8 @@ struct dura_sensor {
     int64_t reversed_ns;     /* last reversed stamp */
     uint64_t frames;         /* judged since init or reset */
     sensor_extra *extra;     /* NULL, or what dura_sensor_extend gave */
-    uint64_t reserved_word;  /* the blocks start at the same place with 4-byte pointers */
+    uint64_t due;            /* no window of a calm channel becomes SUSPECT before this stamp;
+                                here, so that pointers of 4 bytes move no block */
     sensor_block block[];    /* then uint32_t reasons[], then uint8_t verdict[], by lane */
 };
 
@@ -133,15 +153,15 @@ typedef struct sensor_frame {
     float *usable;               /* NULL, or where what the model may see goes */
     const uint32_t *found;       /* NULL, or per channel what the extension found */
     dura_sensor_report *report;  /* the answer as it grows */
-    sensor_block *block;  /* of the channel that is looked at, */
-    size_t channel;       /* and its index */
     uint32_t time_bits;   /* DURA_R_TIME_*: for channels that check time */
     uint32_t good;        /* not 0: statistics may move */
     int64_t now;          /* the stamp, or the last accepted one if this one is bad */
     int64_t before;       /* the last accepted stamp when the frame came */
     float dt;             /* seconds between those */
-    uint32_t calm;        /* what `past` of a channel must be for the quick look */
-    uint32_t number;      /* the frame's, from 1, modulo 2^32 */
+    uint32_t quick;       /* not 0: calm channels need no closer look for the stamp's sake */
+    uint32_t half, bit;   /* the frame's place in a history, */
+    uint32_t clear;       /* and the same, or 0 while a GOOD channel may yet be convicted */
+    uint32_t recent[2];   /* its `dwell` places before this frame; 0 until somebody asks */
     uint32_t rejected;    /* not 0: a required channel forbids inference */
 } sensor_frame;
 
@@ -157,7 +177,8 @@ typedef struct sensor_hooks {
 
 struct sensor_extra {
     const sensor_hooks *hooks;
-    float *now;              /* per channel: what the model may see of the last frame */
+    float *now;              /* per channel: what the model may see of the last frame; after
+                                one with a bad stamp, what it brought */
 };
 
 static inline uint32_t *durai_sensor_reasons(dura_sensor *s)
@@ -205,33 +226,39 @@ static inline uint32_t durai_sensor_reach(float limit, float dt)
     return durai_f32_bits(limit * dt);
 }
 
+/* Seconds. Small cores convert 32 bits in one instruction and 64 in a call; up to 2.1 s
+ * both round the same integer the same way. */
+static inline float durai_sensor_seconds(int64_t ns)
+{
+    return (ns >> 31 == 0 ? (float)(int32_t)ns : (float)ns) * 1e-9f;
+}
+
 /* A count as the model sees it. */
 static inline float durai_sensor_count(const sensor_block *b, size_t i, uint32_t u)
 {
-    return (float)((int64_t)(int32_t)u - (int32_t)b->most[i]);
+    return (float)((int64_t)(int32_t)u - b->origin[i]);
 }
 
 /* Bits set, without an instruction or a library call some targets lack. */
-static inline uint32_t durai_sensor_ones(uint64_t h)
+static inline uint32_t durai_sensor_pairs(uint32_t h)
 {
-    h = h - ((h >> 1) & UINT64_C(0x5555555555555555));
-    h = (h & UINT64_C(0x3333333333333333)) + ((h >> 2) & UINT64_C(0x3333333333333333));
-    h = (h + (h >> 4)) & UINT64_C(0x0F0F0F0F0F0F0F0F);
-    return (uint32_t)((h * UINT64_C(0x0101010101010101)) >> 56);
+    h = h - ((h >> 1) & 0x55555555u);
+    return (h & 0x33333333u) + ((h >> 2) & 0x33333333u);
 }
-
-/* Which of the last 64 frames up to `number` were not GOOD, the last one lowest. Frames
- * since the channel was last looked at were GOOD: nothing was written of them. */
-static inline uint64_t durai_sensor_history(const sensor_block *b, size_t i, uint32_t number)
+/* Which of the last 64 frames were not GOOD, counted. */
+static inline uint32_t durai_sensor_ones(const sensor_block *b, size_t i)
 {
-    uint32_t gone = number - b->looked[i];
-    if (b->bad[i] == 0 || gone >= 64u)
+    uint32_t h = b->bad[0][i], l = b->bad[1][i];
+    if ((h | l) == 0)
         return 0;
-    return b->bad[i] << gone;
+    h = durai_sensor_pairs(h);
+    l = durai_sensor_pairs(l);
+    h = (h & 0x0F0F0F0Fu) + ((h >> 4) & 0x0F0F0F0Fu) + (l & 0x0F0F0F0Fu) + ((l >> 4) & 0x0F0F0F0Fu);
+    return (h * 0x01010101u) >> 24;
 }
 
-/* The channel's DURA_STATE_* after the last frame: what it was when looked at, unless the
- * frames since, GOOD all of them, made it VALID. */
+/* The channel's DURA_STATE_* after the last frame: what it was after the last one that was
+ * not GOOD, unless the frames since made it VALID. */
 uint8_t durai_sensor_state_at(const dura_sensor *s, const sensor_block *b, size_t i);
 
 /* Forget every channel's history. */
@@ -243,6 +270,9 @@ void durai_sensor_forget(dura_sensor *s);
 uint8_t durai_sensor_verdict(uint32_t reasons);
 /* A failed or missing value may be replaced in this frame. */
 int durai_sensor_may_hold(const sensor_block *b, size_t i, const sensor_frame *f);
+/* Bits of what the last frame brought, or what stood in for it; finite, but for a channel
+ * that has nothing to show. */
+uint32_t durai_sensor_brought(const dura_sensor *s, size_t channel);
 /* Give a judged channel further reasons: its past, verdict and history follow. good and
  * good_ns are the last value nothing was said against, and its stamp or NS_NEVER. */
 void durai_sensor_convict(sensor_frame *f, size_t channel, uint32_t more, uint32_t good, int64_t good_ns);

@@ -220,8 +220,9 @@ static void note_counts(checks *k, const dura_sensor *s)
     }
 }
 
-void durai_shape_look(checks *k, const sensor_frame *f)
+int durai_shape_look(checks *k, const sensor_frame *f)
 {
+    uint32_t any = 0;
     if (f->s->frames == 1)
         note_counts(k, f->s);
     for (size_t at = 0; at < k->blocks; at++) {
@@ -234,8 +235,9 @@ void durai_shape_look(checks *k, const sensor_frame *f)
         if (!look_block(b) && !is_filling(b))
             continue;
         for (size_t i = 0; i < WIDTH && first + i < k->n; i++)
-            k->found[first + i] = look_at(b, i);
+            any |= k->found[first + i] = look_at(b, i);
     }
+    return any != 0;
 }
 
 /* ---- moving on --------------------------------------------------------------------- */
