@@ -7,7 +7,8 @@
  *   what is refused writes no output, and unless it was authentic moves no freshness;
  *   a sealed frame with a bit flipped is refused;
  *   after a reset nothing up to what was saved is accepted.
- * Under the CRC, which anybody can make, the last three.
+ * Under the CRC, which anybody can make, the last three. In half of all links every other
+ * channel is a count: what is accepted there is an integer, and its very bits come out.
  */
 #include <dura/host/crypto.h>
 #include <dura/link.h>
@@ -76,6 +77,8 @@ static void attach(world *w, dura_link *l, uint8_t id)
     must(dura_link_attach(l, &k) == DURA_OK);
 }
 
+static const uint8_t counts[N] = {0, 1, 0, 1, 0, 1, 0, 1, 0};
+
 static void build(world *w, bytes *in)
 {
     static const dura_link_config init = DURA_LINK_CONFIG_INIT;
@@ -88,6 +91,7 @@ static void build(world *w, bytes *in)
     w->cfg.max_delta = head & 64 ? take(in) : 0;
     w->cfg.overlap = head & 32 ? take(in) : 0;
     w->cfg.ahead = head & 16 ? take(in) : 0;
+    w->cfg.kinds = head & 128 ? counts : NULL;
     w->cfg.crypto = &w->keys.crypto;
     must(dura_sodium_init(&w->keys, NULL, 0, NULL, NULL, NULL) == DURA_OK);
     for (uint8_t id = 0; id < 4; id++) {
@@ -121,6 +125,18 @@ static void outputs_hold(int rc, const float *values, const uint8_t *missing)
         must(v[i] == GUARD);
 }
 
+/* Bitmaps of two bytes, then the words. */
+static void counts_hold(const world *w, const uint8_t *frame, const float *values, const uint8_t *missing)
+{
+    for (uint32_t i = 0; w->cfg.kinds && i < N; i++) {
+        const uint8_t *p = frame + 32 + 4 * i;
+        uint32_t word = (uint32_t)p[3] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[1] << 8 | p[0], got;
+        memcpy(&got, &values[i], sizeof got);
+        if (w->cfg.kinds[i] && !missing[i])
+            must(got == word && (frame[30 + i / 8] >> i % 8 & 1));
+    }
+}
+
 /* `of`: the sealed frame these bytes are, or NULL. */
 static void offer(world *w, const uint8_t *frame, size_t len, kept *of)
 {
@@ -141,6 +157,7 @@ static void offer(world *w, const uint8_t *frame, size_t len, kept *of)
         must(memcmp(before, after, sizeof before) == 0 && rc == DURA_EAUTH);
     if (rc != DURA_OK)
         return;
+    counts_hold(w, frame, values, missing);
     must(f.frame == r.frame && f.frame > w->floor && f.n == N && f.source == 4);
     if (w->profile == DURA_LINK_CRC)
         return;

@@ -19,10 +19,10 @@ N = 9
 HMAC, SIPHASH, CRC = 0, 1, 2          # head % 3
 
 
-def head(profile, window=0, delta=None, overlap=None, ahead=None, last=0):
+def head(profile, window=0, delta=None, overlap=None, ahead=None, last=0, counts=False):
     """The byte that build() reads, with the fields it announces."""
-    flags = (64 if delta is not None else 0) | (32 if overlap is not None else 0) | (16 if ahead is not None else 0)
-    first = next(f for f in range(256) if f % 3 == profile and f & 112 == flags)
+    flags = (128 if counts else 0) | (64 if delta is not None else 0) | (32 if overlap is not None else 0) | (16 if ahead is not None else 0)
+    first = next(f for f in range(256) if f % 3 == profile and f & 240 == flags)
     return bytes([first, window] + [v for v in (delta, overlap, ahead) if v is not None] + [last])
 
 
@@ -80,6 +80,8 @@ SEEDS = {
     "sealed_elsewhere": even(head(CRC) + raw(frame(3, b"", epoch=2, count=9)) + raw(frame(3, b"", epoch=1, count=9))),
     "other_source": even(head(CRC) + raw(frame(3, b"", source=5))),
     "too_short": even(head(SIPHASH) + raw(b"") + raw(b"dL\x01\x02") + raw(frame(2, STRANGE)[:27]) + raw(frame(2, STRANGE)[:-1])),
+    "counts": even(head(SIPHASH, counts=True) + SEND + bytes([1]) + bytes([3, 5] * 5) + bytes([1]) + bytes([0, 1] * 5)),
+    "counts_crc": even(head(CRC, counts=True) + raw(frame(3, b"", epoch=2, count=9)) + bytes([1]) + bytes([0, 3] * 5)),
     "last_epoch": even(head(SIPHASH, last=255) + SEND * 3),
     "saved": head(SIPHASH) + SAVED,
     "saved_damaged": head(SIPHASH) + SAVED[:20] + b"\x01" + SAVED[21:],

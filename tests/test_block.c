@@ -430,6 +430,8 @@ static void fill_wild(uint32_t exponent, uint32_t spread)
         window[i] = of_bits(dice(2) << 31 | (exponent + dice(spread)) % 166u << 23 | dice(32768) << 8);
 }
 #if defined(__SSE2__)
+static uint32_t images_judged;
+
 static float limit_at(uint32_t exponent)
 {
     return of_bits((exponent % 200u) << 23 | dice(32768) << 8);
@@ -464,7 +466,62 @@ static uint32_t digest_of_windows(void)
     }
     return h;
 }
+
+/* The same of images: their figures are counts, but limits, pins and the distance are not. */
+static uint32_t digest_of_images(void)
+{
+    uint32_t h = 2166136261u, run, i, k;
+    dice_state = 11;
+    for (run = 0; run < 500; run++) {
+        dura_block_config c = camera(DURA_B_EXPOSURE | DURA_B_BALANCE | DURA_B_CONTRAST | DURA_B_BLUR | DURA_B_NOISE |
+                                     DURA_B_LINES | DURA_B_ELEMENTS | DURA_B_CHANGE | DURA_B_UNLIKE);
+        uint32_t exponent = run % 2u ? dice(12) : 90u + dice(60);    /* half about the smallest normal */
+        dura_block *b;
+        for (i = 0; i < DURA_BLOCK_FEATURES; i++) {
+            c.fail_hi[i] = c.suspect_hi[i] = limit_at(exponent + dice(8));
+            c.fail_lo[i] = c.suspect_lo[i] = -limit_at(exponent + dice(8));
+            c.pin_mean[i] = of_bits(dice(32768) << 8);   /* subnormal */
+            c.pin_scale[i] = of_bits(dice(140) << 23 | dice(32768) << 8);
+        }
+        c.unlike_fail = limit_at(100u + dice(60));
+        c.clip_lo = run % 5u ? 4.0f : of_bits(dice(32768) << 8);
+        b = built(&c);
+        h = (h ^ (b != NULL)) * 16777619u;   /* what is taken does not depend on it either */
+        if (!b)
+            continue;
+        for (k = 0; k < 3; k++) {
+            uint32_t what = dice(4);
+            scene();
+            if (what == 1)           /* hardly any spread, then none at all */
+                memset(image, 90, sizeof image), image[dice(sizeof image)] ^= 1;
+            else if (what == 2)
+                memset(image, 90, sizeof image);
+            h = (h ^ show(b)) * 16777619u;
+            for (i = 0; i < sizeof feature; i++)
+                h = (h ^ ((const uint8_t *)feature)[i]) * 16777619u;
+            for (i = 0; i < sizeof rep; i++)
+                h = (h ^ ((const uint8_t *)&rep)[i]) * 16777619u;
+        }
+        images_judged++;
+    }
+    return h;
+}
 #endif
+
+DT_TEST(block_floats, images_are_judged_the_same_when_subnormals_are_flushed)
+{
+#if defined(__SSE2__)
+    uint32_t plain = digest_of_images(), flushed;
+    unsigned csr = _mm_getcsr();
+    dt_ok(images_judged > 400, "only %u configurations were taken", images_judged);
+    _mm_setcsr(csr | 0x8040u);   /* FTZ and DAZ */
+    flushed = digest_of_images();
+    _mm_setcsr(csr);
+    dt_eq(flushed, plain);
+#else
+    dt_skip("no way to flush subnormals here");
+#endif
+}
 
 DT_TEST(block_floats, windows_are_judged_the_same_when_subnormals_are_flushed)
 {

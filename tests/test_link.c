@@ -9,6 +9,7 @@
 
 #include <dura/host/crypto.h>
 #include <dura/link.h>
+#include <dura/sensor.h>
 
 #include "link/dura_link_priv.h"
 #include "vectors/link/frames.h"
@@ -932,11 +933,136 @@ DT_TEST(link_open, hands_on_what_is_no_number_bit_for_bit)
     dt_mem(r.values, words, sizeof words, "");
 }
 
+/* ---- counts as they are --------------------------------------------------------------- */
+
+static const uint8_t counted[N] = {DURA_LINK_I32, DURA_LINK_F32, DURA_LINK_I32, DURA_LINK_I32, DURA_LINK_F32};
+
+static void start_counting(rig *r)
+{
+    begin(r, DURA_LINK_SIPHASH);
+    r->cfg.kinds = counted;
+    connect(r, 9, DURA_LINK_SIPHASH);
+}
+
+static int pass_words(rig *r, const void *words, const uint8_t *kinds, const uint8_t *gone)
+{
+    r->len = ROOM;
+    dt_eq(dura_link_seal(r->from, 1, words, kinds, gone, N, r->frame, &r->len), DURA_OK, "");
+    return take(r, r->frame, r->len);
+}
+
+DT_TEST(link_open, gives_the_very_bits_of_a_count_where_kinds_want_one)
+{
+    static const int32_t rows[] = {0, 1, -1, 16777217, -16777217, 0x7F800001, -0x400000 + 1, INT32_MAX, INT32_MIN};
+    static rig r;
+    dt_eq(DURA_LINK_I32, DURA_KIND_I32, "one array serves the link and the sensor");
+    dt_eq(DURA_LINK_F32, DURA_KIND_F32, "");
+    start_counting(&r);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        uint32_t words[N] = {(uint32_t)rows[i], 0x3FC00000u, (uint32_t)rows[i], 7u, 0xFFC00001u}, got[N];
+        dt_eq(pass_words(&r, words, NULL, NULL), DURA_OK, "the sender's kinds are the config's: %ld", (long)rows[i]);
+        memcpy(got, r.values, sizeof got);
+        dt_mem(got, words, sizeof got, "%ld", (long)rows[i]);
+        dt_eq(r.r.reasons & DURA_L_ROUNDED, 0, "%ld", (long)rows[i]);
+    }
+}
+
+DT_TEST(link_open, refuses_a_float_where_a_count_is_wanted_unless_it_is_missing)
+{
+    static const uint8_t floats[N] = {0}, kinds[N] = {1, 0, 1, 0, 0}, gone[N] = {0, 0, 0, 1, 0};
+    static const uint32_t words[N] = {5, 0x3F800000u, 6, 0, 0x3F800000u};
+    static rig r;
+    start_counting(&r);
+    dt_eq(pass_words(&r, plain, floats, NULL), DURA_EAUTH, "");
+    dt_eq(r.r.reasons, DURA_L_CONTENT, "and authentic: %d", r.r.authentic);
+    dt_eq(take(&r, r.frame, r.len), DURA_EAUTH, "");
+    dt_eq(r.r.reasons, DURA_L_REPLAY, "its number is used");
+    dt_eq(pass_words(&r, words, kinds, NULL), DURA_EAUTH, "one is enough");
+    dt_eq(r.r.reasons, DURA_L_CONTENT, "");
+    dt_eq(pass_words(&r, words, kinds, gone), DURA_OK, "what is missing has no kind");
+    dt_eq(r.missing[3], 1, "");
+}
+
+DT_TEST(link_open, rounds_a_count_only_where_kinds_want_a_float)
+{
+    static const uint8_t counts[N] = {1, 1, 1, 1, 1};
+    static const int32_t v[N] = {16777217, 16777217, 1, 2, 3};
+    static rig r;
+    uint32_t got[N];
+    start_counting(&r);
+    dt_eq(pass_words(&r, v, counts, NULL), DURA_OK, "");
+    memcpy(got, r.values, sizeof got);
+    dt_eq(got[0], 16777217u, "the count");
+    dt_eq(got[1], 0x4B800000u, "the nearest float, 16777216");
+    dt_eq(got[4], 0x40400000u, "3.0");
+    dt_ok((r.r.reasons & DURA_L_ROUNDED) != 0, "of the second");
+}
+
+/* The encoder of an axis: 2^24 counts and some more; a float has no room for its last bit. */
+static void begin_axis(dura_sensor **s, uint64_t *memory, size_t bytes)
+{
+    dura_sensor_config cfg = DURA_SENSOR_CONFIG_INIT;
+    cfg.n_channels = N;
+    dt_eq(dura_sensor_init(s, memory, bytes, &cfg), DURA_OK, "");
+    for (uint16_t i = 0; i < N; i++) {
+        dura_sensor_channel c = DURA_SENSOR_CHANNEL_INIT;
+        c.kind = counted[i];
+        c.checks = DURA_CHECK_TIME | DURA_CHECK_RANGE | DURA_CHECK_FLAT;
+        c.fail_lo = c.suspect_lo = i == 0 ? dura_i32_cell(16777215) : counted[i] ? dura_i32_cell(0) : 0.0f;
+        c.fail_hi = c.suspect_hi = i == 0 ? dura_i32_cell(16777219) : counted[i] ? dura_i32_cell(100) : 100.0f;
+        c.flat_fail_ns = 2;
+        c.flat_tolerance = counted[i] ? dura_i32_cell(0) : 0.0f;
+        c.origin = i == 0 ? 16777216 : 0;
+        dt_eq(dura_sensor_attach(*s, i, &c), DURA_OK, "channel %u", i);
+    }
+}
+
+DT_TEST(link_open, counts_above_2_to_24_reach_the_verdict_without_loss)
+{
+    static const struct { int32_t count; uint8_t verdict; uint32_t why; float usable; } rows[] = {
+        {16777215, DURA_GOOD, 0, -1.0f}, {16777216, DURA_GOOD, 0, 0.0f}, {16777217, DURA_GOOD, 0, 1.0f},
+        {16777218, DURA_GOOD, 0, 2.0f}, {16777219, DURA_GOOD, 0, 3.0f},
+        {16777220, DURA_FAIL, DURA_R_RANGE_FAIL, 0.0f}, {16777217, DURA_GOOD, 0, 1.0f},
+        {16777217, DURA_GOOD, 0, 1.0f}, {16777217, DURA_FAIL, DURA_R_FLAT_FAIL, 0.0f}, {16777216, DURA_GOOD, 0, 0.0f}};
+    static uint64_t memory[DURA_SENSOR_BYTES(N) / 8];
+    static rig r;
+    dura_sensor *s;
+    start_counting(&r);
+    begin_axis(&s, memory, sizeof memory);
+    for (int i = 0; i < (int)(sizeof rows / sizeof *rows); i++) {
+        uint32_t words[N] = {(uint32_t)rows[i].count, 0x3F800000u + (uint32_t)i, (uint32_t)i, (uint32_t)i + 3u,
+                             0x40000000u - (uint32_t)i};
+        float usable[N];
+        dura_sensor_report said = DURA_SENSOR_REPORT_INIT;
+        dt_eq(pass_words(&r, words, NULL, NULL), DURA_OK, "row %d", i);
+        dt_eq(dura_sensor_update(s, i + 1, r.got.values, r.got.missing, r.got.n, usable, &said), DURA_OK, "row %d", i);
+        dt_eq(dura_sensor_verdicts(s)[0], rows[i].verdict, "row %d", i);
+        dt_eq(dura_sensor_reasons(s)[0], rows[i].why, "row %d", i);
+        dt_eq(said.verdict, rows[i].verdict, "row %d: the others are good", i);
+        dt_mem(&usable[0], &rows[i].usable, sizeof usable[0], "row %d", i);
+    }
+}
+
 /* ---- building ----------------------------------------------------------------------- */
+
+DT_TEST(link_init, takes_kinds_it_knows_and_configs_from_before_there_were_any)
+{
+    static const uint8_t odd[N] = {0, 1, 0, 0, 2};
+    static rig r;
+    begin(&r, DURA_LINK_SIPHASH);
+    r.cfg.kinds = odd;
+    dt_eq(dura_link_init(&r.to, r.memory[1], sizeof r.memory[1], &r.cfg), DURA_EINVAL, "kind 2");
+    dt_eq(dura_link_bytes(&r.cfg), 0, "");
+    r.cfg.struct_size = (uint32_t)offsetof(dura_link_config, kinds);
+    dt_eq(dura_link_init(&r.to, r.memory[1], sizeof r.memory[1], &r.cfg), DURA_OK, "what stands behind is not read");
+    dt_ok(r.to->kinds == NULL, "");
+    r.cfg.struct_size--;
+    dt_eq(dura_link_init(&r.to, r.memory[1], sizeof r.memory[1], &r.cfg), DURA_EINVAL, "shorter than the first one");
+}
 
 DT_TEST(link_init, takes_only_what_is_in_range_and_touches_nothing_else)
 {
-    static const dura_link_config good = {sizeof good, 5, N, 0, 0, 0, 0, 0, 0, 0, 0, NULL};
+    static const dura_link_config good = {sizeof good, 5, N, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL};
     uint64_t memory[DURA_LINK_BYTES / 8 + 1];
     struct { dura_link_config cfg; uint64_t more; } newer = {good, 0};
     dura_link *l = (dura_link *)(void *)memory;

@@ -64,7 +64,8 @@ enum {
     DURA_L_EPOCH = 1 << 7,     /* with REPLAY: of an earlier epoch; else: the sender started
                                   anew */
     DURA_L_WRONG_SEQUENCE = 1 << 8, /* authentic, but more than max_delta ahead */
-    DURA_L_CONTENT = 1 << 9,   /* authentic, but not in the one allowed encoding */
+    DURA_L_CONTENT = 1 << 9,   /* authentic, but not in the one allowed encoding, or a float
+                                  where `kinds` wants a count */
     DURA_L_UNCHECKED = 1 << 10,/* the provider failed: nobody knows */
     DURA_L_LOST = 1 << 16,     /* numbers before this one never came */
     DURA_L_LATE = 1 << 17,     /* older than the newest, but never seen: do not step on it */
@@ -72,7 +73,8 @@ enum {
     DURA_L_ROTATED = 1 << 19,  /* the first under the next key, which is the key from here on */
     DURA_L_SAVE = 1 << 20,     /* less than half of `ahead` is left of what save() wrote: save
                                   now, else a reset may accept again what was accepted */
-    DURA_L_ROUNDED = 1 << 21,  /* an i32 has no float of its own: the nearest one was given */
+    DURA_L_ROUNDED = 1 << 21,  /* an i32 has no float of its own: the nearest one was given;
+                                  never where `kinds` says I32 */
     DURA_L_FIRST = 1 << 22     /* nothing was held or loaded: its freshness is taken on trust */
 };
 
@@ -94,9 +96,14 @@ typedef struct dura_link_config {
                                   it, and up to so many frames refused after a reset */
     uint64_t least_frame;      /* numbers below are REPLAY, e.g. from provisioning */
     const dura_crypto *crypto; /* borrowed; needed by HMAC only */
+    const uint8_t *kinds;      /* NULL, or n_channels bytes, borrowed: DURA_LINK_F32 or I32, as
+                                  the sensor's channels are (DURA_KIND_*). Where it says I32,
+                                  open() gives the bits of the count as a cell, exactly, and
+                                  refuses a float; elsewhere a count becomes the nearest float.
+                                  NULL: all float */
 } dura_link_config;
 #define DURA_LINK_CONFIG_INIT                                                          \
-    { (uint32_t)sizeof(dura_link_config), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL }
+    { (uint32_t)sizeof(dura_link_config), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL }
 
 /* A key. Start from DURA_LINK_KEY_INIT. */
 typedef struct dura_link_key {
@@ -152,7 +159,7 @@ typedef struct dura_link dura_link;        /* lives in memory you give to init *
 /** Exact bytes init() needs, at most DURA_LINK_BYTES; 0 when cfg is invalid. [any] O(1) */
 DURA_API DURA_CHECK size_t dura_link_bytes(const dura_link_config *cfg);
 
-/** Build in mem (8-byte aligned). cfg is copied, cfg->crypto borrowed.
+/** Build in mem (8-byte aligned). cfg is copied, cfg->crypto and cfg->kinds borrowed.
  *  returns  DURA_OK; DURA_EINVAL, DURA_ENOSPC, DURA_EALIGN, DURA_EVERSION.  [init] O(1) */
 DURA_API DURA_CHECK int dura_link_init(dura_link **out, void *mem, size_t len,
                                        const dura_link_config *cfg);
@@ -175,7 +182,7 @@ DURA_API DURA_CHECK int dura_link_start(dura_link *l, uint32_t last, dura_link_p
                                         void *user);
 
 /** Make one frame. values: n == n_channels values of 4 bytes, float or int32_t as kinds says
- *  (n bytes DURA_LINK_F32 or I32; NULL: all float); missing: NULL, or n bytes, non-zero where
+ *  (n bytes DURA_LINK_F32 or I32; NULL: the config's); missing: NULL, or n bytes, non-zero where
  *  there is none; time_ns >= 0. *len: in, room at out; out, bytes (of the least: wanted).
  *  returns  DURA_OK; DURA_EINVAL; DURA_ESTATE (not started); DURA_ENOSPC; DURA_ELIMIT (the
  *           numbers are used up); a hook's code. On error no number is used.
@@ -184,9 +191,10 @@ DURA_API DURA_CHECK int dura_link_seal(dura_link *l, int64_t time_ns, const void
                                        const uint8_t *kinds, const uint8_t *missing, size_t n,
                                        void *out, size_t *len);
 
-/** Judge the bytes of one frame; fill frame, values (n_channels floats) and missing
- *  (n_channels bytes) only when it is accepted. frame gets source, n, frame, values, missing
- *  and time.mono_ns (the sender's); its struct_size and baseline are yours.
+/** Judge the bytes of one frame; fill frame, values (n_channels floats, or cells of a count
+ *  where the config's kinds say so) and missing (n_channels bytes) only when it is accepted.
+ *  frame gets source, n, frame, values, missing and time.mono_ns (the sender's); its
+ *  struct_size and baseline are yours.
  *  returns  DURA_OK: accepted (look for DURA_L_LATE and DURA_L_SAVE). DURA_EAUTH: refused, out
  *           says why; nothing else is written. DURA_EINVAL; DURA_ESTATE (no key, or a
  *           sender); the provider's code (refused, UNCHECKED).    [serial, port] O(len) */

@@ -296,6 +296,7 @@ static const dura_layout_row layout_rows[] = {
     FIELD(dura_link_config, ahead)
     FIELD(dura_link_config, least_frame)
     FIELD(dura_link_config, crypto)
+    FIELD(dura_link_config, kinds)
     STRUCT(dura_link_key)
     FIELD(dura_link_key, struct_size)
     FIELD(dura_link_key, id)

@@ -29,15 +29,24 @@
 
 /* ---- is a configuration sound? -------------------------------------------------------- */
 
+/* A subnormal number of a configuration is zero, so that it is taken and means the same
+ * where the machine flushes it. */
+static float settled(float x)
+{
+    return (durai_f32_bits(x) & 0x7F800000u) == 0 ? 0.0f : x;
+}
+
 /* Not NaN, and inside; the comparison alone would do but for -ffast-math. */
 static int lies_within(float x, float lo, float hi)
 {
-    return durai_finite(x) && x >= lo && x <= hi;
+    x = settled(x);
+    return durai_finite(x) && x >= settled(lo) && x <= settled(hi);
 }
 
 static int limit_is_sound(const dura_block_config *c, uint32_t i)
 {
-    float lo = c->fail_lo[i], hi = c->fail_hi[i], a = c->suspect_lo[i], z = c->suspect_hi[i];
+    float lo = settled(c->fail_lo[i]), hi = settled(c->fail_hi[i]);
+    float a = settled(c->suspect_lo[i]), z = settled(c->suspect_hi[i]);
     if (!durai_finite(lo) || !durai_finite(hi) || !durai_finite(a) || !durai_finite(z) || !(lo < hi))
         return 0;
     return durai_f32_bits(a) == durai_f32_bits(z) || (lo <= a && a < z && z <= hi);
@@ -58,7 +67,7 @@ static int image_is_sound(const dura_block_config *c)
         return 0;
     if (c->kind == DURA_BLOCK_U16 ? c->bits < 8u || c->bits > 16u : c->bits != 0u)
         return 0;
-    if ((c->checks & DURA_B_EXPOSURE) && !(c->clip_lo < c->clip_hi))
+    if ((c->checks & DURA_B_EXPOSURE) && !(settled(c->clip_lo) < settled(c->clip_hi)))
         return 0;
     return lies_within(c->clip_lo, 0.0f, 255.0f) && lies_within(c->clip_hi, 0.0f, 255.0f) &&
            (lies_within(c->step, 1.0f, 254.0f) || durai_f32_bits(c->step) == 0) && c->spectrum == 0u &&
@@ -117,7 +126,7 @@ static int window_is_sound(const dura_block_config *c)
         return 0;
     if (!durai_finite(c->clip_lo) || !durai_finite(c->clip_hi))
         return 0;
-    if ((c->checks & DURA_B_CLIPPED) && !(c->clip_lo < c->clip_hi))
+    if ((c->checks & DURA_B_CLIPPED) && !(settled(c->clip_lo) < settled(c->clip_hi)))
         return 0;
     return spectrum_is_sound(c);
 }
@@ -130,12 +139,12 @@ static int pin_is_sound(const dura_block_config *c)
     for (i = 0; i < F; i++) {
         if (!durai_finite(c->pin_mean[i]) || !lies_within(c->pin_scale[i], 0.0f, PIN_SCALE_MOST))
             return 0;
-        used += c->pin_scale[i] > 0.0f;
+        used += settled(c->pin_scale[i]) > 0.0f;
     }
     for (i = 0; c->pin_matrix && i < F * F; i++)
         if (!lies_within(c->pin_matrix[i], -PIN_ENTRY_MOST, PIN_ENTRY_MOST))
             return 0;
-    return used > 0 && durai_finite(c->unlike_fail) && c->unlike_fail > 0.0f &&
+    return used > 0 && durai_finite(c->unlike_fail) && settled(c->unlike_fail) > 0.0f &&
            lies_within(c->unlike_suspect, 0.0f, c->unlike_fail);
 }
 
@@ -207,13 +216,11 @@ size_t dura_block_bytes(const dura_block_config *cfg)
     return check_config(cfg) < 0 ? 0 : plan_of(cfg).bytes;
 }
 
-/* A subnormal limit is zero, so that it means the same where the machine flushes it. */
 static void settle_all(float x[F])
 {
     uint32_t i;
     for (i = 0; i < F; i++)
-        if ((durai_f32_bits(x[i]) & 0x7F800000u) == 0)
-            x[i] = 0.0f;
+        x[i] = settled(x[i]);
 }
 
 static void settle_limits(dura_block_config *c)
@@ -230,6 +237,9 @@ static void settle_limits(dura_block_config *c)
             c->suspect_lo[i] = c->fail_lo[i];
             c->suspect_hi[i] = c->fail_hi[i];
         }
+    c->clip_lo = settled(c->clip_lo);
+    c->clip_hi = settled(c->clip_hi);
+    c->unlike_suspect = settled(c->unlike_suspect);
     if (c->unlike_suspect <= 0.0f)
         c->unlike_suspect = c->unlike_fail;
 }

@@ -22,6 +22,8 @@
 #else
 #define PIECE 64u
 #endif
+#define PIECE_LANES (PIECE / 4u)
+#define STRETCH (32u * PIECE)    /* pixels after which a tally is added up: 32 x 4 fits a byte */
 #define COLUMN_ROWS 256u         /* 256 x 255 fits 16 bits */
 #define SHIFT_MOST 32u           /* pixels a row is tried sideways */
 #define TEXTURE_EVERY 4u         /* rows from one that is looked at for texture to the next */
@@ -34,12 +36,18 @@
 #define PIECE_INLINE
 #endif
 
-/* Where the sum is wide clang takes four pixels at a time, and misses the instructions that
- * add up neighbours; asked for sixteen it finds them. */
+/* Compilers know instructions for sums of |p - q| and of (p - q)^2, each from another form.
+ * The sum of steps: gcc from a loop of any length, clang from one of sixteen that starts at 0.
+ * Squares: gcc from a difference of 16 bits, clang from one of 8, if asked for sixteen at a
+ * time. With the other's form the vector code is four times as long. */
 #if defined(__clang__) && !defined(__OPTIMIZE_SIZE__)
+#define STEPS_AT_ONCE 16u
+#define STEP_TO_SQUARE(p, q) ((uint8_t)((p) > (q) ? (p) - (q) : (q) - (p)))
 #define WIDE_LOOP _Pragma("clang loop vectorize_width(16)")
 #pragma clang diagnostic ignored "-Wpass-failed"   /* a target without vectors, a sanitizer */
 #else
+#define STEPS_AT_ONCE n
+#define STEP_TO_SQUARE(p, q) ((int16_t)((p) - (q)))
 #define WIDE_LOOP
 #endif
 
@@ -50,6 +58,20 @@ typedef struct row_sums {
     uint32_t slope;              /* squared steps to the right and from above */
     uint32_t noise;              /* |Immerkaer's mask| */
 } row_sums;
+
+/* A count, kept in bytes while a stretch of a row is walked. */
+typedef struct tally {
+#if !defined(__OPTIMIZE_SIZE__)
+    uint8_t of[PIECE_LANES];
+#endif
+    uint32_t rest;               /* what did not fill the lanes */
+} tally;
+
+#if defined(__OPTIMIZE_SIZE__)
+#define NONE_YET {0}
+#else
+#define NONE_YET {{0}, 0}
+#endif
 
 /* The rows with the largest of some figure, largest first. */
 typedef struct row_top {
@@ -66,7 +88,7 @@ typedef struct image_sums {
 /* One look at an image: where its rows are, what is asked. */
 typedef struct look {
     dura_block *b;
-    const uint8_t *data;
+    const uint8_t *data, *zero;
     size_t stride;
     uint32_t width, height;
     uint32_t column_every;       /* rows from one that is added to the columns to the next */
@@ -101,53 +123,64 @@ static const uint8_t *row_of(const look *l, uint32_t r)
 
 /* ---- pieces of a row --------------------------------------------------------------- */
 
-/* Sum of |p - q|: in this form compilers find the instruction that does it. */
+/* Sum of |p - q|. */
 static PIECE_INLINE uint32_t piece_steps(const uint8_t *p, const uint8_t *q, uint32_t n)
 {
-    int32_t sum = 0;
+    uint32_t all = 0, k = 0;
+#if !defined(__OPTIMIZE_SIZE__)
     uint32_t i;
-    WIDE_LOOP
-    for (i = 0; i < n; i++) {
-        int32_t d = p[i] - q[i];
-        sum += d < 0 ? -d : d;
+    for (; k + STEPS_AT_ONCE <= n && n > 0; k += STEPS_AT_ONCE) {
+        int32_t sum = 0;
+        for (i = k; i < k + STEPS_AT_ONCE; i++) {
+            int32_t d = p[i] - q[i];
+            sum += d < 0 ? -d : d;
+        }
+        all += (uint32_t)sum;
     }
-    return (uint32_t)sum;
+#endif
+    for (; k < n; k++)
+        all += p[k] < q[k] ? (uint32_t)q[k] - p[k] : (uint32_t)p[k] - q[k];
+    return all;
 }
 
-/* Answers go to an array and are added up from there, as steps from nothing. */
-static PIECE_INLINE uint32_t total(const uint8_t *flag, uint32_t n)
+/* Sum of p, as steps from nothing: `zero` is a row of zeros the compiler knows nothing of. */
+static PIECE_INLINE uint32_t total(const uint8_t *p, const uint8_t *zero, uint32_t n)
 {
-    static const uint8_t nothing[PIECE] = {0};
-    return piece_steps(flag, nothing, n);
+    return piece_steps(p, zero, n);
 }
 
-/* The pixels themselves. */
-static PIECE_INLINE void piece_levels(row_sums *s, const uint8_t *p, uint32_t n, uint8_t lo, uint8_t hi)
-{
-    uint8_t flag[PIECE];
-    int32_t square = 0;
-    uint32_t i;
-    WIDE_LOOP
-    for (i = 0; i < n; i++) {
-        int16_t v = p[i];
-        square += v * v;
-    }
-    s->sum += total(p, n);
-    s->square += (uint32_t)square;
-    for (i = 0; i < n; i++)
-        flag[i] = p[i] <= lo;
-    s->dark += total(flag, n);
-    for (i = 0; i < n; i++)
-        flag[i] = p[i] >= hi;
-    s->bright += total(flag, n);
-}
+/* IS of lane i, in a whole piece of its four quarters. */
+#define QUARTERS(IS, i) (IS(i) + IS((i) + PIECE_LANES) + IS((i) + 2u * PIECE_LANES) + IS((i) + 3u * PIECE_LANES))
 
-static PIECE_INLINE void piece_columns(uint16_t *column, const uint8_t *p, uint32_t n)
-{
-    uint32_t i;
-    for (i = 0; i < n; i++)
-        column[i] = (uint16_t)(column[i] + p[i]);
-}
+/* Adds to two tallies how many of n pixels ONE(i) and OTHER(i) are true of. Both in a loop: gcc
+ * -O3 takes a shorter one apart before it sees the vector in it. */
+#if defined(__OPTIMIZE_SIZE__)
+#define COUNT(n, one, ONE, other, OTHER)                                               \
+    do {                                                                               \
+        uint32_t i;                                                                    \
+        for (i = 0; i < (n); i++) {                                                    \
+            (one)->rest += (uint32_t)ONE(i);                                           \
+            (other)->rest += (uint32_t)OTHER(i);                                       \
+        }                                                                              \
+    } while (0)
+#else
+#define COUNT(n, one, ONE, other, OTHER)                                               \
+    do {                                                                               \
+        uint32_t i;                                                                    \
+        for (i = 0; i < PIECE_LANES && (n) == PIECE; i++) {                                  \
+            (one)->of[i] = (uint8_t)((one)->of[i] + QUARTERS(ONE, i));                 \
+            (other)->of[i] = (uint8_t)((other)->of[i] + QUARTERS(OTHER, i));           \
+        }                                                                              \
+        for (i = 0; i < PIECE_LANES && (n) == PIECE_LANES; i++) {                                  \
+            (one)->of[i] = (uint8_t)((one)->of[i] + ONE(i));                           \
+            (other)->of[i] = (uint8_t)((other)->of[i] + OTHER(i));                     \
+        }                                                                              \
+        for (i = 0; i < (n) && (n) != PIECE && (n) != PIECE_LANES; i++) {                    \
+            (one)->rest += (uint32_t)ONE(i);                                           \
+            (other)->rest += (uint32_t)OTHER(i);                                       \
+        }                                                                              \
+    } while (0)
+#endif
 
 /* Sum of squared differences. */
 static PIECE_INLINE uint32_t piece_squares(const uint8_t *p, const uint8_t *q, uint32_t n)
@@ -156,56 +189,104 @@ static PIECE_INLINE uint32_t piece_squares(const uint8_t *p, const uint8_t *q, u
     uint32_t i;
     WIDE_LOOP
     for (i = 0; i < n; i++) {
-        int16_t d = (int16_t)(p[i] - q[i]);
+        int16_t d = STEP_TO_SQUARE(p[i], q[i]);
         sum += d * d;
     }
     return (uint32_t)sum;
 }
 
-/* Pixels `step` and more outside of what their four neighbours span: a is the row
- * above, c the one below; p[-1] and p[n] are there. */
-static PIECE_INLINE void piece_elements(row_sums *s, const uint8_t *a, const uint8_t *p, const uint8_t *c,
-                                        uint32_t n, uint8_t step)
+/* The pixels themselves. */
+static PIECE_INLINE void piece_levels(row_sums *s, const uint8_t *p, const uint8_t *zero, uint32_t n)
 {
-    const uint8_t *left = p - 1, *right = p + 1;
-    uint8_t flag[PIECE];
-    uint32_t i;
-    for (i = 0; i < n; i++) {
-        uint8_t x = a[i] < c[i] ? a[i] : c[i], y = left[i] < right[i] ? left[i] : right[i];
-        uint8_t low = x < y ? x : y, floor = low > p[i] ? low : p[i];
-        flag[i] = (uint8_t)(floor - p[i]) >= step;
-    }
-    s->dead += total(flag, n);
-    for (i = 0; i < n; i++) {
-        uint8_t x = a[i] > c[i] ? a[i] : c[i], y = left[i] > right[i] ? left[i] : right[i];
-        uint8_t high = x > y ? x : y, top = high < p[i] ? high : p[i];
-        flag[i] = (uint8_t)(p[i] - top) >= step;
-    }
-    s->hot += total(flag, n);
+    s->sum += total(p, zero, n);
+    s->square += piece_squares(p, zero, n);
 }
 
-/* Immerkaer's mask: the second difference across of the second difference down. */
+static PIECE_INLINE void piece_ends(tally *dark, tally *bright, const uint8_t *p, uint32_t n, uint8_t lo, uint8_t hi)
+{
+#define IS_DARK(i) (p[i] <= lo)
+#define IS_BRIGHT(i) (p[i] >= hi)
+    COUNT(n, dark, IS_DARK, bright, IS_BRIGHT);
+}
+
+static PIECE_INLINE void piece_columns(uint16_t *column, const uint8_t *p, uint32_t n)
+{
+    uint16_t sum[PIECE];         /* a copy, so that no compiler fears that column is p */
+    uint32_t i;
+    memcpy(sum, column, n * sizeof sum[0]);
+    for (i = 0; i < n; i++)
+        sum[i] = (uint16_t)(sum[i] + p[i]);
+    memcpy(column, sum, n * sizeof sum[0]);
+}
+
+/* Pixels `step` and more outside of what their four neighbours span: a is the row
+ * above, c the one below; p[-1] and p[n] are there. */
+static PIECE_INLINE int is_dead(const uint8_t *a, const uint8_t *p, const uint8_t *c, uint32_t i, uint8_t step)
+{
+    const uint8_t *left = p - 1, *right = p + 1;
+    uint8_t x = a[i] < c[i] ? a[i] : c[i], y = left[i] < right[i] ? left[i] : right[i];
+    uint8_t low = x < y ? x : y, floor = low > p[i] ? low : p[i];
+    return (uint8_t)(floor - p[i]) >= step;
+}
+static PIECE_INLINE int is_hot(const uint8_t *a, const uint8_t *p, const uint8_t *c, uint32_t i, uint8_t step)
+{
+    const uint8_t *left = p - 1, *right = p + 1;
+    uint8_t x = a[i] > c[i] ? a[i] : c[i], y = left[i] > right[i] ? left[i] : right[i];
+    uint8_t high = x > y ? x : y, top = high < p[i] ? high : p[i];
+    return (uint8_t)(p[i] - top) >= step;
+}
+static PIECE_INLINE void piece_elements(tally *dead, tally *hot, const uint8_t *a, const uint8_t *p, const uint8_t *c,
+                                        uint32_t n, uint8_t step)
+{
+#define IS_DEAD(i) is_dead(a, p, c, i, step)
+#define IS_HOT(i) is_hot(a, p, c, i, step)
+    COUNT(n, dead, IS_DEAD, hot, IS_HOT);
+}
+
+static PIECE_INLINE int16_t size_of_step(int16_t left, int16_t middle, int16_t right)
+{
+    int16_t d = (int16_t)(left - 2 * middle + right);
+    return (int16_t)(d < 0 ? -d : d);
+}
+
+/* Immerkaer's mask: the second difference across of the second difference down, at most
+ * 2040, so that four fit a word. */
 static PIECE_INLINE uint32_t piece_noise(const uint8_t *a, const uint8_t *p, const uint8_t *c, uint32_t n)
 {
     int16_t v[PIECE + 2u], w[PIECE];
+    uint32_t q = n / 4u, i;
     int32_t sum = 0;
-    uint32_t i;
-    for (i = 0; i < n + 2u; i++)
+    for (i = 0; i < n; i++)          /* a length that gcc makes vector code of, then two more */
         v[i] = (int16_t)(a[i] - 2 * p[i] + c[i]);
-    for (i = 0; i < n; i++) {
-        int16_t d = (int16_t)(v[i] - 2 * v[i + 1u] + v[i + 2u]);
-        w[i] = (int16_t)(d < 0 ? -d : d);
-    }
+    for (; i < n + 2u; i++)
+        v[i] = (int16_t)(a[i] - 2 * p[i] + c[i]);
+#define STEP(i) size_of_step(v[i], v[(i) + 1u], v[(i) + 2u])
+    if (n == PIECE)
+        for (i = 0; i < q; i++)
+            w[i] = (int16_t)(STEP(i) + STEP(i + q) + STEP(i + 2u * q) + STEP(i + 3u * q));
+    else
+        for (i = 0, q = n; i < q; i++)
+            w[i] = STEP(i);
     WIDE_LOOP
-    for (i = 0; i < n; i++)
+    for (i = 0; i < q; i++)
         sum += w[i];
     return (uint32_t)sum;
 }
 
 /* ---- a row ------------------------------------------------------------------------- */
 
-/* Whole pieces, then quarter pieces, then the rest: DO(x, n) for each. Lengths that the
+/* Whole pieces, then quarter pieces, then the rest: DO(n) for each, from x on. Lengths that the
  * compiler knows are what it makes vector code of. */
+#if defined(__OPTIMIZE_SIZE__)
+#define EACH_PIECE(x, end, DO)                                                         \
+    do {                                                                               \
+        uint32_t piece;                                                                \
+        for (; (x) < (end); (x) += piece) {                                            \
+            piece = (end) - (x) < PIECE ? (end) - (x) : PIECE;                         \
+            DO(piece);                                                                 \
+        }                                                                              \
+    } while (0)
+#else
 #define EACH_PIECE(x, end, DO)                                                         \
     do {                                                                               \
         for (; (x) + PIECE <= (end); (x) += PIECE)                                     \
@@ -213,14 +294,33 @@ static PIECE_INLINE uint32_t piece_noise(const uint8_t *a, const uint8_t *p, con
         for (; (x) + PIECE / 4u <= (end); (x) += PIECE / 4u)                           \
             DO(PIECE / 4u);                                                            \
         DO((end) - (x));                                                               \
+        (x) = (end);                                                                   \
     } while (0)
+#endif
+
+static uint32_t added_up(const tally *t)
+{
+    uint32_t sum = t->rest;
+#if !defined(__OPTIMIZE_SIZE__)
+    uint32_t i;
+    for (i = 0; i < PIECE_LANES; i++)
+        sum += t->of[i];
+#endif
+    return sum;
+}
 
 static void row_levels(const look *l, row_sums *s, const uint8_t *p)
 {
-    uint32_t x = 0, end = l->width;
+    uint32_t x = 0, end;
     uint8_t lo = l->lo, hi = l->hi;
-#define LEVELS_OF(n) piece_levels(s, p + x, n, lo, hi)
-    EACH_PIECE(x, end, LEVELS_OF);
+#define LEVELS_OF(n) (piece_levels(s, p + x, l->zero, n), piece_ends(&dark, &bright, p + x, n, lo, hi))
+    while (x < l->width) {
+        tally dark = NONE_YET, bright = NONE_YET;
+        end = l->width - x > STRETCH ? x + STRETCH : l->width;
+        EACH_PIECE(x, end, LEVELS_OF);
+        s->dark += added_up(&dark);
+        s->bright += added_up(&bright);
+    }
 }
 
 static void row_columns(const look *l, const uint8_t *p)
@@ -243,10 +343,16 @@ static uint32_t row_step(const uint8_t *p, const uint8_t *q, uint32_t n)
 /* What needs neighbours: all pixels but the first and the last. */
 static void row_elements(const look *l, row_sums *s, const uint8_t *a, const uint8_t *p, const uint8_t *c)
 {
-    uint32_t x = 1, end = l->width - 1u;
+    uint32_t x = 1, last = l->width - 1u, end;
     uint8_t step = l->step;
-#define ELEMENTS_OF(n) piece_elements(s, a + x, p + x, c + x, n, step)
-    EACH_PIECE(x, end, ELEMENTS_OF);
+#define ELEMENTS_OF(n) piece_elements(&dead, &hot, a + x, p + x, c + x, n, step)
+    while (x < last) {
+        tally dead = NONE_YET, hot = NONE_YET;
+        end = last - x > STRETCH ? x + STRETCH : last;
+        EACH_PIECE(x, end, ELEMENTS_OF);
+        s->dead += added_up(&dead);
+        s->hot += added_up(&hot);
+    }
 }
 
 static void row_texture(const look *l, row_sums *s, const uint8_t *a, const uint8_t *p, const uint8_t *c)
@@ -475,11 +581,13 @@ static uint8_t level_at_least(float x)
 
 void durai_block_image(dura_block *b, const uint8_t *data, size_t stride)
 {
+    static const uint8_t zero[PIECE] = {0};
     image_sums sums;
     look l;
     DURA_ASSERT(durai_block_is_image(&b->c) && b->column_at);
     l.b = b;
     l.data = data;
+    l.zero = zero;
     l.stride = stride;
     l.width = b->c.width;
     l.height = b->c.height;

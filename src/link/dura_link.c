@@ -9,12 +9,20 @@
  */
 #include "dura_link_priv.h"
 
-#define CONFIG_V1 ((uint32_t)sizeof(dura_link_config))
+#define CONFIG_V1 ((uint32_t)(32u + sizeof(const dura_crypto *)))   /* without kinds */
 #define KEY_V1 28u
 #define STATUS_V1 64u
 #define LAST 0xFFFFFFFFu        /* the last epoch, and the last count of each */
 
 /* ---- building --------------------------------------------------------------------- */
+
+static int known_kinds(const uint8_t *kinds, uint32_t n)
+{
+    uint32_t i, worst = 0;
+    for (i = 0; kinds && i < n; i++)
+        worst = kinds[i] > worst ? kinds[i] : worst;
+    return worst <= (uint32_t)DURA_LINK_I32;
+}
 
 static int read_config(dura_link_config *c, const dura_link_config *theirs)
 {
@@ -28,7 +36,8 @@ static int read_config(dura_link_config *c, const dura_link_config *theirs)
     c->window = c->window ? c->window : 64u;
     c->resync_after = c->resync_after ? c->resync_after : 3u;
     if (c->source == DURA_NONE || c->n_channels < 1 || c->n_channels > DURA_LINK_CHANNELS_MAX ||
-        c->least > DURA_LINK_CRC || c->window > 64 || c->reserved != 0)
+        c->least > DURA_LINK_CRC || c->window > 64 || c->reserved != 0 ||
+        !known_kinds(c->kinds, c->n_channels))
         return DURA_EINVAL;
     return DURA_OK;
 }
@@ -60,6 +69,7 @@ int dura_link_init(dura_link **out, void *mem, size_t len, const dura_link_confi
     memset(l, 0, sizeof *l);
     l->least_frame = c.least_frame;
     l->crypto = c.crypto;
+    l->kinds = c.kinds;
     l->max_delta = c.max_delta;
     l->overlap = c.overlap;
     l->ahead = c.ahead;
@@ -205,14 +215,6 @@ static void put_values(uint8_t *p, const uint8_t *values, const uint8_t *kinds, 
     }
 }
 
-static int known_kinds(const uint8_t *kinds, uint32_t n)
-{
-    uint32_t i, worst = 0;
-    for (i = 0; kinds && i < n; i++)
-        worst = kinds[i] > worst ? kinds[i] : worst;
-    return worst <= (uint32_t)DURA_LINK_I32;
-}
-
 int dura_link_seal(dura_link *l, int64_t time_ns, const void *values, const uint8_t *kinds,
                    const uint8_t *missing, size_t n, void *out, size_t *len)
 {
@@ -235,7 +237,7 @@ int dura_link_seal(dura_link *l, int64_t time_ns, const void *values, const uint
     if (rc < 0)
         return rc;
     put_head(l, p, wanted, time_ns);
-    put_values(p + DURAI_LINK_HEAD, values, kinds, missing, l->n);
+    put_values(p + DURAI_LINK_HEAD, values, kinds ? kinds : l->kinds, missing, l->n);
     rc = durai_link_tag(l, &l->key[0], p, body, tag);
     if (rc < 0)
         return rc;

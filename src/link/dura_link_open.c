@@ -150,12 +150,30 @@ static uint32_t stray(const uint8_t *map, uint32_t n)
     return (n & 7u) ? (uint32_t)map[n / 8u] >> (n & 7u) : 0u;
 }
 
-static uint32_t check_content(const uint8_t *p, uint32_t n)
+static uint32_t bit_of(const uint8_t *map, uint32_t i)
 {
-    const uint8_t *present = p + DURAI_LINK_HEAD, *word = present + 2u * ((n + 7u) / 8u);
-    uint32_t i, wrong = stray(present, n) | stray(present + (n + 7u) / 8u, n) | (p[DURAI_LINK_AT_TIME + 7] & 0x80u);
+    return (uint32_t)map[i / 8u] >> (i & 7u) & 1u;
+}
+
+/* A float where a count is wanted would be taken for one of about a thousand million. */
+static uint32_t other_kind(const dura_link *l, const uint8_t *present, const uint8_t *integer)
+{
+    uint32_t i, wrong = 0;
+    for (i = 0; l->kinds && i < l->n; i++)
+        if (l->kinds[i] == DURA_LINK_I32)
+            wrong |= bit_of(present, i) & (bit_of(integer, i) ^ 1u);
+    return wrong;
+}
+
+static uint32_t check_content(const dura_link *l, const uint8_t *p)
+{
+    const uint32_t n = l->n;
+    const uint8_t *present = p + DURAI_LINK_HEAD, *integer = present + (n + 7u) / 8u;
+    const uint8_t *word = integer + (n + 7u) / 8u;
+    uint32_t i, wrong = stray(present, n) | stray(integer, n) | (p[DURAI_LINK_AT_TIME + 7] & 0x80u);
+    wrong |= other_kind(l, present, integer);
     for (i = 0; i < n; i++)
-        if (!((uint32_t)present[i / 8u] >> (i & 7u) & 1u))
+        if (!bit_of(present, i))
             wrong |= durai_le32(word + 4u * (size_t)i);
     return wrong ? (uint32_t)DURA_L_CONTENT : 0u;
 }
@@ -170,19 +188,20 @@ static float of_integer(uint32_t word, uint32_t *rounded)
     return word & 0x80000000u ? -magnitude : magnitude;
 }
 
-static uint32_t take_values(const uint8_t *p, uint32_t n, float *values, uint8_t *missing)
+static uint32_t take_values(const dura_link *l, const uint8_t *p, float *values, uint8_t *missing)
 {
+    const uint32_t n = l->n;
     const uint8_t *present = p + DURAI_LINK_HEAD, *integer = present + (n + 7u) / 8u;
     const uint8_t *word = integer + (n + 7u) / 8u;
     uint32_t i, rounded = 0;
     DURA_ASSERT(n >= 1 && n <= DURA_LINK_CHANNELS_MAX);
     for (i = 0; i < n; i++) {
         uint32_t bits = durai_le32(word + 4u * (size_t)i);
-        missing[i] = (uint8_t)(((uint32_t)present[i / 8u] >> (i & 7u) & 1u) ^ 1u);
-        if ((uint32_t)integer[i / 8u] >> (i & 7u) & 1u) {
+        missing[i] = (uint8_t)(bit_of(present, i) ^ 1u);
+        if (bit_of(integer, i) && !(l->kinds && l->kinds[i] == DURA_LINK_I32)) {
             values[i] = of_integer(bits, &rounded);
         } else {
-            memcpy(&values[i], &bits, sizeof bits);     /* also what is no number */
+            memcpy(&values[i], &bits, sizeof bits);     /* a count's cell; also what is no number */
         }
     }
     return rounded;
@@ -290,7 +309,7 @@ static uint32_t check(dura_link *l, const uint8_t *p, size_t len, uint32_t *key,
     r->authentic = 1;
     why = judge(l, r->frame, &r->lost);
     if (!(why & ((uint32_t)DURA_L_REPLAY | (uint32_t)DURA_L_WRONG_SEQUENCE)))
-        why |= check_content(p, l->n);
+        why |= check_content(l, p);
     commit(l, r->frame, why, r->lost);
     if (!is_refused(why))
         return why;
@@ -316,7 +335,7 @@ int dura_link_open(dura_link *l, const void *bytes, size_t len, dura_frame *fram
         rc = rc < 0 ? rc : DURA_EAUTH;
     } else {
         accepted(l, key, bytes, len, &r);
-        r.reasons |= take_values(bytes, l->n, values, missing);
+        r.reasons |= take_values(l, bytes, values, missing);
         fill_frame(frame, bytes, values, missing);
     }
     (void)durai_struct_out(out, &r, (uint32_t)sizeof r, REPORT_V1);     /* its size was looked at */

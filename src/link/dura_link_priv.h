@@ -46,6 +46,7 @@ struct dura_link {
     uint64_t accepted, lost;
     uint64_t refused[3];        /* auth, replay, other */
     const dura_crypto *crypto;
+    const uint8_t *kinds;       /* of the channels, for open(); NULL: all float */
     dura_link_persist persist;
     void *persist_user;
     uint32_t max_delta, overlap, ahead;

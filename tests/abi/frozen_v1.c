@@ -622,6 +622,7 @@ typedef struct v1_dura_link_config {
     uint32_t ahead;
     uint64_t least_frame;
     const dura_crypto *crypto;
+    const uint8_t *kinds;
 } v1_dura_link_config;
 KEEPS(dura_link_config, struct_size);
 KEEPS(dura_link_config, source);
@@ -635,6 +636,7 @@ KEEPS(dura_link_config, overlap);
 KEEPS(dura_link_config, ahead);
 KEEPS(dura_link_config, least_frame);
 KEEPS(dura_link_config, crypto);
+KEEPS(dura_link_config, kinds);
 GROWS(dura_link_config);
 
 typedef struct v1_dura_link_key {

@@ -1412,6 +1412,7 @@ class dura_link_config(Structure):
         ("ahead", ctypes.c_uint32),
         ("least_frame", ctypes.c_uint64),
         ("crypto", ctypes.c_void_p),
+        ("kinds", ctypes.c_void_p),
     ]
 
 

@@ -22,6 +22,7 @@ Value = Union[float, int, None]
 _PROFILES = {"hmac": _abi.DURA_LINK_HMAC, "siphash": _abi.DURA_LINK_SIPHASH, "crc": _abi.DURA_LINK_CRC}
 _REASONS = {getattr(_abi, name): name[len("DURA_L_"):].lower() for name in dir(_abi) if name.startswith("DURA_L_")}
 _KEYS = {16: "category", 17: "type", 18: "id", 19: "result", 20: "severity", 22: "asset", 23: "zone", 25: "detail"}
+_CHANNEL = {"f32": _abi.DURA_LINK_F32, "i32": _abi.DURA_LINK_I32}
 _PERSIST = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_uint32)
 _NOT_PERSISTED = -1100
 
@@ -36,7 +37,7 @@ class Opened:
     frame: int                       #: its number, epoch << 32 | count: proven when authentic, else claimed
     lost: int                        #: numbers missing just before it
     time_ns: Optional[int]           #: by the sender's clock; None unless accepted
-    values: Tuple[Optional[float], ...]         #: empty unless accepted; None is missing
+    values: Tuple[Value, ...]        #: empty unless accepted; None is missing; an int where kinds say i32
     event: Optional[Dict[str, Any]]  #: for Guard.event(**event), when there is something to record
 
     @property
@@ -69,7 +70,8 @@ def _cbor(data: bytes) -> Dict[str, Any]:
 class _Link:
     """The object, its provider, its keys."""
 
-    def __init__(self, source: int, channels: int, profile: str, **config: int) -> None:
+    def __init__(self, source: int, channels: int, profile: str, kinds: Optional[Sequence[str]] = None,
+                 **config: int) -> None:
         if profile not in _PROFILES:
             raise ValueError(f"profile is {profile!r}; there are {', '.join(_PROFILES)}")
         self.source, self.channels, self.profile = source, channels, profile
@@ -81,6 +83,8 @@ class _Link:
                 raise ValueError(f"{name} is {value}")
             setattr(c, name, value)
         c.struct_size, c.crypto = ctypes.sizeof(c), ctypes.addressof(self._provider)
+        self._kinds = self._known(kinds)        # kept: C reads it in place
+        c.kinds = ctypes.addressof(self._kinds)
         size = lib.dura_link_bytes(ctypes.byref(c))
         if size == 0:
             raise ValueError(f"source {source}, {channels} channels, {config}: want source 0..65534, "
@@ -88,6 +92,12 @@ class _Link:
         self._memory, self._handle = (ctypes.c_uint64 * (size // 8 + 1))(), ctypes.c_void_p()
         check(lib.dura_link_init(ctypes.byref(self._handle), self._memory, size, ctypes.byref(c)))
         self._slots = 0
+
+    def _known(self, kinds: Optional[Sequence[str]]) -> Any:
+        kinds = ("f32",) * self.channels if kinds is None else tuple(kinds)
+        if len(kinds) != self.channels or not set(kinds) <= set(_CHANNEL):
+            raise ValueError(f"kinds: want one of {', '.join(_CHANNEL)} for each of {self.channels} channels")
+        return (ctypes.c_uint8 * max(1, len(kinds)))(*[_CHANNEL[k] for k in kinds])
 
     def _attach(self, key: Optional[bytes], key_id: int, profile: str) -> None:
         k = _abi.dura_link_key()
@@ -175,16 +185,20 @@ class Sender(_Link):
 class Receiver(_Link):
     """The guard's side.
 
+    kinds: "f32" or "i32" for each channel, as the sensor has them, by default all f32. A channel
+    of kind i32 gives its very count as an int, and a frame with a float there is refused (content);
+    a count in a channel of kind f32 becomes the nearest float (rounded).
     least: the weakest profile that is accepted, by default the key's. window: late frames are
     taken this far back, 1 for none. max_delta: the largest step within an epoch, 0 for any.
     overlap, ahead, resync_after, least_frame: as in include/dura/link.h.
     """
 
     def __init__(self, source: int, channels: int, key: Optional[bytes], *, key_id: int = 0, profile: str = "hmac",
-                 least: Optional[str] = None, window: int = 64, max_delta: int = 0, resync_after: int = 3,
-                 overlap: int = 0, ahead: int = 0, least_frame: int = 0) -> None:
+                 kinds: Optional[Sequence[str]] = None, least: Optional[str] = None, window: int = 64,
+                 max_delta: int = 0, resync_after: int = 3, overlap: int = 0, ahead: int = 0,
+                 least_frame: int = 0) -> None:
         weakest = _PROFILES.get(least or profile, 0)
-        super().__init__(source, channels, profile, least=weakest, window=window, max_delta=max_delta,
+        super().__init__(source, channels, profile, kinds, least=weakest, window=window, max_delta=max_delta,
                          resync_after=resync_after, overlap=overlap, ahead=ahead, least_frame=least_frame)
         self._attach(key, key_id, profile)
 
@@ -206,8 +220,13 @@ class Receiver(_Link):
         reasons = tuple(name for bit, name in sorted(_REASONS.items()) if report.reasons & bit)
         return Opened(accepted, reasons, bool(report.authentic), report.frame, report.lost,
                       frame.time.mono_ns if accepted else None,
-                      tuple(None if gone else v for v, gone in zip(values, missing)) if accepted else (),
+                      self._values(values, missing) if accepted else (),
                       self._event(report.fact))
+
+    def _values(self, values: Any, missing: Any) -> Tuple[Value, ...]:
+        counts = ctypes.cast(values, ctypes.POINTER(ctypes.c_int32))       # the same cells as integers
+        kinds = self._kinds
+        return tuple(None if missing[i] else counts[i] if kinds[i] else values[i] for i in range(self.channels))
 
     @staticmethod
     def _event(fact: _abi.dura_fact) -> Optional[Dict[str, Any]]:

@@ -22,6 +22,8 @@ _RANGE = ("fail_lo", "suspect_lo", "suspect_hi", "fail_hi")
 _FIELDS = _RANGE + ("rate_suspect", "rate_fail", "flat_tolerance")
 _TIMES = ("flat_suspect", "flat_fail", "max_age", "hold")
 _FLAGS = ("required", "suspect_ok", "time", "finite")
+_KIND = {"f32": _abi.DURA_KIND_F32, "i32": _abi.DURA_KIND_I32}
+_COUNTED = _RANGE + ("flat_tolerance",)      # of a count: cells that hold the bits of an int32
 
 
 @dataclass(frozen=True)
@@ -40,19 +42,36 @@ def _limits(options: Mapping[str, Any]) -> Dict[str, Any]:
     """The four range limits with the defaults of a policy: an absent one is no limit."""
     if not any(k in options for k in _RANGE):
         return {}
-    top = 3.4028234663852886e38
-    low, high = options.get("fail_lo", -top), options.get("fail_hi", top)
+    counted = options.get("kind") == "i32"
+    lowest, highest = (-2**31, 2**31 - 1) if counted else (-3.4028234663852886e38, 3.4028234663852886e38)
+    low, high = options.get("fail_lo", lowest), options.get("fail_hi", highest)
     return {"fail_lo": low, "fail_hi": high, "suspect_lo": options.get("suspect_lo", low),
             "suspect_hi": options.get("suspect_hi", high)}
 
 
+def _count(value: Any) -> int:
+    """An int32; a float is none, whatever its value."""
+    if not isinstance(value, int) or not -2**31 <= value < 2**31:
+        raise ValueError(f"{value!r} is no int32")
+    return value
+
+
+def _put_cell(at: Any, offset: int, count: int) -> None:
+    """By bytes: through a float of Python some bit patterns would change."""
+    ctypes.memmove(ctypes.addressof(at) + offset, ctypes.byref(ctypes.c_int32(count)), 4)
+
+
 def _channel(options: Mapping[str, Any]) -> _abi.dura_sensor_channel:
     """One channel from the words of a policy; times in seconds."""
-    unknown = set(options) - set(_FIELDS) - set(_TIMES) - set(_FLAGS)
+    unknown = set(options) - set(_FIELDS) - set(_TIMES) - set(_FLAGS) - {"kind", "origin"}
     if unknown:
         raise ValueError(f"a channel has no {', '.join(map(repr, sorted(unknown)))}")
     c = _abi.dura_sensor_channel()
     c.struct_size = ctypes.sizeof(c)
+    if options.get("kind", "f32") not in _KIND:
+        raise ValueError(f"kind: want one of {', '.join(_KIND)}, not {options['kind']!r}")
+    c.kind = _KIND[options.get("kind", "f32")]
+    c.origin = _count(options.get("origin", 0))
     c.flags = (_abi.DURA_CHANNEL_REQUIRED * bool(options.get("required", True))
                | _abi.DURA_CHANNEL_SUSPECT_OK * bool(options.get("suspect_ok", False)))
     c.checks = (_abi.DURA_CHECK_TIME * bool(options.get("time", True))
@@ -61,7 +80,9 @@ def _channel(options: Mapping[str, Any]) -> _abi.dura_sensor_channel:
                 | _abi.DURA_CHECK_RATE * any(options.get(k) for k in ("rate_suspect", "rate_fail"))
                 | _abi.DURA_CHECK_FLAT * any(options.get(k) for k in ("flat_suspect", "flat_fail")))
     for key, value in {**options, **_limits(options)}.items():
-        if key in _FIELDS:
+        if key in _COUNTED and c.kind == _abi.DURA_KIND_I32:
+            _put_cell(c, getattr(_abi.dura_sensor_channel, key).offset, _count(value))
+        elif key in _FIELDS:
             setattr(c, key, value)
         elif key in _TIMES:
             setattr(c, key + "_ns", round(value * 1e9))
@@ -127,7 +148,8 @@ class Sensor:
 
     channels: one mapping per channel with fail_lo, suspect_lo, suspect_hi, fail_hi,
     rate_suspect, rate_fail (per second), flat_tolerance, flat_suspect, flat_fail, max_age,
-    hold (seconds), required, suspect_ok, time, finite. Giving a limit turns its check on.
+    hold (seconds), required, suspect_ok, time, finite. Giving a limit turns its check on. kind "i32"
+    is a count: its limits and values are ints, and the model gets the count less `origin`.
 
     checks: one mapping per further check with the fields of sensor_checks.h: kind (spike, noise,
     drift, vote, rule, forbid, transition, parity, joint), channel, other, window, suspect, fail,
@@ -147,6 +169,7 @@ class Sensor:
         for i, options in enumerate(channels):
             check(lib.dura_sensor_attach(self._handle, i, ctypes.byref(_channel(options))))
         self.n = len(channels)
+        self._counts = frozenset(i for i, options in enumerate(channels) if options.get("kind") == "i32")
         self._extra: Any = None
         self._terms: list[Any] = []
         if checks:
@@ -180,10 +203,13 @@ class Sensor:
                       _names.sensor_reasons(report.reasons), tuple(map(_names.verdict, verdicts)), tuple(usable))
 
     def update(self, values: Sequence[Optional[float]], time_ns: int) -> Report:
-        """Judge one frame; None is a missing value."""
+        """Judge one frame; None is a missing value, an i32 channel takes an int."""
         n, report = len(values), _abi.dura_sensor_report()
         report.struct_size = ctypes.sizeof(report)
-        given = (ctypes.c_float * n)(*[0.0 if v is None else v for v in values])
+        given = (ctypes.c_float * n)(*[0.0 if v is None or i in self._counts else v for i, v in enumerate(values)])
+        for i in self._counts:
+            if i < n and values[i] is not None:
+                _put_cell(given, 4 * i, _count(values[i]))
         missing = (ctypes.c_uint8 * n)(*[v is None for v in values])
         usable = (ctypes.c_float * n)()
         check(lib.dura_sensor_update(self._handle, time_ns, given, missing, n, usable, ctypes.byref(report)))

@@ -94,6 +94,24 @@ def test_values_keep_their_kind():
     assert math.isnan(opened.values[0]) and opened.values[1] == math.inf and str(opened.values[2]) == "-0.0"
 
 
+def test_counts_above_2_to_24_go_from_the_sender_to_the_verdict_without_loss():
+    kinds = ("f32", "i32", "f32", "i32")
+    sender, receiver = pair(kinds=kinds)
+    axis = dura.Sensor([{"kind": k, "fail_lo": 0, "fail_hi": 2**24 + 3, **({"origin": 2**24} if k == "i32" else {})}
+                        for k in kinds])
+    for step, (count, verdict) in enumerate([(2**24 + 1, "GOOD"), (2**24 + 2, "GOOD"), (2**24 + 3, "GOOD"),
+                                             (2**24 + 4, "FAIL"), (-1, "FAIL"), (0, "GOOD")]):
+        opened = receiver.open(sender.seal([1.5, count, 2.5, None], step))
+        assert opened.values == (1.5, count, 2.5, None) and isinstance(opened.values[1], int)
+        assert "rounded" not in opened.reasons
+        report = axis.update(opened.values, step)
+        assert report.verdicts[1] == verdict and report.verdicts[0] == "GOOD"
+        assert verdict == "FAIL" or report.usable[1] == count - 2**24
+    refused = receiver.open(sender.seal([1.5, 7.0, 2.5, None], 99))
+    assert not refused.accepted and refused.authentic and refused.reasons == ("content",)
+    assert "rounded" in receiver.open(sender.seal([2**24 + 1, 5, 2.5, None], 100)).reasons
+
+
 def test_a_replay_and_a_forged_frame_are_events_and_move_nothing():
     sender, receiver = pair()
     first = sender.seal(VALUES, 0)
@@ -140,6 +158,7 @@ def test_an_epoch_that_cannot_be_persisted_seals_nothing():
     (lambda: link.Receiver(3, 4, b"short", profile="siphash"), "16 bytes"),
     (lambda: link.Receiver(3, 4, KEYS["hmac"], key_id=256), "256"), (lambda: link.Receiver(3, 4, KEYS["hmac"], window=300), "300"),
     (lambda: link.Receiver(3, 4, b"k", profile="crc"), "crc has no key"), (lambda: pair()[0].seal([1.0], 0), "1 values"),
+    (lambda: pair(kinds=("f32",) * 3), "kinds"), (lambda: pair(kinds=("f32", "i32", "f32", "u32")), "i32"),
     (lambda: pair()[0].seal([1.0, 2.0, 3.0, 2**31], 0), "int32"), (lambda: pair()[0].seal(VALUES, -1), "time_ns")])
 def test_what_cannot_be_is_said(call, text):
     with pytest.raises(ValueError, match=text):
