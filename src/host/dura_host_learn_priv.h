@@ -14,6 +14,7 @@
 #include <dura/host/pack.h>
 
 #include "../base/dura_base_priv.h"
+#include "dura_host_learn_checks.h"
 
 #define DURAI_LEARN_RECOVER 3u            /* good frames before the model drives again */
 #define DURAI_LEARN_DAYS30 2592000.0      /* seconds */
@@ -95,6 +96,12 @@ double durai_tail_needed(const durai_tail *t, double per_s, double y);
 size_t durai_tail_memory(const durai_series *s);
 /* Counts that 95 % of Poisson variables of this mean lie between. */
 void durai_poisson_span(double mean, double *least, double *most);
+/* The means of which a count of k is among the likeliest 95 % (exact, two-sided). */
+void durai_poisson_rate(uint64_t k, double *least, double *most);
+/* Without libm, the same on every target. x > 0 for the logarithm. */
+double durai_learn_ln(double x);
+double durai_learn_exp(double x);
+double durai_learn_root(double x);
 
 /* ---- limits ------------------------------------------------------------------------------- */
 
@@ -162,10 +169,17 @@ typedef struct durai_watched {
     dura_drift_reference ref;
 } durai_watched;
 
+/* Families that a list names; NULL: all. asked: DURAI_FAMILIES. DURA_OK, DURA_EINVAL. */
+int durai_learn_choose_checks(uint8_t *asked, const char *list);
+/* Further checks from the first `rows`. A DURA_E* code. */
+int durai_learn_checks(durai_checks *c, const durai_recording *r, size_t rows, const durai_clock *clock,
+                       const uint8_t *asked, double spurious, durai_text *notes);
+
 struct dura_learned {
     durai_recording rec;
     durai_brain brain;
     durai_limits *limits;
+    durai_checks checks;
     durai_clock clock;
     durai_envelope_learned envelope[DURA_OUTPUTS_MAX];
     durai_watched *watched;
