@@ -75,7 +75,7 @@ static void rows_hold(const dura_incident *in, int total[DURA_CAUSES], int firm[
     MUST(in->n_evidence <= DURA_EVIDENCE_MAX && in->n_channels <= DURA_INCIDENT_CHANNELS);
     for (int i = 0; i < in->n_evidence; i++) {
         const dura_evidence *e = &in->evidence[i];
-        MUST(e->kind > 0 && e->kind < DURA_EV_KINDS && e->count > 0 && e->trust <= DURA_TRUST_LOCAL);
+        MUST(e->kind > 0 && e->kind < DURA_EV_END && e->count > 0 && e->trust <= DURA_TRUST_LOCAL);
         MUST(e->event < DURA_EVENT_CLASSES && e->reserved == 0);
         for (int k = 0; k < i; k++) {
             const dura_evidence *o = &in->evidence[k];

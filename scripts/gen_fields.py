@@ -25,6 +25,8 @@ ALIGN = {"u8": 1, "bool": 1, "enum": 1, "u16": 2, "u32": 4, "f32": 4, "key32": 1
          "channel": 2, "of": 2}
 CTYPES = {"u8": "uint8_t ", "bool": "uint8_t ", "enum": "uint8_t ", "u16": "uint16_t", "u32": "uint32_t",
           "f32": "float   ", "channel": "uint16_t", "of": "uint16_t"}
+JSON_ONLY = ("bit", "note", "list")
+NOTE_MAX = 255              # bytes of a note
 NONE = 65535                # a channel that is not named
 HEADER_BYTES, ENTRY_BYTES, TRAILER_BYTES = 16, 12, 8
 
@@ -43,7 +45,7 @@ def load():
         offset = 0
         for field in section.get("field", []):
             field.setdefault("unit", "")
-            if field["type"] in ("name", "bit"):
+            if field["type"] in JSON_ONLY + ("name",):
                 continue
             if offset % ALIGN[field["type"]]:
                 sys.exit(f"{TABLE}: {section['name']}.{field['name']} would not be aligned at {offset}")
@@ -101,7 +103,7 @@ enum {
 };
 #define DURAI_POLICY_SECTIONS %du
 
-/* Bytes of one record. */
+/* Bytes of one record, places of fields that the packer works out, records at most. */
 enum {
 %s
 };
@@ -172,6 +174,8 @@ def make_header(doc):
     magic = int.from_bytes(doc["document"]["magic"].encode(), "little")
     sections = [f"    DURAI_POLICY_{s['name'].upper()} = {s['type']}" for s in doc["section"]]
     sizes = [f"    DURAI_POLICY_{s['record'].upper()}_BYTES = {s['size']}" for s in records(doc)]
+    sizes += [f"    DURAI_POLICY_{s['record'].upper()}_{f['name'].upper()}_AT = {f['offset']}"
+              for s in records(doc) for f in stored(s) if f.get("derived")]
     limits = [(s, s["name"].upper()) for s in doc["section"] if "max" in s]
     sizes += [f"    DURAI_POLICY_{upper}_MAX = {s['max']}" for s, upper in limits]
     enums = [line for s in records(doc) for line in enum_names(s)]
@@ -409,6 +413,55 @@ static int policy_references(const uint8_t *image, const durai_policy_device *d)
     return DURA_OK;
 }
 
+static int policy_is_row(const durai_policy_sensor_check *c)
+{
+    return c->kind == DURAI_SENSOR_CHECK_RULE || c->kind == DURAI_SENSOR_CHECK_FORBID ||
+           c->kind == DURAI_SENSOR_CHECK_TRANSITION;
+}
+
+/* Words of a check's terms; 0: its kind has none. */
+static uint32_t policy_words(const durai_policy_sensor_check *c)
+{
+    uint32_t n = c->n_terms;
+    if (c->kind == DURAI_SENSOR_CHECK_JOINT)
+        return 2u * n + n * (n + 1u) / 2u;
+    return c->kind == DURAI_SENSOR_CHECK_VOTE || c->kind == DURAI_SENSOR_CHECK_PARITY ? 2u * n : 0u;
+}
+
+/* Channels where the kind has them. The numbers are the module's own to judge. */
+static int policy_sensor_check(const durai_policy_sensor_check *c, uint32_t n_channels)
+{
+    int many = c->kind == DURAI_SENSOR_CHECK_VOTE || c->kind == DURAI_SENSOR_CHECK_JOINT;
+    if (many ? c->channel != DURA_NONE : c->channel >= n_channels)
+        return DURA_EINVAL;
+    if (policy_is_row(c) ? c->other >= n_channels : c->other != DURA_NONE)
+        return DURA_EINVAL;
+    if (policy_is_row(c) ? c->level < DURAI_SENSOR_CHECK_SUSPECT : c->level != DURAI_SENSOR_CHECK_NONE)
+        return DURA_EINVAL;
+    return (c->n_terms > 0) == (policy_words(c) > 0) ? DURA_OK : DURA_EINVAL;
+}
+
+/* Terms follow each other without a hole; a check may have those of the one before. */
+static int policy_checks(const uint8_t *image, uint32_t n_channels)
+{
+    durai_policy_sensor_check c, former;
+    uint32_t i, count, words, next = 0;
+    (void)durai_policy_section(image, DURAI_POLICY_CHECKS, &count, NULL);
+    (void)durai_policy_section(image, DURAI_POLICY_TERMS, &words, NULL);
+    memset(&former, 0, sizeof former);
+    for (i = 0; i < count; i++) {
+        if (durai_policy_get_sensor_check(image, i, &c) < 0 || policy_sensor_check(&c, n_channels) < 0)
+            return DURA_EINVAL;
+        int shared = c.kind == former.kind && c.n_terms == former.n_terms && c.first == former.first;
+        if (c.first != (c.n_terms ? next : 0u) && !shared)
+            return DURA_EINVAL;
+        if (c.n_terms && c.first == next)
+            next += policy_words(&c);
+        former = c;
+    }
+    return next == words ? DURA_OK : DURA_EINVAL;
+}
+
 /* The threshold can be reached. */
 static int policy_updates(const uint8_t *image)
 {
@@ -444,6 +497,8 @@ static int policy_relations(const uint8_t *image)
         rc = policy_features(image, &d);
     if (rc == DURA_OK)
         rc = policy_references(image, &d);
+    if (rc == DURA_OK)
+        rc = policy_checks(image, d.n_channels);
     if (rc == DURA_OK)
         rc = policy_updates(image);
     return rc == DURA_OK ? policy_logs(image) : rc;
@@ -577,7 +632,7 @@ def shape_row(section):
     upper = f"/* {section['name']} */"
     if section.get("texts"):
         return f"    {upper} {{0, 0xFFFF, 0}}"
-    size = 2 if "array" in section else section["size"]
+    size = SIZES[section["array"]] if "array" in section else section["size"]
     return f"    {upper} {{{section.get('min', 1)}, {section.get('max', 1)}, {size}}}"
 
 
@@ -658,7 +713,7 @@ PACK_TOP = """\
 #include <stdint.h>
 
 enum { PACK_U8, PACK_U16, PACK_U32, PACK_F32, PACK_BOOL, PACK_ENUM, PACK_KEY32, PACK_TEXT64,
-       PACK_NAME, PACK_BIT, PACK_CHANNEL, PACK_OF };
+       PACK_NAME, PACK_BIT, PACK_CHANNEL, PACK_OF, PACK_NOTE, PACK_LIST };
 enum { PACK_REQUIRED = 1, PACK_OR_0 = 2, PACK_POW2 = 4, PACK_POSITIVE = 8 };
 
 typedef struct pack_word {
@@ -792,7 +847,11 @@ PAGE_RULES = """\
    (1 without any).
 9. buffer_bytes is 0 or at least max_record + 32.
    Keys are not 32 zero bytes.
-10. Names: 2 x (channels + outputs + features) texts, each ended by a zero byte.
+10. Checks: channel is one, and 65535 for vote and joint; other is one for rule, forbid and
+   transition and 65535 else; these three, and no others, have a level. Only vote, parity and
+   joint have terms; they fill the section of terms without a hole, each where the ones
+   before end, or where those of the check before it begin when kind and number are equal.
+11. Names: 2 x (channels + outputs + features) texts, each ended by a zero byte.
 
 The packer checks in addition what only people need: names are unique, 1 to 63 bytes of
 UTF-8 without control characters; units are 0 to 63 bytes; an input is given once.
@@ -804,6 +863,8 @@ def md_default(f):
         return "required"
     if f.get("derived"):
         return "derived"
+    if f["type"] == "list":
+        return "none"
     value = f.get("default")
     if f["type"] == "key32":
         return "development key"
@@ -819,6 +880,10 @@ def md_range(f):
         return ">= 0" if "lo" in f else "finite"
     if f["type"] in ("name", "text64"):
         return "text, <= 63 bytes"
+    if f["type"] == "note":
+        return f"text, <= {NOTE_MAX} bytes, not packed"
+    if f["type"] == "list":
+        return "list"
     if f["type"] == "channel":
         return "name of a channel"
     if f["type"] == "of":
@@ -877,7 +942,7 @@ def page_sections(doc):
         size = s["size"]
         if s.get("texts"):
             count, size = "2 x (channels + outputs + features)", "text and a zero byte"
-        rows.append(f"| {s['type']} | {s['name']} | {count} | {2 if 'array' in s else size} |")
+        rows.append(f"| {s['type']} | {s['name']} | {count} | {SIZES[s['array']] if 'array' in s else size} |")
     return "\n".join(rows)
 
 
@@ -896,13 +961,23 @@ def make_page(doc):
 
 # ---- docs/schemas/policy.schema.json -----------------------------------------------------
 
+F32 = {"type": "number", "minimum": -3.4028234663852886e38, "maximum": 3.4028234663852886e38}
+LISTS = {
+    "terms": {"type": "array", "minItems": 1, "maxItems": 2048, "items": {
+        "type": "object", "additionalProperties": False, "required": ["channel"], "properties": {
+            "channel": {"type": "string", "minLength": 1, "maxLength": 63},
+            "back": {"type": "integer", "minimum": 0, "maximum": 1}, "weight": F32, "mean": F32}}},
+    "triangle": {"type": "array", "minItems": 1, "maxItems": 2080, "items": F32},
+}
+
+
 def schema_type(f):
     if f["type"] in ("bool", "bit"):
         return {"type": "boolean"}
     if "values" in f:
         return {"enum": list(f["values"])}
     if f["type"] == "f32":
-        out = {"type": "number", "minimum": -3.4028234663852886e38, "maximum": 3.4028234663852886e38}
+        out = dict(F32)
         if "lo" in f:
             out["minimum"] = f["lo"]
         return out
@@ -911,6 +986,10 @@ def schema_type(f):
     if f["type"] in ("name", "text64"):
         least = 1 if f.get("required") else 0
         return {"type": "string", "minLength": least, "maxLength": 63}
+    if f["type"] == "note":
+        return {"type": "string", "maxLength": NOTE_MAX}
+    if f["type"] == "list":
+        return LISTS[f["name"]]
     if f["type"] == "key32":
         return {"type": "string", "pattern": "^[0-9a-fA-F]{64}$"}
     values = {"type": "integer", "minimum": f["lo"], "maximum": f["hi"]}
@@ -921,7 +1000,7 @@ def schema_type(f):
 
 
 def schema_field(f):
-    out = schema_type(f)
+    out = dict(schema_type(f))
     unit = f" [{f['unit']}]" if f["unit"] else ""
     out["description"] = f"{f['doc']}{unit} How to choose: {f['choose']}"
     if "default" in f and f["type"] != "key32":
@@ -981,7 +1060,7 @@ def make_python(doc):
            "# name: (type in the image, member in the JSON, bytes of a record, list of records)",
            "SECTIONS = {"]
     for s in doc["section"]:
-        size = 2 if "array" in s else s["size"]
+        size = SIZES[s["array"]] if "array" in s else s["size"]
         out.append(f"    {s['name']!r}: ({s['type']}, {s.get('json')!r}, {size}, {'max' in s}),")
     out += ["}", "", "# section: rows of (name, type, offset, struct format, required, default, lo, hi, unit, words,",
             "# meaning); offset None: in the names section, or a bit of another field", "FIELDS = {"]

@@ -73,6 +73,42 @@ def record(section, given, derived, places=None):
     return bytes(out)
 
 
+RULES = ("rule", "forbid", "transition")
+
+
+def derive_check(check):
+    """What the packer computes for a check: docs/formats/policy.md, `checks`."""
+    out = {}
+    if check["kind"] in RULES:
+        out["level"] = check.get("level", "suspect")
+        for low, high in (("lo", "hi"), ("if_lo", "if_hi")) + (
+                (("from_lo", "from_hi"),) if check["kind"] == "transition" else ()):
+            out[low], out[high] = check.get(low, -MOST), check.get(high, MOST)
+    return out
+
+
+def terms_of(check, names):
+    """A check's terms as include/dura/sensor_checks.h lays them out."""
+    data = b"".join(struct.pack("<HHf", names.index(t["channel"]), t.get("back", 0), t.get("weight", t.get("mean", 0)))
+                    for t in check.get("terms", []))
+    return data + b"".join(struct.pack("<f", cell) for cell in check.get("triangle", []))
+
+
+def pack_checks(checks, names):
+    """Records, and the terms they point into; equal neighbours of a kind share theirs."""
+    rows, terms, former = [], b"", (None, b"", 0)
+    for check in checks:
+        mine, first = terms_of(check, names), 0
+        if mine and former[:2] == (check["kind"], mine):
+            first = former[2]
+        elif mine:
+            first, terms = len(terms), terms + mine
+        derived = {"n_terms": len(check.get("terms", [])), "first": first // 4, **derive_check(check)}
+        rows.append(record("checks", check, derived, names))
+        former = (check["kind"], mine, first)
+    return rows, [terms[i:i + 4] for i in range(0, len(terms), 4)]
+
+
 def derive(channel):
     """What the packer computes for a channel: docs/formats/policy.md, `channels`."""
     out = {"checks": (1 if channel.get("time", True) else 0) | (2 if channel.get("finite", True) else 0)}
@@ -108,6 +144,7 @@ def pack_policy(p):
     for name in ("drift", "correlate", "updates"):
         content[name] = [record(name, p[name], {})] if name in p else []
     content["release_keys"] = [record("release_keys", k, {}) for k in p.get("release_keys", [])]
+    content["checks"], content["terms"] = pack_checks(p.get("checks", []), names)
     texts = [text for one in channels + outputs + features for text in (one["name"], one.get("unit", ""))]
     content["names"] = [text.encode() + b"\0" for text in texts]
     n = len(fields.SECTIONS)
@@ -171,9 +208,26 @@ WATCHED = {
                 "min_clock": "synced", "threshold": 2, "roles": 6},
     "release_keys": [{"key": "11" * 32, "role": "vendor"}, {"key": "22" * 32, "role": "operator"}],
 }
+PARITY = {"kind": "parity", "channel": "a", "mean": 0.5, "scale": 2, "suspect": 3, "terms": [
+    {"channel": "b", "weight": 0.25}, {"channel": "a", "back": 1, "weight": -1e-3}]}
+CHECKED = {
+    **MINIMAL, "channels": [{"name": n, "unit": "m", "why": "drawing 7"} for n in "abcd"],
+    "checks": [
+        {"kind": "spike", "channel": "a", "suspect": 0.5, "fail": 0.25, "why": "learned"},
+        {"kind": "noise", "channel": "b", "window": 32, "hi": 4.5},
+        {"kind": "drift", "channel": "c", "window": 200, "mean": -7, "scale": 0.5, "suspect": 1.5},
+        {"kind": "vote", "terms": [{"channel": "c"}, {"channel": "a"}, {"channel": "b"}], "suspect": 1, "fail": 2,
+         "window": 3, "estimates": True},
+        {"kind": "rule", "channel": "a", "other": "d", "if_lo": 1, "if_hi": 1, "lo": 10, "level": "fail", "window": 2},
+        {"kind": "forbid", "channel": "b", "other": "d", "if_hi": 0.5, "lo": 2, "hi": 3},
+        {"kind": "transition", "channel": "d", "other": "a", "from_lo": 0, "from_hi": 0, "lo": 1, "hi": 1, "if_lo": 5},
+        PARITY, {**PARITY, "window": 19, "suspect": 0.75}, {**PARITY, "terms": PARITY["terms"][:1], "fail": 6},
+        {"kind": "joint", "terms": [{"channel": "a", "mean": 1}, {"channel": "b", "mean": 2.5}],
+         "triangle": [1, -0.5, 2], "window": 4, "window2": 8, "suspect": 20}],
+}
 LINEAR = {"dura_model": 1, "kind": "linear", "inputs": ["valve", "pressure"], "outputs": [
     {"name": "pump", "bias": 0.1, "weights": [3, -0.25]}, {"name": "lamp", "bias": -1e-3, "weights": [0, 1e10]}]}
-POLICIES = {"minimal": MINIMAL, "full": FULL, "wide": WIDE, "watched": WATCHED}
+POLICIES = {"minimal": MINIMAL, "full": FULL, "wide": WIDE, "watched": WATCHED, "checked": CHECKED}
 MODELS = {"linear": LINEAR}
 
 
@@ -208,6 +262,8 @@ def policy_json_seeds():
             "disorder": {"channels": [{"name": "x", "fail_lo": 2, "fail_hi": 1}]},
             "same_name": {"outputs": [OUTPUT, OUTPUT]}, "inputs": {"model": {"inputs": ["z"]}},
             "range": {"device": {"name": "d", "zone": 65536}}, "no_channel": {"features": [{"name": "a", "channel": "z"}]},
+            "no_other": {"checks": [{"kind": "rule", "channel": "x", "other": "z"}]},
+            "twice": {"checks": [{"kind": "spike", "channel": "x", "fail": 1}] * 2},
             "no_references": {"drift": {}}, "keys_only": {"release_keys": [{"key": "33" * 32, "role": "vendor"}]},
             "two_inputs": {"features": [{"name": "a", "channel": "x"}], "model": {"inputs": ["x"]}}}.items():
         out[f"fuzz/corpus/policy_json/{name}"] = text({**MINIMAL, **change})
@@ -216,9 +272,9 @@ def policy_json_seeds():
 
 def image_seeds():
     minimal, full, linear = pack_policy(MINIMAL), pack_policy(FULL), pack_model(LINEAR)
-    rows = {"minimal": minimal, "full": full, "watched": pack_policy(WATCHED), "linear": linear, "short": minimal[:40]}
+    rows = {"minimal": minimal, "full": full, "watched": pack_policy(WATCHED), "checked": pack_policy(CHECKED), "linear": linear, "short": minimal[:40]}
     for at, name in ((4, "version"), (6, "sections"), (8, "length"), (16, "type"), (18, "count"), (20, "offset"),
-                     (24, "bytes"), (42, "channels"), (48, "channel_bytes"), (116, "features_offset"), (188, "names_offset")):
+                     (24, "bytes"), (42, "channels"), (48, "channel_bytes"), (116, "features_offset"), (200, "terms_offset"), (212, "names_offset")):
         rows[f"bad_{name}"] = repair(minimal[:at] + b"\xff\xff" + minimal[at + 2:])
     watched = rows["watched"]   # a feature without a name, whose unit is its name
     rows["bad_feature_name"] = repair(watched.replace(b"mode_is_3\0\0", b"\0mode_is_3\0"))

@@ -389,6 +389,81 @@ DT_TEST(guard_step, holds_then_falls_back_then_recovers)
     }
 }
 
+/* One step of values of their own. */
+static dura_decision step_of(uint64_t frame, const float *values)
+{
+    dura_frame f = DURA_FRAME_INIT;
+    dura_decision d = DURA_DECISION_INIT;
+    box.now.mono_ns += 10000000;
+    f.frame = frame;
+    f.n = box.spec.channels;
+    f.time = box.now;
+    f.values = values;
+    dt_eq(dura_guard_step(box.guard, &f, &d), DURA_OK, "frame %u", (unsigned)frame);
+    dt_ok(dura_guard_idle(box.guard, &box.now, 100000) >= 0, "frame %u", (unsigned)frame);
+    return d;
+}
+
+DT_TEST(guard_step, runs_the_checks_of_the_policy_over_channels_and_past)
+{
+    dt_spec s = spec();
+    s.relations = 1;
+    s.checks &= (uint16_t)~DURA_CHECK_TIME;
+    booted(&s);
+    static const struct { float v[4]; uint8_t action; uint32_t reasons; } rows[] = {
+        {{50, 51, 52, 10}, DURA_ACT, 0},
+        {{52, 51, 52, 99}, DURA_ACT, 0},
+        {{52, 59, 52, 99}, DURA_FALLBACK, DURA_R_VOTE_FAIL},
+        {{52, 51, 52, 50}, DURA_ACT, 0},
+        {{95, 94, 93, 50}, DURA_FALLBACK, DURA_R_SPIKE_FAIL},
+        {{95, 94, 93, 50}, DURA_ACT, 0},
+        {{95, 94, 93, 61}, DURA_FALLBACK, DURA_R_CONTEXT_FAIL},
+        {{89, 88, 87, 61}, DURA_ACT, 0},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        dura_decision d = step_of(1 + i, rows[i].v);
+        dt_eq(d.action, rows[i].action, "frame %zu", i);
+        dt_eq(d.sensor_reasons, rows[i].reasons, "frame %zu", i);
+        dt_eq((d.reasons & DURA_G_INPUT) != 0, rows[i].action != DURA_ACT, "frame %zu", i);
+    }
+}
+
+DT_TEST(guard_init, wants_the_part_that_runs_the_checks_of_the_policy)
+{
+    dt_spec s = spec();
+    s.relations = 1;
+    booted(&s);
+    size_t with = dura_guard_bytes(box.image, box.image_len, &box.model, &box.port);
+    fresh(&s);
+    box.port.sensor = NULL;
+    dt_eq(dura_guard_bytes(box.image, box.image_len, &box.model, &box.port), 0, "no part");
+    dt_eq(dt_box_boot(&box), DURA_ENOTSUP, "no part");
+    fresh(&s);
+    box.port.struct_size = (uint32_t)offsetof(dura_port, sensor);
+    dt_eq(dt_box_boot(&box), DURA_ENOTSUP, "a port of before there were checks");
+    s.relations = 0;
+    fresh(&s);
+    dt_ok(dura_guard_bytes(box.image, box.image_len, &box.model, &box.port) < with, "checks take room");
+    box.port.struct_size = (uint32_t)offsetof(dura_port, sensor);
+    dt_eq(dt_box_boot(&box), DURA_OK, "such a port and no checks");
+}
+
+DT_TEST(guard_init, wants_an_image_with_terms_aligned)
+{
+    static uint64_t room[DT_BOX_IMAGE / 8 + 1];
+    uint8_t *odd = (uint8_t *)room + 2;
+    for (uint8_t relations = 0; relations < 2; relations++) {
+        dt_spec s = spec();
+        dura_guard *g = NULL;
+        s.relations = relations;
+        fresh(&s);
+        memcpy(odd, box.image, box.image_len);
+        dt_eq(dura_guard_init(&g, guard_mem, sizeof guard_mem, odd, box.image_len, &box.model, &box.port, &box.now),
+              relations ? DURA_EALIGN : DURA_OK, "relations %u", relations);
+        dt_ok((g != NULL) == !relations, "");
+    }
+}
+
 DT_TEST(guard_step, refuses_late_and_repeated_frames)
 {
     dt_spec s = spec();

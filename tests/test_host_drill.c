@@ -830,7 +830,8 @@ DT_TEST(host_drill_query, and_the_others_refuse_what_is_not_there)
     e.kind = DURA_DRILL_KINDS;
     dt_eq(dura_drill_text(d, &e, buf, sizeof buf), DURA_EINVAL, "a kind that is none");
     dt_ok(dura_drill_kind(0) == NULL && dura_drill_kind(DURA_DRILL_KINDS) == NULL, "kinds");
-    dt_ok(dura_drill_by(DURA_DRILL_BYS) == NULL, "bys");
+    dt_ok(dura_drill_by(DURA_DRILL_BY_END) == NULL, "bys");
+    dt_str(dura_drill_by(DURA_DRILL_BY_JOINT), "joint", "bys");
     dt_str(dura_drill_kind(DURA_DRILL_BOUNDED), "bounded", "kinds");
     dt_str(dura_drill_by(DURA_DRILL_BY_INCIDENT), "incident", "bys");
     dura_drill_close(NULL);

@@ -89,6 +89,7 @@ DT_TEST(pack_policy, gives_the_bytes_of_the_second_packer)
     static const struct { const char *json, *image; int kind; } rows[] = {
         {"minimal.json", "minimal.bin", DURA_PACK_POLICY}, {"full.json", "full.bin", DURA_PACK_POLICY},
         {"wide.json", "wide.bin", DURA_PACK_POLICY}, {"watched.json", "watched.bin", DURA_PACK_POLICY},
+        {"checked.json", "checked.bin", DURA_PACK_POLICY},
         {"linear.json", "linear.bin", DURA_PACK_LINEAR}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         bytes want = file_of(rows[i].image), got = packed_file(rows[i].json);
@@ -460,7 +461,7 @@ DT_TEST(pack_json, tells_a_model_from_a_policy_by_its_mark)
 
 DT_TEST(pack_check, refuses_every_flipped_bit)
 {
-    static const char *const rows[] = {"minimal.bin", "full.bin", "linear.bin", "watched.bin"};
+    static const char *const rows[] = {"minimal.bin", "full.bin", "linear.bin", "watched.bin", "checked.bin"};
     for (size_t r = 0; r < sizeof rows / sizeof rows[0]; r++) {
         bytes b = file_of(rows[r]);
         for (size_t i = 0; i < b.n * 8; i++) {
@@ -475,7 +476,7 @@ DT_TEST(pack_check, refuses_every_flipped_bit)
 
 DT_TEST(pack_check, refuses_every_other_length)
 {
-    static const char *const rows[] = {"minimal.bin", "full.bin", "linear.bin", "watched.bin"};
+    static const char *const rows[] = {"minimal.bin", "full.bin", "linear.bin", "watched.bin", "checked.bin"};
     for (size_t r = 0; r < sizeof rows / sizeof rows[0]; r++) {
         bytes b = file_of(rows[r]);
         for (size_t n = 0; n < b.n; n++)
@@ -525,21 +526,21 @@ DT_TEST(pack_check, refuses_framing_that_lies_under_a_valid_checksum)
 {
     bytes b = file_of("minimal.bin");
     const poke rows[] = {
-        {"magic", 0, 4, 0x324B5044, DURA_ECORRUPT}, {"version", 4, 2, 3, DURA_EVERSION}, {"version 1", 4, 2, 1, DURA_EVERSION},
-        {"version 0", 4, 2, 0, DURA_EVERSION}, {"fewer sections", 6, 2, 14, DURA_EVERSION},
-        {"more sections", 6, 2, 16, DURA_EVERSION}, {"all sections", 6, 2, 0xFFFF, DURA_EVERSION},
+        {"magic", 0, 4, 0x324B5044, DURA_ECORRUPT}, {"version", 4, 2, 4, DURA_EVERSION}, {"version 2", 4, 2, 2, DURA_EVERSION}, {"version 1", 4, 2, 1, DURA_EVERSION},
+        {"version 0", 4, 2, 0, DURA_EVERSION}, {"fewer sections", 6, 2, 16, DURA_EVERSION},
+        {"more sections", 6, 2, 18, DURA_EVERSION}, {"all sections", 6, 2, 0xFFFF, DURA_EVERSION},
         {"length", 8, 4, 0, DURA_ECORRUPT}, {"long length", 8, 4, 0xFFFFFFF8, DURA_ECORRUPT},
-        {"reserved", 12, 4, 1, DURA_ECORRUPT}, {"unknown section", ENTRY(15, 0), 2, 16, DURA_EVERSION},
+        {"reserved", 12, 4, 1, DURA_ECORRUPT}, {"unknown section", ENTRY(17, 0), 2, 18, DURA_EVERSION},
         {"section twice", ENTRY(2, 0), 2, 1, DURA_ECORRUPT}, {"section 0", ENTRY(1, 0), 2, 0, DURA_ECORRUPT},
         {"offset 0", ENTRY(1, 4), 4, 0, DURA_ECORRUPT}, {"offset far", ENTRY(1, 4), 4, 0xFFFFFFF8, DURA_ECORRUPT},
-        {"offset of another", ENTRY(2, 4), 4, 200, DURA_ECORRUPT}, {"unaligned", ENTRY(3, 4), 4, 209, DURA_ECORRUPT},
+        {"offset of another", ENTRY(2, 4), 4, 224, DURA_ECORRUPT}, {"unaligned", ENTRY(3, 4), 4, 209, DURA_ECORRUPT},
         {"bytes far", ENTRY(3, 8), 4, 0xFFFFFFFF, DURA_ECORRUPT}, {"bytes wrap", ENTRY(3, 8), 4, 0xFFFFFF40, DURA_ECORRUPT},
         {"no channels", ENTRY(3, 2), 2, 0, DURA_EINVAL}, {"1025 channels", ENTRY(3, 2), 2, 1025, DURA_EINVAL},
         {"more channels than bytes", ENTRY(3, 2), 2, 2, DURA_EVERSION}, {"two devices", ENTRY(1, 2), 2, 2, DURA_EINVAL},
         {"larger record", ENTRY(2, 8), 4, 16, DURA_EVERSION}, {"no inputs but bytes", ENTRY(4, 2), 2, 0, DURA_EVERSION},
-        {"17 outputs", ENTRY(5, 2), 2, 17, DURA_EINVAL}, {"names count", ENTRY(15, 2), 2, 5, DURA_ECORRUPT},
-        {"names empty", ENTRY(15, 8), 4, 0, DURA_ECORRUPT}, {"names short", ENTRY(15, 8), 4, 5, DURA_ECORRUPT},
-        {"names into the trailer", ENTRY(15, 8), 4, 9, DURA_ECORRUPT}, {"gap", 199, 1, 1, DURA_ECORRUPT},
+        {"17 outputs", ENTRY(5, 2), 2, 17, DURA_EINVAL}, {"names count", ENTRY(17, 2), 2, 5, DURA_ECORRUPT},
+        {"names empty", ENTRY(17, 8), 4, 0, DURA_ECORRUPT}, {"names short", ENTRY(17, 8), 4, 5, DURA_ECORRUPT},
+        {"names into the trailer", ENTRY(17, 8), 4, 9, DURA_ECORRUPT}, {"gap", 223, 1, 1, DURA_ECORRUPT},
         {"gap behind the inputs", section_at("minimal.bin", 4) + 7, 1, 1, DURA_ECORRUPT},
         {"trailer", b.n - 8, 4, 1, DURA_ECORRUPT}};
     poke_all("minimal.bin", rows, sizeof rows / sizeof rows[0]);
@@ -550,7 +551,7 @@ DT_TEST(pack_check, refuses_fields_outside_their_range_under_a_valid_checksum)
 {
     const size_t d = section_at("full.bin", 1), s = section_at("full.bin", 2), c = section_at("full.bin", 3),
                  in = section_at("full.bin", 4), o = section_at("full.bin", 5), g = section_at("full.bin", 6),
-                 l = section_at("full.bin", 7), k = section_at("full.bin", 8), n = section_at("full.bin", 15);
+                 l = section_at("full.bin", 7), k = section_at("full.bin", 8), n = section_at("full.bin", 17);
     const uint32_t nan = 0x7FC00000, inf = 0x7F800000, minus = 0xBF800000;
     const poke rows[] = {
         {"device name empty", d, 1, 0, DURA_EINVAL}, {"device name control", d + 1, 1, 7, DURA_EINVAL},
@@ -625,9 +626,9 @@ static void read_policy(const bytes b)
 DT_TEST(pack_check, survives_an_enemy_who_repairs_the_checksum)
 {
     static const uint32_t values[] = {0, 1, 2, 7, 8, 63, 64, 255, 256, 0x7FFF, 0xFFFF, 0x10000, 0x7FFFFFFF, 0xFFFFFFF8, 0xFFFFFFFF};
-    static const char *const files[] = {"minimal.bin", "full.bin", "watched.bin", "linear.bin"};
+    static const char *const files[] = {"minimal.bin", "full.bin", "watched.bin", "checked.bin", "linear.bin"};
     unsigned accepted = 0, refused = 0;
-    for (size_t f = 0; f < 4; f++) {
+    for (size_t f = 0; f < 5; f++) {
         bytes whole = file_of(files[f]), b = {malloc(whole.n), whole.n};
         for (size_t at = 0; at + 4 <= b.n - 4; at += 2)
             for (size_t v = 0; v < 2 * sizeof values / sizeof values[0]; v++) {
@@ -642,7 +643,7 @@ DT_TEST(pack_check, survives_an_enemy_who_repairs_the_checksum)
                     continue;
                 }
                 accepted++;
-                if (f < 3)
+                if (f < 4)
                     read_policy(b);
             }
         free(b.p);
@@ -694,6 +695,102 @@ DT_TEST(pack_policy, keeps_what_features_references_and_updates_say)
     dura_pack_deinit(b.p);
 }
 
+/* Four channels a to d, and one check. */
+#define CK(check)                                                                                        \
+    "{\"device\":{\"name\":\"d\"},\"channels\":[{\"name\":\"a\"},{\"name\":\"b\"},{\"name\":\"c\"},"  \
+    "{\"name\":\"d\"}],\"outputs\":[{\"name\":\"y\",\"lo\":0,\"hi\":1,\"safe\":0}],\n\"checks\":[" check "]}"
+#define PARITY_ROW "\"kind\":\"parity\",\"channel\":\"a\",\"scale\":1,\"suspect\":2"
+
+DT_TEST(pack_policy, refuses_checks_no_sensor_would_take_and_says_which)
+{
+    static const bad_row rows[] = {
+        {CK("{}"), 2, "checks[0]", "\"kind\" is missing"},
+        {CK("{\"kind\":\"jump\"}"), 2, "checks[0].kind", "transition"},
+        {CK("{\"kind\":\"spike\",\"channel\":\"z\",\"fail\":1}"), 2, "checks[0].channel", "no channel \"z\""},
+        {CK("{\"kind\":\"spike\",\"channel\":\"a\"}"), 2, "checks[0]", "needs \"suspect\" or \"fail\""},
+        {CK("{\"kind\":\"spike\",\"fail\":1}"), 2, "checks[0]", "needs \"channel\""},
+        {CK("{\"kind\":\"spike\",\"channel\":\"a\",\"fail\":0}"), 2, "checks[0]", "sensor refuses"},
+        {CK("{\"kind\":\"spike\",\"channel\":\"a\",\"fail\":-1}"), 2, "checks[0].fail", "0 or more"},
+        {CK("{\"kind\":\"spike\",\"channel\":\"a\",\"fail\":1,\"window\":4}"), 2, "checks[0].window", "no member \"window\""},
+        {CK("{\"kind\":\"spike\",\"channel\":\"a\",\"fail\":1},{\"kind\":\"spike\",\"channel\":\"a\",\"fail\":2}"), 2,
+         "checks[1]", "already"},
+        {CK("{\"kind\":\"noise\",\"channel\":\"a\",\"window\":8,\"lo\":2,\"hi\":1}"), 2, "checks[0].hi", "lo <= hi"},
+        {CK("{\"kind\":\"drift\",\"channel\":\"a\",\"suspect\":1}"), 2, "checks[0]", "needs \"scale\""},
+        {CK("{\"kind\":\"vote\",\"fail\":1,\"terms\":[{\"channel\":\"a\"}]}"), 2, "checks[0].terms", "2 to 8 items"},
+        {CK("{\"kind\":\"vote\",\"fail\":1,\"terms\":[{\"channel\":\"a\"},{\"channel\":\"a\"}]}"), 2, "checks[0]", "sensor refuses"},
+        {CK("{\"kind\":\"vote\",\"fail\":1,\"terms\":[{\"channel\":\"a\"},{\"channel\":\"b\",\"weight\":1}]}"), 2,
+         "checks[0].terms[1].weight", "no member"},
+        {CK("{\"kind\":\"vote\",\"suspect\":2,\"fail\":1,\"terms\":[{\"channel\":\"a\"},{\"channel\":\"b\"}]}"), 2,
+         "checks[0].fail", "suspect <= fail"},
+        {CK("{\"kind\":\"rule\",\"channel\":\"a\",\"lo\":1}"), 2, "checks[0]", "needs \"other\""},
+        {CK("{\"kind\":\"rule\",\"channel\":\"a\",\"other\":\"b\",\"lo\":1,\"hi\":0}"), 2, "checks[0].hi", "lo <= hi"},
+        {CK("{\"kind\":\"rule\",\"channel\":\"a\",\"other\":\"b\",\"lo\":1,\"if_lo\":1,\"if_hi\":0}"), 2, "checks[0].if_hi", "if_lo"},
+        {CK("{\"kind\":\"rule\",\"channel\":\"a\",\"other\":\"b\",\"lo\":1,\"level\":\"good\"}"), 2, "checks[0].level", "suspect"},
+        {CK("{" PARITY_ROW ",\"terms\":[{\"channel\":\"b\"}]}"), 2, "checks[0].terms[0]", "\"weight\" is missing"},
+        {CK("{" PARITY_ROW ",\"terms\":[{\"channel\":\"b\",\"weight\":1e-19}]}"), 2, "checks[0].terms[0].weight", "1e-18"},
+        {CK("{" PARITY_ROW ",\"terms\":[{\"channel\":\"b\",\"weight\":1,\"back\":2}]}"), 2, "checks[0].terms[0].back", "0..1"},
+        {CK("{" PARITY_ROW ",\"terms\":[{\"channel\":\"a\",\"weight\":1}]}"), 2, "checks[0]", "sensor refuses"},
+        {CK("{" PARITY_ROW ",\"terms\":[{\"channel\":\"e\",\"weight\":1}]}"), 2, "checks[0].terms[0]", "no channel \"e\""},
+        {CK("{" PARITY_ROW ",\"terms\":[]}"), 2, "checks[0].terms", "1 to 2048"},
+        {CK("{" PARITY_ROW ",\"terms\":[{\"channel\":\"b\",\"weight\":1}],\"triangle\":[1]}"), 2, "checks[0].triangle", "no member"},
+        {CK("{\"kind\":\"joint\",\"suspect\":9,\"terms\":[{\"channel\":\"a\",\"mean\":0}],\"triangle\":[1,2]}"), 2,
+         "checks[0].triangle", "1 to 1 items"},
+        {CK("{\"kind\":\"joint\",\"suspect\":9,\"terms\":[{\"channel\":\"a\",\"mean\":0}]}"), 2, "checks[0]", "needs \"triangle\""},
+        {CK("{\"kind\":\"joint\",\"suspect\":9,\"terms\":[{\"channel\":\"a\",\"mean\":0}],\"triangle\":[1],\"why\":7}"), 2,
+         "checks[0].why", "text"}};
+    REFUSE(rows);
+}
+
+DT_TEST(pack_policy, keeps_what_checks_say_and_shares_equal_terms)
+{
+    bytes b = packed_file("checked.json");
+    durai_policy_sensor_check c;
+    uint32_t n, words;
+    (void)durai_policy_section(b.p, DURAI_POLICY_CHECKS, &n, NULL);
+    const uint8_t *terms = durai_policy_section(b.p, DURAI_POLICY_TERMS, &words, NULL);
+    dt_eq(n, 11, "");
+    dt_eq(words, 6u + 4u + 2u + 4u + 3u, "a vote, one of two equal rows, a shorter one, a joint");
+    dt_eq(durai_policy_get_sensor_check(b.p, 3, &c), DURA_OK, "");
+    dt_ok(c.kind == DURA_CK_VOTE && c.channel == DURA_NONE && c.n_terms == 3 && c.first == 0 && c.estimates, "");
+    dt_ok(c.level == 0 && c.window == 3 && c.suspect == 1.0f && c.fail == 2.0f, "");
+    dt_eq(durai_policy_get_sensor_check(b.p, 4, &c), DURA_OK, "");
+    dt_ok(c.kind == DURA_CK_RULE && c.level == DURA_FAIL && c.channel == 0 && c.other == 3 && c.n_terms == 0, "");
+    dt_ok(c.lo == 10.0f && c.hi == FLT_MAX && c.if_lo == 1.0f && c.from_lo == 0.0f, "");
+    dt_eq(durai_policy_get_sensor_check(b.p, 5, &c), DURA_OK, "");
+    dt_ok(c.level == DURA_SUSPECT && c.if_lo == -FLT_MAX && c.if_hi == 0.5f, "");
+    dt_eq(durai_policy_get_sensor_check(b.p, 7, &c), DURA_OK, "");
+    dt_ok(c.first == 6 && c.n_terms == 2 && c.mean == 0.5f && durai_le16(terms + 24) == 1, "");
+    dt_eq(durai_policy_get_sensor_check(b.p, 8, &c), DURA_OK, "");
+    dt_ok(c.first == 6 && c.n_terms == 2 && c.window == 19, "the same terms");
+    dt_eq(durai_policy_get_sensor_check(b.p, 9, &c), DURA_OK, "");
+    dt_ok(c.first == 10 && c.n_terms == 1, "");
+    dt_eq(durai_policy_get_sensor_check(b.p, 10, &c), DURA_OK, "");
+    dt_ok(c.kind == DURA_CK_JOINT && c.first == 12 && c.n_terms == 2 && c.window2 == 8, "");
+    dt_ok(durai_f32(durai_le32(terms + 64)) == 1.0f && durai_f32(durai_le32(terms + 72)) == 2.0f, "the triangle");
+    dura_pack_deinit(b.p);
+}
+
+DT_TEST(pack_check, wants_checks_to_fit)
+{
+    const size_t c = section_at("checked.bin", 15);
+    enum { CHANNEL = 40, OTHER = 42, TERMS = 48, FIRST = 50, KIND = 52, LEVEL = 53, ESTIMATES = 54 };
+    const poke rows[] = {
+        {"spike of no channel", c + CHANNEL, 2, 4, DURA_EINVAL}, {"spike of none", c + CHANNEL, 2, 0xFFFF, DURA_EINVAL},
+        {"spike with another", c + OTHER, 2, 0, DURA_EINVAL}, {"spike with terms", c + TERMS, 2, 1, DURA_EINVAL},
+        {"spike with a place", c + FIRST, 2, 1, DURA_EINVAL}, {"spike with a level", c + LEVEL, 1, 3, DURA_EINVAL},
+        {"kind 0", c + KIND, 1, 0, DURA_EINVAL}, {"kind 10", c + KIND, 1, 10, DURA_EINVAL},
+        {"suspect < 0", c, 4, 0xBF800000, DURA_EINVAL}, {"estimates 2", c + ESTIMATES, 1, 2, DURA_EINVAL},
+        {"reserved", c + 55, 1, 1, DURA_EINVAL}, {"vote of one channel", c + 3 * 56 + CHANNEL, 2, 0, DURA_EINVAL},
+        {"vote without terms", c + 3 * 56 + TERMS, 2, 0, DURA_EINVAL}, {"vote of two", c + 3 * 56 + TERMS, 2, 2, DURA_EINVAL},
+        {"vote elsewhere", c + 3 * 56 + FIRST, 2, 1, DURA_EINVAL}, {"rule of no other", c + 4 * 56 + OTHER, 2, 0xFFFF, DURA_EINVAL},
+        {"rule without level", c + 4 * 56 + LEVEL, 1, 0, DURA_EINVAL}, {"level 5", c + 4 * 56 + LEVEL, 1, 5, DURA_EINVAL},
+        {"level 1", c + 4 * 56 + LEVEL, 1, 1, DURA_EINVAL},
+        {"shared by another number", c + 8 * 56 + TERMS, 2, 1, DURA_EINVAL}, {"a hole", c + 9 * 56 + FIRST, 2, 11, DURA_EINVAL},
+        {"joint too long", c + 10 * 56 + TERMS, 2, 3, DURA_EINVAL}, {"words missing", ENTRY(16, 2), 2, 18, DURA_EVERSION},
+        {"1025 checks", ENTRY(15, 2), 2, 1025, DURA_EINVAL}};
+    poke_all("checked.bin", rows, sizeof rows / sizeof rows[0]);
+}
+
 DT_TEST(pack_check, wants_features_references_and_keys_to_fit)
 {
     const size_t f = section_at("watched.bin", 9), d = section_at("watched.bin", 10), r = section_at("watched.bin", 11),
@@ -725,7 +822,7 @@ DT_TEST(policy_get, refuses_what_there_is_not)
     dt_eq(durai_policy_get_output(b.p, 1, &o), DURA_EINVAL, "");
     dt_eq(durai_policy_get_device(b.p, NULL), DURA_EINVAL, "");
     dt_ok(durai_policy_section(b.p, 0, &count, &len) == NULL, "");
-    dt_ok(durai_policy_section(b.p, 16, NULL, NULL) == NULL, "");
+    dt_ok(durai_policy_section(b.p, 18, NULL, NULL) == NULL, "");
     dt_ok(durai_policy_section(b.p, DURAI_POLICY_NAMES, &count, &len) != NULL, "");
     dt_ok(count == 4 && len == 6, "%u names, %u bytes", count, len);
     free(b.p);
@@ -899,7 +996,7 @@ DT_TEST(linear_check, refuses_images_that_lie_under_a_valid_checksum)
 {
     bytes b = file_of("linear.bin");
     const poke rows[] = {
-        {"magic", 0, 4, 0x314E494C, DURA_ECORRUPT}, {"version", 4, 2, 3, DURA_EVERSION},
+        {"magic", 0, 4, 0x314E494C, DURA_ECORRUPT}, {"version", 4, 2, 4, DURA_EVERSION}, {"version 2", 4, 2, 2, DURA_EVERSION},
         {"no outputs", 6, 2, 0, DURA_ECORRUPT}, {"17 outputs", 6, 2, 17, DURA_ECORRUPT},
         {"3 outputs", 6, 2, 3, DURA_ECORRUPT}, {"1 output", 6, 2, 1, DURA_ECORRUPT},
         {"length", 8, 4, 72, DURA_ECORRUPT}, {"no inputs", 12, 2, 0, DURA_ECORRUPT},
@@ -999,9 +1096,9 @@ DT_TEST(pack_c_table, holds_the_bytes_of_the_image_in_order)
     dura_error e;
     dt_eq(dura_pack_c_table(b.p, b.n, "policy", 4321, &text, &len, &e), DURA_OK, "");
     dt_eq(strlen(text), len, "");
-    dt_ok(strstr(text, "#define POLICY_IMAGE_BYTES 672\n") != NULL, "");
+    dt_ok(strstr(text, "#define POLICY_IMAGE_BYTES 696\n") != NULL, "");
     dt_ok(strstr(text, "#define POLICY_GUARD_BYTES 4328\n") != NULL, "rounded up to 8");
-    dt_ok(strstr(text, "static const uint64_t policy_image[84] = {\n") != NULL, "");
+    dt_ok(strstr(text, "static const uint64_t policy_image[87] = {\n") != NULL, "");
     for (p = strstr(text, "= {"); (p = strstr(p, "DURA_W8(")) != NULL; at += 8) {
         p += 8;
         for (size_t i = 0; i < 8; i++, p += 4)

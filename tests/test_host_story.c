@@ -859,7 +859,7 @@ DT_TEST(record_name, has_a_word_for_every_value_of_the_newer_lists)
         const char *of_first, *of_last;
     } rows[] = {
         {DURA_NAME_CAUSE, 0, DURA_CAUSE_UNKNOWN + 1, "normal", "unknown"},
-        {DURA_NAME_EVIDENCE, 1, DURA_EV_KINDS, "flat", "recovered"},
+        {DURA_NAME_EVIDENCE, 1, DURA_EV_END, "flat", "implausible"},
         {DURA_NAME_MISSING, 0, 8, "security", "window"},
         {DURA_NAME_EVENT, 0, DURA_EVENT_CLASSES, "other", "heartbeat"},
         {DURA_NAME_GATE, 9, DURA_GATE_SAFE + 1, "committed", "safe"},

@@ -26,8 +26,8 @@ static const struct wanted {
     int all;
 } wanted[] = {
     {"plain", "8663b9543b248c9726b12125a05b90801844c365c274ae8ede48b8ff4bb8bd8c",
-     "a9f44566c648f065d37da33f549727248b6a5bb9901aa3128255e5f77a2357ab", "50a160bc4d0996aeb0be70ab7c0b9593e02f9bc7972fe3f626109ef6c634cc77", 0},
-    {"everything", "e8d30e7a08882cfd651f6a0de30f694b2336cff6de4afb4373aa3d3aea9d1e1a", "7ed9a0949d0fa7a28d41ed5ad48f768c3134f0efd13490cd604bd84d203f68de", "06a763477f624a5805a9a7e6d8597a77d63390c518348d7656fe258d3691284a", 1},
+     "371640c3718028fe002244429ebaa77c55d98f6eeba6e154d56798bb89359046", "013743217bb2d1cae9228b093be7230d4093cec38f094406808326f0dfca600b", 0},
+    {"everything", "0ebf8d0d1eade2c601ad39c0055db5fe2b92e7663073732189f1220bb3e4d1ac", "1d761fc8593cfed77e94a3357a0d336531ab8addcef833cc09e60ec0d3a4234b", "355161266ffa0cb0fe4b17f6acbac38a4c6fdd1cce25487c1786e464a8ebb457", 1},
 };
 
 static uint64_t flash_mem[DT_BOX_FLASH(SEGMENTS) / 8];
@@ -76,6 +76,7 @@ static void build(int all)
         s.features = 1;
         s.correlate = 1;
         s.quiet_ms = 300;
+        s.relations = 1;
         s.arl0 = 2000;
         s.ref = 12.0f;
         s.slot_bytes = DT_BOX_SLOT;

@@ -166,6 +166,12 @@ static int grade(const dura_drill_entry *e)
     return e->starts == 0 ? 3 : e->caught == 0 ? 0 : e->caught < e->starts ? 1 : 2;
 }
 
+/* How many of those caught were caught by this. */
+static uint32_t by_of(const dura_drill_entry *e, int by)
+{
+    return by < DURA_DRILL_BYS ? e->by[by] : e->by_check[by - DURA_DRILL_BYS];
+}
+
 /* Entries that stand in one row: same kind and size, same answer. */
 static int compare_groups(const dura_drill_entry *a, const dura_drill_entry *b)
 {
@@ -177,9 +183,9 @@ static int compare_groups(const dura_drill_entry *a, const dura_drill_entry *b)
         return a->size > b->size ? 1 : -1;
     if (a->action != b->action)
         return a->action == DURA_ACT || b->action == DURA_FALLBACK ? -1 : 1;
-    for (int i = 0; i < DURA_DRILL_BYS; i++)
-        if ((a->by[i] == 0) != (b->by[i] == 0))
-            return a->by[i] ? -1 : 1;
+    for (int i = 0; i < DURA_DRILL_BY_END; i++)
+        if ((by_of(a, i) == 0) != (by_of(b, i) == 0))
+            return by_of(a, i) ? -1 : 1;
     return 0;
 }
 
@@ -195,7 +201,7 @@ static int by_badness(const void *a, const void *b)
 typedef struct span {
     uint64_t least, most;       /* median delays */
     double moved, reached[2];
-    uint32_t starts, caught, blind, by[DURA_DRILL_BYS], verdict[DURA_DRILL_VERDICTS];
+    uint32_t starts, caught, blind, by[DURA_DRILL_BY_END], verdict[DURA_DRILL_VERDICTS];
 } span;
 
 static void add_up(span *s, const dura_drill_entry *e, size_t n)
@@ -214,8 +220,8 @@ static void add_up(span *s, const dura_drill_entry *e, size_t n)
         s->moved = e[i].moved > s->moved ? e[i].moved : s->moved;
         s->reached[0] = e[i].size < s->reached[0] ? e[i].size : s->reached[0];
         s->reached[1] = e[i].size > s->reached[1] ? e[i].size : s->reached[1];
-        for (int k = 0; k < DURA_DRILL_BYS; k++)
-            s->by[k] += e[i].by[k];
+        for (int k = 0; k < DURA_DRILL_BY_END; k++)
+            s->by[k] += by_of(&e[i], k);
         for (int k = 0; k < DURA_DRILL_VERDICTS; k++)
             s->verdict[k] += e[i].verdict[k];
     }
@@ -268,7 +274,7 @@ static void print_row(const dura_drill_entry *e, size_t n)
     printf("%-14s", grades[grade(e)]);
     print_kind(e, &s);
     printf(" %3" PRIu32 "/%-3" PRIu32, s.caught, s.starts);
-    print_counts(s.by, DURA_DRILL_BYS, dura_drill_by, 16);
+    print_counts(s.by, DURA_DRILL_BY_END, dura_drill_by, 16);
     printf(" %-9s %-9s", delay, e->action == DURA_ACT ? "none" : dura_record_name(DURA_NAME_ACTION, e->action));
     print_counts(s.verdict, DURA_DRILL_VERDICTS, verdict_word, 21);
     printf(" %-8s ", moved);

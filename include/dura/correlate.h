@@ -99,7 +99,11 @@ enum {
     DURA_EV_CLOCK = 26,            /* wall clock stepped */
     DURA_EV_NETWORK_QUIET = 27,    /* a live security source saw nothing: a little less attack */
     DURA_EV_RECOVERED = 28,        /* went back to normal by itself */
-    DURA_EV_KINDS = 29
+    DURA_EV_KINDS = 29,            /* rows of a table of weights; the kinds behind it have
+                                      weights of their own */
+    DURA_EV_DISAGREES = 29,        /* redundant channels say otherwise */
+    DURA_EV_IMPLAUSIBLE = 30,      /* the rest of the process says otherwise */
+    DURA_EV_END = 31
 };
 
 /* What could not be looked at. Bits. */
@@ -215,7 +219,8 @@ typedef struct dura_correlate dura_correlate;  /* lives in memory you give to in
 DURA_API DURA_CHECK uint8_t dura_event_class(const char *category, size_t category_len,
                                              const char *type, size_t type_len);
 
-/** The table in use when a configuration names none: DURA_EV_KINDS rows. Static. [any] */
+/** The table in use when a configuration names none: DURA_EV_END rows, of which a
+ *  configuration can replace the first DURA_EV_KINDS. Static.           [any] */
 DURA_API DURA_CHECK const dura_weights *dura_correlate_weights(void);
 
 /** Exact bytes init() needs; 0 when cfg is invalid.                     [any] O(1) */

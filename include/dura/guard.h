@@ -27,6 +27,7 @@
 #include <dura/gate.h>
 #include <dura/log.h>
 #include <dura/sensor.h>
+#include <dura/sensor_checks.h>
 
 #ifdef __cplusplus
 extern "C" {

@@ -115,6 +115,7 @@ struct dura_feature_calls;    /* dura/feature.h */
 struct dura_drift_calls;      /* dura/drift.h */
 struct dura_correlate_calls;  /* dura/correlate.h */
 struct dura_gate_calls;       /* dura/gate.h */
+struct dura_sensor_calls;     /* dura/sensor_checks.h */
 
 /* ---- the port ------------------------------------------------------------------- */
 
@@ -145,6 +146,7 @@ typedef struct dura_port {
     const struct dura_drift_calls *drift;
     const struct dura_correlate_calls *correlate;
     const struct dura_gate_calls *gate;
+    const struct dura_sensor_calls *sensor;    /* for a policy with checks */
 } dura_port;
 
 #ifdef __cplusplus

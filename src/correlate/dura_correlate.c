@@ -32,8 +32,13 @@ enum {
     R_MISSING = 1 << 0 | 1 << 1 | 1 << 5,      /* MISSING, STALE, NONFINITE */
     R_TIME = 1 << 2 | 1 << 3 | 1 << 4,         /* REVERSED, DUPLICATE, GAP */
     R_RANGE = 1 << 6 | 1 << 7,
-    R_RATE = 1 << 8 | 1 << 9,
+    R_RATE = 1 << 8 | 1 << 9 | 1 << 14 | 1 << 15, /* and SPIKE: a jump */
     R_FLAT = 1 << 10 | 1 << 11,
+    R_NOISY = 1 << 16,
+    R_ATTENUATED = 1 << 17,
+    R_MEAN = 1 << 18,                          /* DRIFT */
+    R_PROCESS = 1 << 19 | 1 << 20 | 1 << 23 | 1 << 24 | 1 << 25, /* CONTEXT, PARITY, JOINT */
+    R_VOTE = 1 << 21 | 1 << 22,
     Q_SUSPECT = 3,                             /* the lowest verdict that is bad */
     Q_MISSING = 9
 };
@@ -296,7 +301,7 @@ static inline int settle(dura_correlate *c, int opened, const dura_ref *at)
 /* An anomaly of the box itself, in the incident that is open. */
 static int add(dura_correlate *c, int opened, uint8_t kind, uint16_t channel, const dura_ref *at)
 {
-    DURA_ASSERT(kind > DURA_EV_NONE && kind < DURA_EV_KINDS && durai_incident_open(c));
+    DURA_ASSERT(kind > DURA_EV_NONE && kind < DURA_EV_END && durai_incident_open(c));
     hold(c, kind, DURA_EVENT_OTHER, DURA_TRUST_LOCAL, channel, at);
     (void)durai_correlate_row(c);
     touch(c, at);
@@ -387,17 +392,20 @@ static int comes_back(dura_correlate *c, uint32_t map, uint16_t channel, const d
     return 1 | settle(c, 0, at);
 }
 
-/* One record says one thing: the most basic of what the sensor found. */
+/* One record says one thing: the most basic of what the sensor found. What a channel says
+ * of itself comes before what others say of it. */
 static uint8_t kind_of(uint32_t reasons, int64_t verdict)
 {
-    if (verdict == Q_MISSING || (reasons & R_MISSING))
+    static const struct { uint32_t bits; uint8_t kind; } order[] = {
+        {R_MISSING, DURA_EV_MISSING}, {R_FLAT, DURA_EV_FLAT}, {R_RANGE, DURA_EV_RANGE},
+        {R_RATE, DURA_EV_RATE}, {R_VOTE, DURA_EV_DISAGREES}, {R_ATTENUATED, DURA_EV_QUIET},
+        {R_NOISY, DURA_EV_DRIFT_SPREAD}, {R_PROCESS, DURA_EV_IMPLAUSIBLE},
+        {R_MEAN, DURA_EV_DRIFT_SLOW}, {R_TIME, DURA_EV_TIME}};
+    if (verdict == Q_MISSING)
         return DURA_EV_MISSING;
-    if (reasons & R_FLAT)
-        return DURA_EV_FLAT;
-    if (!(reasons & R_RANGE) && (reasons & R_RATE))
-        return DURA_EV_RATE;
-    if (!(reasons & R_RANGE) && (reasons & R_TIME))
-        return DURA_EV_TIME;
+    for (uint32_t i = 0; i < sizeof order / sizeof order[0]; i++)
+        if (reasons & order[i].bits)
+            return order[i].kind;
     return DURA_EV_RANGE;
 }
 

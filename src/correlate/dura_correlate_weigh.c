@@ -15,7 +15,7 @@
 #include "dura_correlate_priv.h"
 
 /* Reasons and sources: docs/correlate.md, one line per row. FAULT, DRIFT, ATTACK, CHANGE. */
-static const dura_weights weights[DURA_EV_KINDS] = {
+static const dura_weights weights[DURA_EV_END] = {
     {0, 0, 0, 0},       /* NONE */
     {16, -6, 2, 0},     /* FLAT */
     {14, 2, 2, 0},      /* RANGE */
@@ -45,6 +45,8 @@ static const dura_weights weights[DURA_EV_KINDS] = {
     {2, 0, 3, 1},       /* CLOCK */
     {0, 0, -2, 0},      /* NETWORK_QUIET */
     {3, -4, 0, 0},      /* RECOVERED */
+    {14, 0, 4, 2},      /* DISAGREES */
+    {8, 2, 8, 2},       /* IMPLAUSIBLE */
 };
 
 const dura_weights *dura_correlate_weights(void) { return weights; }
@@ -107,9 +109,10 @@ static void weigh_row(dura_correlate *c, uint32_t i, uint32_t n)
 {
     dura_evidence *e = row(c, i);
     uint32_t r = rank(c, i, n);
-    DURA_ASSERT(e->kind < DURA_EV_KINDS && e->count > 0);
+    DURA_ASSERT(e->kind < DURA_EV_END && e->count > 0);
+    const dura_weights *table = e->kind < DURA_EV_KINDS ? c->weight : weights;
     for (int k = 0; k < DURA_CAUSES; k++) {
-        int w = c->weight[e->kind][k];
+        int w = table[e->kind][k];
         w = r == 0 ? grown(w, e->count) : r < RANKS ? w / QUARTER : 0;
         if (!trusted(e))
             w = k == ATTACK && w > 0 ? w / 2 : 0;

@@ -8,6 +8,7 @@
  * a machine must get an answer even from a box that was provisioned badly (invariant 2).
  */
 #include "dura_guard_priv.h"
+#include "dura_guard_sensor.h"
 
 /* Memory handed out in pieces of 16 bytes; base NULL only counts. */
 typedef struct carver {
@@ -28,9 +29,10 @@ typedef struct plan {
     durai_policy_device device;
     durai_policy_guard guard;
     dura_sensor_config sensor;
+    dura_sensor_extra extra;
     dura_log_config log;
     dura_feature_config feature;
-    size_t sensor_bytes, log_bytes, feature_bytes;
+    size_t sensor_bytes, checks_bytes, log_bytes, feature_bytes;
 } plan;
 
 /* Where the parts lie that are opened later, and how large those are that are measured
@@ -159,6 +161,18 @@ static DURAI_NOINLINE int plan_features(plan *p, const void *policy, const dura_
     return p->feature_bytes ? DURA_OK : DURA_EINVAL;
 }
 
+/* What the checks need beside the sensor's own room. */
+static DURAI_NOINLINE int plan_checks(plan *p, const void *policy, const dura_sensor_calls *sensor_calls)
+{
+    int rc = durai_sensor_extra(policy, &p->extra);
+    if (rc != DURA_OK)
+        return rc == DURA_ENOENT ? DURA_OK : rc;
+    if (!sensor_calls)
+        return DURA_ENOTSUP;
+    p->checks_bytes = sensor_calls->bytes(&p->extra);
+    return p->checks_bytes ? DURA_OK : DURA_EINVAL;
+}
+
 /* Does the policy ask for something this port has not linked in? */
 static int parts_missing(const void *policy, const dura_port *port)
 {
@@ -198,20 +212,17 @@ static DURAI_NOINLINE int measure(places *at, const void *policy, size_t len, co
 
 static DURAI_NOINLINE int make_plan(plan *p, const void *policy, const dura_port *port)
 {
-    durai_policy_sensor s;
     memset(p, 0, sizeof *p);
     int rc = durai_policy_get_device(policy, &p->device);
     if (rc == DURA_OK)
-        rc = durai_policy_get_sensor(policy, &s);
+        rc = durai_sensor_config(policy, &p->sensor);
     if (rc == DURA_OK)
         rc = durai_policy_get_guard(policy, &p->guard);
+    if (rc == DURA_OK)
+        rc = plan_checks(p, policy, DURAI_PART(port, sensor));
     if (rc != DURA_OK)
         return rc;
-    p->sensor.struct_size = sizeof p->sensor;
-    p->sensor.n_channels = p->device.n_channels;
-    p->sensor.rebase_after = s.rebase_after;
-    p->sensor.gap_ns = (int64_t)s.gap_ms * 1000000;
-    p->sensor_bytes = dura_sensor_bytes(&p->sensor);
+    p->sensor_bytes = (dura_sensor_bytes(&p->sensor) + 7u) & ~(size_t)7u; /* what checks need comes behind it */
     rc = plan_log(policy, &p->device, &p->log);
     if (rc != DURA_OK)
         return rc;
@@ -232,7 +243,7 @@ static dura_guard *place(carver *c, const plan *p, places *at)
     float *inputs = carve(c, sizeof *inputs * inputs_of(d));
     float *raw = carve(c, 3u * sizeof *raw * d->n_outputs);
     uint8_t *bytes = carve(c, scratch);
-    at->sensor = carve(c, p->sensor_bytes);
+    at->sensor = carve(c, p->sensor_bytes + p->checks_bytes);
     at->log = carve(c, p->log_bytes);
     at->log_bytes = p->log_bytes;
     at->instance = carve(c, at->instance_bytes);
@@ -275,29 +286,6 @@ size_t dura_guard_bytes(const void *policy, size_t policy_len, const dura_model 
 }
 
 /* ---- init --------------------------------------------------------------------------- */
-
-static DURAI_NOINLINE int attach_channel(dura_sensor *s, const void *policy, uint16_t i)
-{
-    durai_policy_channel c;
-    dura_sensor_channel ch = DURA_SENSOR_CHANNEL_INIT;
-    int rc = durai_policy_get_channel(policy, i, &c);
-    if (rc != DURA_OK)
-        return rc;
-    ch.flags = (uint8_t)((c.required ? DURA_CHANNEL_REQUIRED : 0) | (c.suspect_ok ? DURA_CHANNEL_SUSPECT_OK : 0));
-    ch.checks = c.checks;
-    ch.fail_lo = c.fail_lo;
-    ch.suspect_lo = c.suspect_lo;
-    ch.suspect_hi = c.suspect_hi;
-    ch.fail_hi = c.fail_hi;
-    ch.rate_suspect = c.rate_suspect;
-    ch.rate_fail = c.rate_fail;
-    ch.flat_tolerance = c.flat_tolerance;
-    ch.flat_suspect_ns = (int64_t)c.flat_suspect_ms * 1000000;
-    ch.flat_fail_ns = (int64_t)c.flat_fail_ms * 1000000;
-    ch.max_age_ns = (int64_t)c.max_age_ms * 1000000;
-    ch.hold_ns = (int64_t)c.hold_ms * 1000000;
-    return dura_sensor_attach(s, i, &ch);
-}
 
 static DURAI_NOINLINE int build_outputs(dura_guard *g, const void *policy)
 {
@@ -509,6 +497,9 @@ static DURAI_NOINLINE int lay_out(dura_guard **out, places *at, void *mem, size_
     g->work.init.log = p.log;
     *out = g;
     rc = dura_sensor_init(&g->sensor, at->sensor, p.sensor_bytes, &p.sensor);
+    const dura_sensor_calls *sensor_calls = DURAI_PART(port, sensor);
+    if (rc == DURA_OK && p.checks_bytes)
+        rc = sensor_calls->extend(g->sensor, (uint8_t *)at->sensor + p.sensor_bytes, p.checks_bytes, &p.extra);
     if (rc == DURA_OK && p.feature_bytes)
         rc = port->feature->init(&g->feature, at->feature, p.feature_bytes, &p.feature);
     return rc;
@@ -580,8 +571,10 @@ int dura_guard_init(dura_guard **out, void *mem, size_t len, const void *policy,
     int rc = measure(&at, policy, policy_len, model, port);
     if (rc == DURA_OK)
         rc = lay_out(&g, &at, mem, len, policy, model, port);
-    for (uint16_t i = 0; rc == DURA_OK && i < g->n_channels; i++)
-        rc = attach_channel(g->sensor, policy, i);
+    if (rc == DURA_OK)
+        rc = durai_sensor_channels(g->sensor, policy);
+    if (rc == DURA_OK)
+        rc = durai_sensor_checks(g->sensor, policy, DURAI_PART(port, sensor), NULL);
     if (rc == DURA_OK)
         rc = build_outputs(g, policy);
     if (rc == DURA_OK)

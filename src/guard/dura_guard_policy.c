@@ -33,6 +33,8 @@ static const policy_shape policy_shapes[DURAI_POLICY_SECTIONS] = {
     /* correlate */ {0, 1, 16},
     /* updates */ {0, 1, 24},
     /* release_keys */ {0, 8, 40},
+    /* checks */ {0, 1024, 56},
+    /* terms */ {0, 65535, 4},
     /* names */ {0, 0xFFFF, 0}
 };
 
@@ -131,6 +133,26 @@ static const policy_rule policy_rules[] = {
     {14, 0, POLICY_KEY, 0, 0u, 0u}, /* release_keys.key */
     {14, 32, POLICY_U8, 0, 1u, 4u}, /* release_keys.role */
     {14, 33, POLICY_ZERO, 0, 0, 7u}, /* release_keys: reserved */
+    {15, 0, POLICY_F32, POLICY_POSITIVE, 0u, 0u}, /* checks.suspect */
+    {15, 4, POLICY_F32, POLICY_POSITIVE, 0u, 0u}, /* checks.fail */
+    {15, 8, POLICY_F32, 0, 0u, 0u}, /* checks.mean */
+    {15, 12, POLICY_F32, POLICY_POSITIVE, 0u, 0u}, /* checks.scale */
+    {15, 16, POLICY_F32, 0, 0u, 0u}, /* checks.lo */
+    {15, 20, POLICY_F32, 0, 0u, 0u}, /* checks.hi */
+    {15, 24, POLICY_F32, 0, 0u, 0u}, /* checks.if_lo */
+    {15, 28, POLICY_F32, 0, 0u, 0u}, /* checks.if_hi */
+    {15, 32, POLICY_F32, 0, 0u, 0u}, /* checks.from_lo */
+    {15, 36, POLICY_F32, 0, 0u, 0u}, /* checks.from_hi */
+    {15, 40, POLICY_U16, 0, 0u, 65535u}, /* checks.channel */
+    {15, 42, POLICY_U16, 0, 0u, 65535u}, /* checks.other */
+    {15, 44, POLICY_U16, 0, 0u, 65535u}, /* checks.window */
+    {15, 46, POLICY_U16, 0, 0u, 65535u}, /* checks.window2 */
+    {15, 48, POLICY_U16, 0, 0u, 2048u}, /* checks.n_terms */
+    {15, 50, POLICY_U16, 0, 0u, 65535u}, /* checks.first */
+    {15, 52, POLICY_U8, 0, 1u, 9u}, /* checks.kind */
+    {15, 53, POLICY_U8, 0, 0u, 4u}, /* checks.level */
+    {15, 54, POLICY_U8, 0, 0u, 1u}, /* checks.estimates */
+    {15, 55, POLICY_ZERO, 0, 0, 1u}, /* checks: reserved */
 };
 
 static uint32_t policy_up8(uint32_t n)
@@ -314,6 +336,55 @@ static int policy_references(const uint8_t *image, const durai_policy_device *d)
     return DURA_OK;
 }
 
+static int policy_is_row(const durai_policy_sensor_check *c)
+{
+    return c->kind == DURAI_SENSOR_CHECK_RULE || c->kind == DURAI_SENSOR_CHECK_FORBID ||
+           c->kind == DURAI_SENSOR_CHECK_TRANSITION;
+}
+
+/* Words of a check's terms; 0: its kind has none. */
+static uint32_t policy_words(const durai_policy_sensor_check *c)
+{
+    uint32_t n = c->n_terms;
+    if (c->kind == DURAI_SENSOR_CHECK_JOINT)
+        return 2u * n + n * (n + 1u) / 2u;
+    return c->kind == DURAI_SENSOR_CHECK_VOTE || c->kind == DURAI_SENSOR_CHECK_PARITY ? 2u * n : 0u;
+}
+
+/* Channels where the kind has them. The numbers are the module's own to judge. */
+static int policy_sensor_check(const durai_policy_sensor_check *c, uint32_t n_channels)
+{
+    int many = c->kind == DURAI_SENSOR_CHECK_VOTE || c->kind == DURAI_SENSOR_CHECK_JOINT;
+    if (many ? c->channel != DURA_NONE : c->channel >= n_channels)
+        return DURA_EINVAL;
+    if (policy_is_row(c) ? c->other >= n_channels : c->other != DURA_NONE)
+        return DURA_EINVAL;
+    if (policy_is_row(c) ? c->level < DURAI_SENSOR_CHECK_SUSPECT : c->level != DURAI_SENSOR_CHECK_NONE)
+        return DURA_EINVAL;
+    return (c->n_terms > 0) == (policy_words(c) > 0) ? DURA_OK : DURA_EINVAL;
+}
+
+/* Terms follow each other without a hole; a check may have those of the one before. */
+static int policy_checks(const uint8_t *image, uint32_t n_channels)
+{
+    durai_policy_sensor_check c, former;
+    uint32_t i, count, words, next = 0;
+    (void)durai_policy_section(image, DURAI_POLICY_CHECKS, &count, NULL);
+    (void)durai_policy_section(image, DURAI_POLICY_TERMS, &words, NULL);
+    memset(&former, 0, sizeof former);
+    for (i = 0; i < count; i++) {
+        if (durai_policy_get_sensor_check(image, i, &c) < 0 || policy_sensor_check(&c, n_channels) < 0)
+            return DURA_EINVAL;
+        int shared = c.kind == former.kind && c.n_terms == former.n_terms && c.first == former.first;
+        if (c.first != (c.n_terms ? next : 0u) && !shared)
+            return DURA_EINVAL;
+        if (c.n_terms && c.first == next)
+            next += policy_words(&c);
+        former = c;
+    }
+    return next == words ? DURA_OK : DURA_EINVAL;
+}
+
 /* The threshold can be reached. */
 static int policy_updates(const uint8_t *image)
 {
@@ -349,6 +420,8 @@ static int policy_relations(const uint8_t *image)
         rc = policy_features(image, &d);
     if (rc == DURA_OK)
         rc = policy_references(image, &d);
+    if (rc == DURA_OK)
+        rc = policy_checks(image, d.n_channels);
     if (rc == DURA_OK)
         rc = policy_updates(image);
     return rc == DURA_OK ? policy_logs(image) : rc;
@@ -652,6 +725,33 @@ int durai_policy_get_release_key(const void *image, uint32_t index, durai_policy
         return DURA_EINVAL;
     out->key = p;
     out->role = p[32];
+    return DURA_OK;
+}
+
+int durai_policy_get_sensor_check(const void *image, uint32_t index, durai_policy_sensor_check *out)
+{
+    const uint8_t *p = policy_record(image, DURAI_POLICY_CHECKS, index);
+    if (!p || !out)
+        return DURA_EINVAL;
+    out->suspect = durai_f32(durai_le32(p));
+    out->fail = durai_f32(durai_le32(p + 4));
+    out->mean = durai_f32(durai_le32(p + 8));
+    out->scale = durai_f32(durai_le32(p + 12));
+    out->lo = durai_f32(durai_le32(p + 16));
+    out->hi = durai_f32(durai_le32(p + 20));
+    out->if_lo = durai_f32(durai_le32(p + 24));
+    out->if_hi = durai_f32(durai_le32(p + 28));
+    out->from_lo = durai_f32(durai_le32(p + 32));
+    out->from_hi = durai_f32(durai_le32(p + 36));
+    out->channel = durai_le16(p + 40);
+    out->other = durai_le16(p + 42);
+    out->window = durai_le16(p + 44);
+    out->window2 = durai_le16(p + 46);
+    out->n_terms = durai_le16(p + 48);
+    out->first = durai_le16(p + 50);
+    out->kind = p[52];
+    out->level = p[53];
+    out->estimates = p[54];
     return DURA_OK;
 }
 

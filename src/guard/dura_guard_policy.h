@@ -16,8 +16,8 @@
 #include <dura/base.h>
 
 #define DURAI_POLICY_MAGIC 0x314B5044u     /* 'DPK1', little-endian */
-#define DURAI_POLICY_VERSION 2
-#define DURAI_POLICY_MAX 262144u           /* bytes; more than the largest legal policy */
+#define DURAI_POLICY_VERSION 3
+#define DURAI_POLICY_MAX 1048576u           /* bytes; more than the largest legal policy */
 #define DURAI_POLICY_HEADER 16u        /* bytes before the section table */
 #define DURAI_POLICY_ENTRY 12u         /* bytes per section table entry */
 #define DURAI_POLICY_TRAILER 8u        /* 4 zero bytes, CRC-32C of all before them */
@@ -38,11 +38,13 @@ enum {
     DURAI_POLICY_CORRELATE = 12,
     DURAI_POLICY_UPDATES = 13,
     DURAI_POLICY_RELEASE_KEYS = 14,
-    DURAI_POLICY_NAMES = 15
+    DURAI_POLICY_CHECKS = 15,
+    DURAI_POLICY_TERMS = 16,
+    DURAI_POLICY_NAMES = 17
 };
-#define DURAI_POLICY_SECTIONS 15u
+#define DURAI_POLICY_SECTIONS 17u
 
-/* Bytes of one record. */
+/* Bytes of one record, places of fields that the packer works out, records at most. */
 enum {
     DURAI_POLICY_DEVICE_BYTES = 72,
     DURAI_POLICY_SENSOR_BYTES = 8,
@@ -57,6 +59,10 @@ enum {
     DURAI_POLICY_CORRELATE_BYTES = 16,
     DURAI_POLICY_UPDATES_BYTES = 24,
     DURAI_POLICY_RELEASE_KEY_BYTES = 40,
+    DURAI_POLICY_SENSOR_CHECK_BYTES = 56,
+    DURAI_POLICY_CHANNEL_CHECKS_AT = 2,
+    DURAI_POLICY_SENSOR_CHECK_N_TERMS_AT = 48,
+    DURAI_POLICY_SENSOR_CHECK_FIRST_AT = 50,
     DURAI_POLICY_CHANNELS_MAX = 1024,
     DURAI_POLICY_INPUTS_MAX = 1024,
     DURAI_POLICY_OUTPUTS_MAX = 16,
@@ -65,7 +71,9 @@ enum {
     DURAI_POLICY_REFERENCES_MAX = 1024,
     DURAI_POLICY_CORRELATE_MAX = 1,
     DURAI_POLICY_UPDATES_MAX = 1,
-    DURAI_POLICY_RELEASE_KEYS_MAX = 8
+    DURAI_POLICY_RELEASE_KEYS_MAX = 8,
+    DURAI_POLICY_CHECKS_MAX = 1024,
+    DURAI_POLICY_TERMS_MAX = 65535
 };
 
 /* Words. */
@@ -92,7 +100,19 @@ enum {
     DURAI_RELEASE_KEY_VENDOR = 1,
     DURAI_RELEASE_KEY_OPERATOR = 2,
     DURAI_RELEASE_KEY_SECURITY = 3,
-    DURAI_RELEASE_KEY_SAFETY = 4
+    DURAI_RELEASE_KEY_SAFETY = 4,
+    DURAI_SENSOR_CHECK_SPIKE = 1,
+    DURAI_SENSOR_CHECK_NOISE = 2,
+    DURAI_SENSOR_CHECK_DRIFT = 3,
+    DURAI_SENSOR_CHECK_VOTE = 4,
+    DURAI_SENSOR_CHECK_RULE = 5,
+    DURAI_SENSOR_CHECK_FORBID = 6,
+    DURAI_SENSOR_CHECK_TRANSITION = 7,
+    DURAI_SENSOR_CHECK_PARITY = 8,
+    DURAI_SENSOR_CHECK_JOINT = 9,
+    DURAI_SENSOR_CHECK_NONE = 0,
+    DURAI_SENSOR_CHECK_SUSPECT = 3,
+    DURAI_SENSOR_CHECK_FAIL = 4
 };
 
 /* Who this device is and whether its decisions are driven. */
@@ -273,6 +293,47 @@ typedef struct durai_policy_release_key {
                                   DURAI_RELEASE_KEY_SAFETY. */
 } durai_policy_release_key;
 
+/* What a channel's past and its neighbours are checked for, in this order within a kind;
+   include/dura/sensor_checks.h says which members a kind has and what they mean. */
+typedef struct durai_policy_sensor_check {
+    float    suspect;          /* Above is SUSPECT; 0: no such level. */
+    float    fail;             /* Above is FAIL; 0: no such level. */
+    float    mean;             /* drift: the reference; parity: the constant of the sum. */
+    float    scale;            /* drift, parity: what the difference is divided by; above 0. */
+    float    lo;               /* noise: below is ATTENUATED; rule, forbid, transition: lower
+                                  end of the channel's range, absent: none. */
+    float    hi;               /* noise: above is NOISY; rule, forbid, transition: upper end of
+                                  the channel's range, absent: none. */
+    float    if_lo;            /* Lower end of the other channel's range; absent: none. */
+    float    if_hi;            /* Upper end of the other channel's range; absent: none. */
+    float    from_lo;          /* transition: lower end of the range the channel comes from;
+                                  absent: none. */
+    float    from_hi;          /* transition: upper end of the range the channel comes from;
+                                  absent: none. */
+    uint16_t channel;          /* Name of the channel that is judged; vote and joint name
+                                  theirs in `terms`. */
+    uint16_t other;            /* rule, forbid, transition: name of the channel that has to be
+                                  in if_lo..if_hi. */
+    uint16_t window;           /* Frames of the mean, or frames in a row before the check
+                                  speaks; 0 as 1. */
+    uint16_t window2;          /* joint: frames over which the distance itself is averaged; 0
+                                  as 1. */
+    uint16_t n_terms;          /* Number of terms. */
+    uint16_t first;            /* Where its terms begin in the section of terms, in words of 4
+                                  bytes; 0 without terms. */
+    uint8_t  kind;             /* What is checked. DURAI_SENSOR_CHECK_SPIKE,
+                                  DURAI_SENSOR_CHECK_NOISE, DURAI_SENSOR_CHECK_DRIFT,
+                                  DURAI_SENSOR_CHECK_VOTE, DURAI_SENSOR_CHECK_RULE,
+                                  DURAI_SENSOR_CHECK_FORBID, DURAI_SENSOR_CHECK_TRANSITION,
+                                  DURAI_SENSOR_CHECK_PARITY, DURAI_SENSOR_CHECK_JOINT. */
+    uint8_t  level;            /* rule, forbid, transition: what a channel becomes that breaks
+                                  it; none: suspect. Other kinds have none.
+                                  DURAI_SENSOR_CHECK_NONE, DURAI_SENSOR_CHECK_SUSPECT,
+                                  DURAI_SENSOR_CHECK_FAIL. */
+    uint8_t  estimates;        /* vote, parity: a channel that failed or is missing, and has
+                                  hold_ms, gets the mid-value or the sum instead. */
+} durai_policy_sensor_check;
+
 /* May the rest of dura read this image? Checks every byte: framing, checksum, counts,
  * ranges of all fields, order of limits, reserved bytes.
  * DURA_OK; DURA_EINVAL (NULL, or a field outside its range); DURA_EVERSION (another
@@ -299,6 +360,7 @@ int durai_policy_get_reference(const void *image, uint32_t index, durai_policy_r
 int durai_policy_get_correlate(const void *image, durai_policy_correlate *out);
 int durai_policy_get_updates(const void *image, durai_policy_updates *out);
 int durai_policy_get_release_key(const void *image, uint32_t index, durai_policy_release_key *out);
+int durai_policy_get_sensor_check(const void *image, uint32_t index, durai_policy_sensor_check *out);
 /* Channel that is input `index` of the model; DURA_NONE when there is no such input. */
 uint16_t durai_policy_get_input(const void *image, uint32_t index);
 

@@ -205,7 +205,8 @@ static inline int32_t durai_guard_gate(const dura_guard *g)
 }
 
 /* A part of the port, or NULL when the port is older or has none. */
-#define DURAI_PART(port, name) ((port) && (port)->struct_size >= sizeof(dura_port) ? (port)->name : NULL)
+#define DURAI_PART(port, name)                                                                            \
+    ((port) && (port)->struct_size >= offsetof(dura_port, name) + sizeof((port)->name) ? (port)->name : NULL)
 
 /* Where a decision's parts lie in its raw record. */
 typedef struct durai_parts {

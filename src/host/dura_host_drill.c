@@ -358,7 +358,7 @@ int dura_drill_open(dura_drill **out, const dura_drill_options *o, dura_error *e
 int dura_drill_next(dura_drill *d, dura_drill_entry *out, dura_error *err)
 {
     dura_drill_entry e;
-    if (!d || !out || out->struct_size < sizeof e)
+    if (!d || !out || out->struct_size < DURAI_DRILL_ENTRY_V1)
         return DURA_EINVAL;
     if (d->at == d->n_tasks)
         return 0;
@@ -369,7 +369,7 @@ int dura_drill_next(dura_drill *d, dura_drill_entry *out, dura_error *err)
     d->report.not_drilled += e.starts == 0;
     d->report.total[e.kind] += e.starts;
     d->report.caught[e.kind] += e.caught;
-    rc = durai_struct_out(out, &e, sizeof e, sizeof e);
+    rc = durai_struct_out(out, &e, sizeof e, DURAI_DRILL_ENTRY_V1);
     return rc == DURA_OK ? 1 : rc;
 }
 

@@ -122,4 +122,9 @@ int durai_drill_score(dura_drill *d, const drill_task *t, dura_drill_entry *e, d
 /* The recording as it is, the places, and the guard's state at each. */
 int durai_drill_control(dura_drill *d, dura_error *err);
 
+#define DURAI_DRILL_ENTRY_V1 ((uint32_t)offsetof(dura_drill_entry, by_check)) /* as first released */
+
+/* Where a finding by DURA_DRILL_BY_* is counted (dura_host_drill_text.c). */
+uint32_t *durai_drill_by(dura_drill_entry *e, uint32_t by);
+
 #endif

@@ -36,6 +36,18 @@ typedef struct outcome {
 
 static double larger(double a, double b) { return a > b ? a : b; }
 
+/* What other channels say; -1: nothing. */
+static int process_by(uint32_t reasons)
+{
+    if (reasons & (DURA_R_VOTE_FAIL | DURA_R_VOTE_SUSPECT))
+        return DURA_DRILL_BY_VOTE;
+    if (reasons & (DURA_R_CONTEXT_FAIL | DURA_R_CONTEXT_SUSPECT))
+        return DURA_DRILL_BY_RULE;
+    if (reasons & (DURA_R_PARITY_FAIL | DURA_R_PARITY_SUSPECT))
+        return DURA_DRILL_BY_PARITY;
+    return reasons & DURA_R_JOINT ? DURA_DRILL_BY_JOINT : -1;
+}
+
 static int sensor_by(uint32_t reasons)
 {
     if (reasons & (DURA_R_MISSING | DURA_R_STALE))
@@ -46,7 +58,15 @@ static int sensor_by(uint32_t reasons)
         return DURA_DRILL_BY_NONFINITE;
     if (reasons & (DURA_R_RANGE_FAIL | DURA_R_RANGE_SUSPECT))
         return DURA_DRILL_BY_RANGE;
-    return reasons & (DURA_R_RATE_FAIL | DURA_R_RATE_SUSPECT) ? DURA_DRILL_BY_RATE : DURA_DRILL_BY_FLAT;
+    if (reasons & (DURA_R_RATE_FAIL | DURA_R_RATE_SUSPECT))
+        return DURA_DRILL_BY_RATE;
+    if (reasons & (DURA_R_FLAT_FAIL | DURA_R_FLAT_SUSPECT))
+        return DURA_DRILL_BY_FLAT;
+    if (reasons & (DURA_R_SPIKE_FAIL | DURA_R_SPIKE_BEFORE))
+        return DURA_DRILL_BY_SPIKE;
+    if (reasons & (DURA_R_NOISY | DURA_R_ATTENUATED))
+        return DURA_DRILL_BY_NOISE;
+    return reasons & DURA_R_DRIFT ? DURA_DRILL_BY_MEAN : process_by(reasons);
 }
 
 static int look_at_sensor(const dura_drill *d, const drill_task *t, uint64_t row)
@@ -59,7 +79,12 @@ static int look_at_sensor(const dura_drill *d, const drill_task *t, uint64_t row
         if (now[c] > DURA_UNKNOWN && now[c] > then[c])
             return sensor_by(why[c]);
     from = d->other;
-    return from != DURA_NONE && now[from] > DURA_UNKNOWN && now[from] > then[from] ? sensor_by(why[from]) : -1;
+    if (from != DURA_NONE && now[from] > DURA_UNKNOWN && now[from] > then[from])
+        return sensor_by(why[from]);
+    for (uint16_t c = 0; c < d->data.n; c++) /* a relation that is broken may blame another of its channels */
+        if (now[c] > DURA_UNKNOWN && now[c] > then[c] && process_by(why[c]) >= 0)
+            return process_by(why[c]);
+    return -1;
 }
 
 static int look_at_answer(const dura_drill *d, uint64_t row)
@@ -265,7 +290,7 @@ static void sum_up(dura_drill_entry *e, outcome *o)
         if (o[i].by < 0)
             continue;
         e->caught++;
-        e->by[o[i].by]++;
+        (*durai_drill_by(e, (uint32_t)o[i].by))++;
         e->verdict[o[i].verdict]++;
         e->delay_max = o[i].delay;
     }

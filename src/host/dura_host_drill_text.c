@@ -12,11 +12,18 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const bys[DURA_DRILL_BYS] = {
+static const char *const bys[DURA_DRILL_BY_END] = {
     "missing", "time", "nonfinite", "range", "rate", "flat", "output", "drift", "output_drift", "action", "incident",
+    "spike", "noise", "mean", "rule", "vote", "parity", "joint",
 };
 
-const char *dura_drill_by(uint32_t by) { return by < DURA_DRILL_BYS ? bys[by] : NULL; }
+const char *dura_drill_by(uint32_t by) { return by < DURA_DRILL_BY_END ? bys[by] : NULL; }
+
+uint32_t *durai_drill_by(dura_drill_entry *e, uint32_t by)
+{
+    DURA_ASSERT(by < DURA_DRILL_BY_END);
+    return by < DURA_DRILL_BYS ? &e->by[by] : &e->by_check[by - DURA_DRILL_BYS];
+}
 
 /* Text that grows in a buffer; full is remembered. */
 typedef struct line {
@@ -72,8 +79,8 @@ static void put_by(line *l, const dura_drill_entry *e)
     const char *between = "";
     put(l, ",\"by\":[");
     for (uint32_t n = e->caught; n > 0; n--)
-        for (uint32_t i = 0; i < DURA_DRILL_BYS; i++)
-            if (e->by[i] == n) {
+        for (uint32_t i = 0; i < DURA_DRILL_BY_END; i++)
+            if ((i < DURA_DRILL_BYS ? e->by[i] : e->by_check[i - DURA_DRILL_BYS]) == n) {
                 put(l, "%s\"%s\"", between, bys[i]);
                 between = ",";
             }
@@ -169,11 +176,14 @@ static void put_summary(line *l, const dura_drill_report *r)
 int dura_drill_text(const dura_drill *d, const dura_drill_entry *e, char *buf, size_t n)
 {
     line l = {buf, n, 0, 0};
-    if (!d || !buf || n == 0 || (e && (e->struct_size < sizeof *e || !e->name || !dura_drill_kind(e->kind))))
+    dura_drill_entry full = DURA_DRILL_ENTRY_INIT;
+    if (!d || !buf || n == 0 || (e && (e->struct_size < DURAI_DRILL_ENTRY_V1 || !e->name || !dura_drill_kind(e->kind))))
         return DURA_EINVAL;
-    if (e)
-        put_entry(&l, e);
-    else
+    if (e) {
+        memcpy(&full, e, e->struct_size < sizeof full ? e->struct_size : sizeof full);
+        put_entry(&l, &full);
+    } else {
         put_summary(&l, &d->report);
+    }
     return l.full ? DURA_ENOSPC : (int)l.len;
 }

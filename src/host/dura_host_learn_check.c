@@ -5,55 +5,13 @@
  * rejected frame while the model drives; it drives again after recover_frames good ones.
  */
 #include "dura_host_learn_priv.h"
+#include "dura_host_sensor.h"
 
 #include "../guard/dura_guard_policy.h"
 
 #include <dura/sensor.h>
 #include <stdlib.h>
 #include <string.h>
-
-static int attach(dura_sensor *s, const void *policy, uint16_t i)
-{
-    durai_policy_channel c;
-    dura_sensor_channel ch = DURA_SENSOR_CHANNEL_INIT;
-    int rc = durai_policy_get_channel(policy, i, &c);
-    if (rc != DURA_OK)
-        return rc;
-    ch.flags = (uint8_t)((c.required ? DURA_CHANNEL_REQUIRED : 0) | (c.suspect_ok ? DURA_CHANNEL_SUSPECT_OK : 0));
-    ch.checks = c.checks;
-    ch.fail_lo = c.fail_lo;
-    ch.suspect_lo = c.suspect_lo;
-    ch.suspect_hi = c.suspect_hi;
-    ch.fail_hi = c.fail_hi;
-    ch.rate_suspect = c.rate_suspect;
-    ch.rate_fail = c.rate_fail;
-    ch.flat_tolerance = c.flat_tolerance;
-    ch.flat_suspect_ns = (int64_t)c.flat_suspect_ms * 1000000;
-    ch.flat_fail_ns = (int64_t)c.flat_fail_ms * 1000000;
-    ch.max_age_ns = (int64_t)c.max_age_ms * 1000000;
-    ch.hold_ns = (int64_t)c.hold_ms * 1000000;
-    return dura_sensor_attach(s, i, &ch);
-}
-
-static int build(dura_sensor **out, void **mem, const void *policy, uint32_t n)
-{
-    durai_policy_sensor p;
-    dura_sensor_config cfg = DURA_SENSOR_CONFIG_INIT;
-    int rc = durai_policy_get_sensor(policy, &p);
-    if (rc != DURA_OK)
-        return rc;
-    cfg.n_channels = (uint16_t)n;
-    cfg.rebase_after = p.rebase_after;
-    cfg.gap_ns = (int64_t)p.gap_ms * 1000000;
-    size_t bytes = dura_sensor_bytes(&cfg);
-    *mem = bytes ? malloc(bytes) : NULL;
-    if (!*mem)
-        return bytes ? DURA_ENOSPC : DURA_EINVAL;
-    rc = dura_sensor_init(out, *mem, bytes, &cfg);
-    for (uint16_t i = 0; rc == DURA_OK && i < n; i++)
-        rc = attach(*out, policy, i);
-    return rc;
-}
 
 /* Frames that follow each other; counts where the model stops driving. */
 typedef struct driving {
@@ -81,7 +39,7 @@ int durai_learn_trips(const void *policy, const durai_recording *r, size_t from,
     uint8_t *missing = malloc(r->n);
     int rc = x && missing ? durai_policy_get_guard(policy, &guard) : DURA_ENOSPC;
     if (rc == DURA_OK)
-        rc = build(&s, &mem, policy, r->n);
+        rc = durai_sensor_make(&s, &mem, policy, NULL);
     driving d = {0, rc == DURA_OK ? guard.recover_frames : 0, 1, 0, 0};
     report.struct_size = sizeof report;
     for (size_t row = from; rc == DURA_OK && row < to; row++) {

@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 enum { PACK_U8, PACK_U16, PACK_U32, PACK_F32, PACK_BOOL, PACK_ENUM, PACK_KEY32, PACK_TEXT64,
-       PACK_NAME, PACK_BIT, PACK_CHANNEL, PACK_OF };
+       PACK_NAME, PACK_BIT, PACK_CHANNEL, PACK_OF, PACK_NOTE, PACK_LIST };
 enum { PACK_REQUIRED = 1, PACK_OR_0 = 2, PACK_POW2 = 4, PACK_POSITIVE = 8 };
 
 typedef struct pack_word {
@@ -91,6 +91,8 @@ static const pack_field pack_fields_channel[] = {
      "A missing value stays usable this long; 0: not at all."},
     {"hold_ms", PACK_U32, 0, 44, 0, 0u, 0u, 4294967295u, 0,
      "A FAILed value may be replaced by the last good one for this long; 0: never."},
+    {"why", PACK_NOTE, 0, 0, 0, 0u, 0u, 0u, 0,
+     "Where the limits come from, for people."},
 };
 
 static const pack_word pack_words_output_kind[] = {
@@ -247,6 +249,53 @@ static const pack_field pack_fields_release_key[] = {
      "Ed25519 public key, 64 hex digits."},
     {"role", PACK_ENUM, PACK_REQUIRED, 32, 0, 0u, 0u, 0u, pack_words_release_key_role,
      "What its owner answers for."},
+};
+
+static const pack_word pack_words_sensor_check_kind[] = {
+    {"spike", 1}, {"noise", 2}, {"drift", 3}, {"vote", 4}, {"rule", 5}, {"forbid", 6}, {"transition", 7}, {"parity", 8}, {"joint", 9}, {0, 0}};
+static const pack_word pack_words_sensor_check_level[] = {
+    {"none", 0}, {"suspect", 3}, {"fail", 4}, {0, 0}};
+static const pack_field pack_fields_sensor_check[] = {
+    {"suspect", PACK_F32, PACK_POSITIVE, 0, 0, 0u, 0u, 0u, 0,
+     "Above is SUSPECT; 0: no such level."},
+    {"fail", PACK_F32, PACK_POSITIVE, 4, 0, 0u, 0u, 0u, 0,
+     "Above is FAIL; 0: no such level."},
+    {"mean", PACK_F32, 0, 8, 0, 0u, 0u, 0u, 0,
+     "drift: the reference; parity: the constant of the sum."},
+    {"scale", PACK_F32, PACK_POSITIVE, 12, 0, 0u, 0u, 0u, 0,
+     "drift, parity: what the difference is divided by; above 0."},
+    {"lo", PACK_F32, 0, 16, 0, 0u, 0u, 0u, 0,
+     "noise: below is ATTENUATED; rule, forbid, transition: lower end of the channel's range, absent: none."},
+    {"hi", PACK_F32, 0, 20, 0, 0u, 0u, 0u, 0,
+     "noise: above is NOISY; rule, forbid, transition: upper end of the channel's range, absent: none."},
+    {"if_lo", PACK_F32, 0, 24, 0, 0u, 0u, 0u, 0,
+     "Lower end of the other channel's range; absent: none."},
+    {"if_hi", PACK_F32, 0, 28, 0, 0u, 0u, 0u, 0,
+     "Upper end of the other channel's range; absent: none."},
+    {"from_lo", PACK_F32, 0, 32, 0, 0u, 0u, 0u, 0,
+     "transition: lower end of the range the channel comes from; absent: none."},
+    {"from_hi", PACK_F32, 0, 36, 0, 0u, 0u, 0u, 0,
+     "transition: upper end of the range the channel comes from; absent: none."},
+    {"channel", PACK_CHANNEL, 0, 40, 0, 65535u, 0u, 0u, 0,
+     "Name of the channel that is judged; vote and joint name theirs in `terms`."},
+    {"other", PACK_CHANNEL, 0, 42, 0, 65535u, 0u, 0u, 0,
+     "rule, forbid, transition: name of the channel that has to be in if_lo..if_hi."},
+    {"window", PACK_U16, 0, 44, 0, 0u, 0u, 65535u, 0,
+     "Frames of the mean, or frames in a row before the check speaks; 0 as 1."},
+    {"window2", PACK_U16, 0, 46, 0, 0u, 0u, 65535u, 0,
+     "joint: frames over which the distance itself is averaged; 0 as 1."},
+    {"kind", PACK_ENUM, PACK_REQUIRED, 52, 0, 0u, 0u, 0u, pack_words_sensor_check_kind,
+     "What is checked."},
+    {"level", PACK_ENUM, 0, 53, 0, 0u, 0u, 0u, pack_words_sensor_check_level,
+     "rule, forbid, transition: what a channel becomes that breaks it; none: suspect. Other kinds have none."},
+    {"estimates", PACK_BOOL, 0, 54, 0, 0u, 0u, 0u, 0,
+     "vote, parity: a channel that failed or is missing, and has hold_ms, gets the mid-value or the sum instead."},
+    {"terms", PACK_LIST, 0, 0, 0, 0u, 0u, 0u, 0,
+     "vote: {channel}; parity: {channel, back, weight}, back 0 or 1 frames; joint: {channel, mean}."},
+    {"triangle", PACK_LIST, 0, 0, 0, 0u, 0u, 0u, 0,
+     "joint: n(n+1)/2 numbers for n terms, the rows of the upper triangle of W; T2 = |W (x - mean)|^2."},
+    {"why", PACK_NOTE, 0, 0, 0, 0u, 0u, 0u, 0,
+     "Where it comes from, for people."},
 };
 
 #endif

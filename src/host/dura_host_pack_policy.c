@@ -18,7 +18,7 @@
 
 #define COUNT(a) ((uint32_t)(sizeof(a) / sizeof(a)[0]))
 
-enum { FIELDS_MAX = 32, RECORD_MAX = 96 };
+enum { FIELDS_MAX = 32, RECORD_MAX = 96, NOTE_MAX = 255 };
 
 /* One kind of record. */
 typedef struct record_kind {
@@ -40,10 +40,11 @@ static const record_kind kinds[] = {
     {"references", pack_fields_reference, COUNT(pack_fields_reference), DURAI_POLICY_REFERENCE_BYTES},
     {"correlate", pack_fields_correlate, COUNT(pack_fields_correlate), DURAI_POLICY_CORRELATE_BYTES},
     {"updates", pack_fields_updates, COUNT(pack_fields_updates), DURAI_POLICY_UPDATES_BYTES},
-    {"release_keys", pack_fields_release_key, COUNT(pack_fields_release_key), DURAI_POLICY_RELEASE_KEY_BYTES}
+    {"release_keys", pack_fields_release_key, COUNT(pack_fields_release_key), DURAI_POLICY_RELEASE_KEY_BYTES},
+    {"checks", pack_fields_sensor_check, COUNT(pack_fields_sensor_check), DURAI_POLICY_SENSOR_CHECK_BYTES}
 };
 enum { KIND_DEVICE, KIND_SENSOR, KIND_CHANNELS, KIND_OUTPUTS, KIND_GUARD, KIND_LOGS, KIND_GATE,
-       KIND_FEATURES, KIND_DRIFT, KIND_REFERENCES, KIND_CORRELATE, KIND_UPDATES, KIND_RELEASE_KEYS };
+       KIND_FEATURES, KIND_DRIFT, KIND_REFERENCES, KIND_CORRELATE, KIND_UPDATES, KIND_RELEASE_KEYS, KIND_CHECKS };
 
 /* Lists whose items have names, in the order a reference counts them. */
 static const char *const named_lists[] = {"channels", "outputs", "features"};
@@ -52,6 +53,8 @@ typedef struct packer {
     const dura_json *doc;
     dura_error *err;
     durai_pack image, names;
+    durai_pack terms;              /* of the checks */
+    size_t former;                 /* where the terms of the check before begin */
     const record_kind *kind;       /* of the record at hand */
     uint32_t object;               /* its JSON; DURA_JSON_NONE: absent, all defaults */
     uint32_t count[DURAI_POLICY_SECTIONS + 1];
@@ -186,18 +189,23 @@ static int put_key(packer *k, const pack_field *f, uint32_t value)
     return rc;
 }
 
-/* Place of the item called name in one of the named lists, or DURA_NONE. */
-static uint32_t place_of(const packer *k, uint32_t which, const char *name)
+uint32_t durai_pack_place(const dura_json *doc, const char *json, const char *name)
 {
-    uint32_t list = dura_json_member(k->doc, DURA_JSON_ROOT, named_lists[which]), i, at = 0;
-    DURA_ASSERT(which < COUNT(named_lists));
-    for (i = dura_json_first(k->doc, list); i != DURA_JSON_NONE; i = dura_json_next(k->doc, i), at++) {
+    uint32_t list = dura_json_member(doc, DURA_JSON_ROOT, json), i, at = 0;
+    for (i = dura_json_first(doc, list); i != DURA_JSON_NONE; i = dura_json_next(doc, i), at++) {
         const char *text = "";
-        if (dura_json_get_text(k->doc, dura_json_member(k->doc, i, "name"), 1, DURAI_NAME_MAX, &text, NULL) == 0 &&
+        if (dura_json_get_text(doc, dura_json_member(doc, i, "name"), 1, DURAI_NAME_MAX, &text, NULL) == 0 &&
             strcmp(text, name) == 0)
             return at;
     }
     return DURA_NONE;
+}
+
+/* Place of the item called name in one of the named lists, or DURA_NONE. */
+static uint32_t place_of(const packer *k, uint32_t which, const char *name)
+{
+    DURA_ASSERT(which < COUNT(named_lists));
+    return durai_pack_place(k->doc, named_lists[which], name);
 }
 
 /* Channel called name, or DURA_NONE. */
@@ -224,6 +232,13 @@ static int put_reference(packer *k, const pack_field *f, uint32_t value)
     return DURA_OK;
 }
 
+/* Text for people, which stays in the JSON. */
+static int check_note(packer *k, uint32_t value)
+{
+    const char *text = "";
+    return dura_json_get_text(k->doc, value, 0, NOTE_MAX, &text, k->err);
+}
+
 static int put_given(packer *k, const pack_field *f, uint32_t value)
 {
     switch (f->type) {
@@ -236,6 +251,8 @@ static int put_given(packer *k, const pack_field *f, uint32_t value)
     case PACK_KEY32: return put_key(k, f, value);
     case PACK_TEXT64:
     case PACK_NAME: return put_text(k, f, value);
+    case PACK_NOTE: return check_note(k, value);
+    case PACK_LIST: return DURA_OK; /* the record's own code reads it */
     default: return put_integer(k, f, value);
     }
 }
@@ -293,8 +310,7 @@ static int is_given(const packer *k, const char *name)
 
 static void add_check(packer *k, uint32_t bit)
 {
-    /* `checks` has no member of its own; the time bit lives in it. */
-    uint8_t *at = k->record + field_of(k->kind, "time")->offset;
+    uint8_t *at = k->record + DURAI_POLICY_CHANNEL_CHECKS_AT;
     durai_put16(at, (uint16_t)(durai_le16(at) | bit));
 }
 
@@ -369,7 +385,7 @@ static int derive_channel(packer *k)
         rc = derive_rate(k);
     if (rc == DURA_OK)
         rc = derive_flat(k);
-    if (rc == DURA_OK && durai_le16(k->record + field_of(k->kind, "time")->offset) == 0)
+    if (rc == DURA_OK && durai_le16(k->record + DURAI_POLICY_CHANNEL_CHECKS_AT) == 0)
         return dura_json_fail(k->doc, k->object, k->err, DURA_EINVAL,
                               "nothing is checked on this channel; give limits or leave time and finite on");
     return rc;
@@ -431,8 +447,78 @@ static int check_feature(packer *k)
     return DURA_OK;
 }
 
+/* An end of a range that is not given is no limit. */
+static void open_range(packer *k, const char *low, const char *high)
+{
+    if (!is_given(k, low))
+        set_f32(k, low, -FLT_MAX);
+    if (!is_given(k, high))
+        set_f32(k, high, FLT_MAX);
+}
+
+/* rule, forbid, transition: three ranges, and a level. */
+static int derive_rule(packer *k, uint8_t kind)
+{
+    uint8_t *level = k->record + field_of(k->kind, "level")->offset;
+    int rc;
+    level[0] = level[0] ? level[0] : (uint8_t)DURAI_SENSOR_CHECK_SUSPECT;
+    open_range(k, "lo", "hi");
+    open_range(k, "if_lo", "if_hi");
+    if (kind == DURAI_SENSOR_CHECK_TRANSITION)
+        open_range(k, "from_lo", "from_hi");
+    rc = order(k, "lo", "hi");
+    if (rc == DURA_OK)
+        rc = order(k, "if_lo", "if_hi");
+    return rc == DURA_OK ? order(k, "from_lo", "from_hi") : rc;
+}
+
+/* Its terms; those of the check before are shared when they are the same. */
+static int derive_terms(packer *k, uint8_t kind)
+{
+    size_t at = k->terms.len;
+    uint16_t n = 0;
+    int rc = durai_pack_check_terms(k->doc, k->object, kind, &k->terms, &n, k->err);
+    if (rc < 0 || n == 0 || k->terms.err)
+        return rc;
+    size_t size = k->terms.len - at, last = k->image.len - k->kind->bytes;
+    int same = k->count[DURAI_POLICY_CHECKS] > 0 && at - k->former == size &&
+               k->image.p[last + field_of(k->kind, "kind")->offset] == kind &&
+               memcmp(k->terms.p + k->former, k->terms.p + at, size) == 0;
+    if (same)
+        k->terms.len = at;
+    else
+        k->former = at;
+    if (k->terms.len / 4 > DURAI_POLICY_TERMS_MAX)
+        return dura_json_fail(k->doc, k->object, k->err, DURA_ELIMIT,
+                              "the terms of all checks take more than %u words of 4 bytes; leave out the smallest weights",
+                              (unsigned)DURAI_POLICY_TERMS_MAX);
+    durai_put16(k->record + DURAI_POLICY_SENSOR_CHECK_N_TERMS_AT, n);
+    durai_put16(k->record + DURAI_POLICY_SENSOR_CHECK_FIRST_AT, (uint16_t)(k->former / 4));
+    return DURA_OK;
+}
+
+static int derive_check(packer *k)
+{
+    uint8_t kind = k->record[field_of(k->kind, "kind")->offset];
+    int rc = durai_pack_check_members(k->doc, k->object, kind, k->err);
+    if (rc == DURA_OK && kind >= DURAI_SENSOR_CHECK_RULE && kind <= DURAI_SENSOR_CHECK_TRANSITION)
+        rc = derive_rule(k, kind);
+    if (rc == DURA_OK && kind != DURAI_SENSOR_CHECK_SPIKE && is_given(k, "suspect") && is_given(k, "fail") &&
+        get_f32(k, "fail") > 0)
+        rc = order(k, "suspect", "fail");
+    if (rc == DURA_OK && kind == DURAI_SENSOR_CHECK_NOISE && get_f32(k, "hi") > 0)
+        rc = order(k, "lo", "hi");
+    if (rc == DURA_OK)
+        rc = derive_terms(k, kind);
+    if (rc == DURA_OK)
+        k->count[DURAI_POLICY_CHECKS]++;
+    return rc;
+}
+
 static int check_record(packer *k)
 {
+    if (k->kind == &kinds[KIND_CHECKS])
+        return derive_check(k);
     if (k->kind == &kinds[KIND_DRIFT])
         return check_drift(k);
     if (k->kind == &kinds[KIND_FEATURES])
@@ -628,6 +714,20 @@ static int put_updates(packer *k)
     return rc;
 }
 
+/* The checks, and behind them their terms. */
+static int put_checks(packer *k)
+{
+    int rc = put_free_list(k, DURA_JSON_ROOT, DURAI_POLICY_CHECKS, KIND_CHECKS, DURAI_POLICY_CHECKS_MAX);
+    size_t at = k->image.len;
+    if (rc < 0)
+        return rc;
+    durai_pack_put(&k->image, k->terms.p, k->terms.len);
+    if (k->terms.err)
+        k->image.err = k->terms.err;
+    close_section(k, DURAI_POLICY_TERMS, (uint32_t)(k->terms.len / 4), at);
+    return DURA_OK;
+}
+
 static int put_inputs(packer *k)
 {
     static const char *const members[] = {"inputs", NULL};
@@ -656,7 +756,7 @@ static int check_top(packer *k)
 {
     static const char *const members[] = {"$schema", "dura_policy", "device", "sensor", "channels", "model",
                                           "outputs", "guard", "logs", "gate", "features", "drift",
-                                          "correlate", "updates", "release_keys", NULL};
+                                          "correlate", "updates", "release_keys", "checks", NULL};
     uint32_t version = dura_json_member(k->doc, DURA_JSON_ROOT, "dura_policy");
     int64_t one;
     int rc = dura_json_only(k->doc, DURA_JSON_ROOT, members, k->err);
@@ -702,7 +802,9 @@ static int put_sections(packer *k)
         rc = put_references(k);
     if (rc == DURA_OK)
         rc = put_optional(k, DURAI_POLICY_CORRELATE, KIND_CORRELATE);
-    return rc == DURA_OK ? put_updates(k) : rc;
+    if (rc == DURA_OK)
+        rc = put_updates(k);
+    return rc == DURA_OK ? put_checks(k) : rc;
 }
 
 static void put_names(packer *k)
@@ -731,8 +833,11 @@ int durai_pack_policy_doc(const dura_json *doc, void **image, size_t *len, dura_
     if (rc == DURA_OK)
         put_names(&k);
     free(k.names.p);
+    free(k.terms.p);
     if (rc == DURA_OK && !k.image.err && durai_policy_check(k.image.p, k.image.len) < 0)
         rc = dura_json_fail(doc, DURA_JSON_ROOT, err, DURA_EINVAL, "the device's reader refuses the packed policy");
+    if (rc == DURA_OK && !k.image.err)
+        rc = durai_pack_try_checks(k.image.p, doc, err);
     if (rc < 0) {
         free(k.image.p);
         return rc;

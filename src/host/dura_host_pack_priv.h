@@ -31,6 +31,18 @@ int durai_pack_give(durai_pack *b, void **image, size_t *len, dura_error *err);
 /* Refuse a name that stands twice among n members called "name" of a list's objects. */
 int durai_pack_unique(const dura_json *doc, uint32_t list, const char *what, dura_error *err);
 
+/* Place of the item called name in a list of the policy, or DURA_NONE. */
+uint32_t durai_pack_place(const dura_json *doc, const char *list, const char *name);
+
+/* Checks of the sensor (dura_host_pack_checks.c). kind: DURA_CK_*. */
+/* Are the members of this check those of its kind? */
+int durai_pack_check_members(const dura_json *doc, uint32_t object, uint8_t kind, dura_error *err);
+/* Append its terms as a device reads them; *n: how many. */
+int durai_pack_check_terms(const dura_json *doc, uint32_t object, uint8_t kind, durai_pack *out, uint16_t *n,
+                           dura_error *err);
+/* Does a sensor take all checks of this packed policy? */
+int durai_pack_try_checks(const void *image, const dura_json *doc, dura_error *err);
+
 /* In a checked image: its first name (the inputs', then the outputs'). */
 const char *durai_linear_names(const void *image, uint32_t *n_in, uint32_t *n_out);
 const char *durai_trees_names(const void *image, uint32_t *n_in, uint32_t *n_out);

@@ -67,7 +67,8 @@ static const named EVIDENCE[] = {
     {DURA_EV_ACCESS, "access"}, {DURA_EV_PHYSICAL, "physical"}, {DURA_EV_MAINTENANCE, "maintenance"},
     {DURA_EV_CALIBRATION, "calibration"}, {DURA_EV_UPDATE, "update"}, {DURA_EV_OPERATOR, "operator"},
     {DURA_EV_LOG, "log"}, {DURA_EV_CLOCK, "clock"}, {DURA_EV_NETWORK_QUIET, "network_quiet"},
-    {DURA_EV_RECOVERED, "recovered"}, {0, NULL}};
+    {DURA_EV_RECOVERED, "recovered"}, {DURA_EV_DISAGREES, "disagrees"}, {DURA_EV_IMPLAUSIBLE, "implausible"},
+    {0, NULL}};
 static const named MISSING[] = {
     {0, "security"}, {1, "heartbeat"}, {2, "assets"}, {3, "trust"}, {4, "drift"}, {5, "log"}, {6, "clock"},
     {7, "window"}, {0, NULL}};

@@ -360,6 +360,7 @@ static int start_guard(dura_session *s, dura_error *err)
     s->port.drift = dura_drift_part();
     s->port.correlate = dura_correlate_part();
     s->port.gate = dura_gate_part();
+    s->port.sensor = dura_sensor_part();
     if (s->journal.fd >= 0)
         s->port.region[DURA_REGION_JOURNAL] = &s->journal.region;
     for (int i = 0; i < 2; i++)

@@ -8,6 +8,7 @@
  * people said and the seal that covers it are looked for.
  */
 #include "dura_host_why_read.h"
+#include "dura_host_sensor.h"
 
 #include <dura/host/events.h>
 #include <dura/host/watch.h>
@@ -19,45 +20,15 @@ static int oom(dura_error *err) { return dura_error_set(err, DURA_ENOSPC, NULL, 
 
 /* ---- the sensor, again -------------------------------------------------------------------- */
 
-static dura_sensor_channel channel_of(const durai_policy_channel *c)
-{
-    dura_sensor_channel ch = DURA_SENSOR_CHANNEL_INIT;
-    ch.flags = (uint8_t)((c->required ? DURA_CHANNEL_REQUIRED : 0) | (c->suspect_ok ? DURA_CHANNEL_SUSPECT_OK : 0));
-    ch.checks = c->checks;
-    ch.fail_lo = c->fail_lo;
-    ch.suspect_lo = c->suspect_lo;
-    ch.suspect_hi = c->suspect_hi;
-    ch.fail_hi = c->fail_hi;
-    ch.rate_suspect = c->rate_suspect;
-    ch.rate_fail = c->rate_fail;
-    ch.flat_tolerance = c->flat_tolerance;
-    ch.flat_suspect_ns = (int64_t)c->flat_suspect_ms * 1000000;
-    ch.flat_fail_ns = (int64_t)c->flat_fail_ms * 1000000;
-    ch.max_age_ns = (int64_t)c->max_age_ms * 1000000;
-    ch.hold_ns = (int64_t)c->hold_ms * 1000000;
-    return ch;
-}
-
 /* A sensor as it stands after a boot. */
 static int fresh_sensor(durai_why *w)
 {
     durai_policy_sensor p;
-    dura_sensor_config cfg = DURA_SENSOR_CONFIG_INIT;
     int rc = durai_policy_get_sensor(w->run.policy, &p);
-    cfg.n_channels = w->run.n_channels;
-    cfg.rebase_after = rc == DURA_OK ? p.rebase_after : 0;
-    cfg.gap_ns = rc == DURA_OK ? (int64_t)p.gap_ms * 1000000 : 0;
-    w->gap_ns = cfg.gap_ns;
-    size_t bytes = dura_sensor_bytes(&cfg);
-    if (rc != DURA_OK || bytes == 0)
+    if (rc != DURA_OK)
         return DURA_EINVAL;
-    if (!w->sensor_mem && !(w->sensor_mem = malloc(bytes)))
-        return DURA_ENOSPC;
-    rc = dura_sensor_init(&w->sensor, w->sensor_mem, bytes, &cfg);
-    for (uint16_t c = 0; rc == DURA_OK && c < w->run.n_channels; c++) {
-        dura_sensor_channel ch = channel_of(&w->limit[c]);
-        rc = dura_sensor_attach(w->sensor, c, &ch);
-    }
+    w->gap_ns = (int64_t)p.gap_ms * 1000000;
+    rc = durai_sensor_make(&w->sensor, &w->sensor_mem, w->run.policy, NULL);
     memset(w->past, 0, w->run.n_channels * sizeof *w->past);
     w->frame_ns = -1;
     w->has_reach = 0;

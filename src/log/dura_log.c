@@ -118,7 +118,7 @@ static int port_fits(const dura_port *port)
 {
     const dura_crypto *k;
 
-    if (port == NULL || port->struct_size < sizeof *port)
+    if (port == NULL || port->struct_size < offsetof(dura_port, feature))
         return DURA_EINVAL;
     k = port->crypto;
     if (k == NULL || k->hash_init == NULL || k->hash_update == NULL || k->hash_final == NULL)

@@ -593,6 +593,7 @@ typedef struct v1_dura_port {
     const struct dura_drift_calls *drift;
     const struct dura_correlate_calls *correlate;
     const struct dura_gate_calls *gate;
+    const struct dura_sensor_calls *sensor;
 } v1_dura_port;
 KEEPS(dura_port, struct_size);
 KEEPS(dura_port, cost);
@@ -605,6 +606,7 @@ KEEPS(dura_port, feature);
 KEEPS(dura_port, drift);
 KEEPS(dura_port, correlate);
 KEEPS(dura_port, gate);
+KEEPS(dura_port, sensor);
 GROWS(dura_port);
 
 typedef struct v1_dura_link_config {
@@ -1425,6 +1427,9 @@ VALUE(DURA_EV_CLOCK, 26);
 VALUE(DURA_EV_NETWORK_QUIET, 27);
 VALUE(DURA_EV_RECOVERED, 28);
 VALUE(DURA_EV_KINDS, 29);
+VALUE(DURA_EV_DISAGREES, 29);
+VALUE(DURA_EV_IMPLAUSIBLE, 30);
+VALUE(DURA_EV_END, 31);
 VALUE(DURA_MISSING_SECURITY, 1);
 VALUE(DURA_MISSING_HEARTBEAT, 2);
 VALUE(DURA_MISSING_ASSETS, 4);

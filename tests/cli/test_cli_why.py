@@ -183,3 +183,20 @@ def test_of_many_channels_only_what_stands_out_is_shown(world):
     assert "  c07            11  FAIL (range_fail)" in told and "  19 other channels GOOD (--json has them)\n" in told
     assert "c08 " not in told.split("\nmodel\n")[0]
     assert "  20 channels GOOD (--json has them)\n" in why(world, "--frame", "4")
+
+
+def test_a_relation_that_broke_is_judged_again_and_weighed(world):
+    """The parity row stands in the policy; the sensor of `why` and `replay` runs it anew."""
+    def change(policy):
+        policy["correlate"] = {"quiet_ms": 20000}
+        policy["checks"] = [{"kind": "parity", "channel": "b", "scale": 1, "suspect": 2, "why": "b follows a",
+                             "terms": [{"channel": "a", "weight": 2}]}]
+    world.write_policy(change)
+    rows = ["time,a,b"] + [f"{1000 + i},{i % 40},{(i % 40) * 2 + (9 if i == 150 else 0)}" for i in range(300)]
+    world.write("frames.csv", "\n".join(rows) + "\n")
+    ran = world.run()
+    assert ran.returncode == 0, ran.stderr
+    told = why(world, "--frame", "150")
+    assert "SUSPECT (parity_suspect)" in told and "implausible" in told, told
+    again = world.dura("replay", world.out)
+    assert again.returncode == 0, again.stdout + again.stderr

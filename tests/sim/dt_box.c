@@ -147,10 +147,40 @@ static void put_updates(uint8_t *image, size_t *end, const dt_spec *s)
     (void)section(image, end, 14, 0, 0);
 }
 
+/* A spike check on channel 0, a vote of 0, 1 and 2, and a rule: 3 is below 60 while 0 is
+ * above 90. */
+static void put_checks(uint8_t *image, size_t *end, const dt_spec *s)
+{
+    uint16_t n = s->relations ? 3 : 0;
+    uint8_t *p = section(image, end, 15, n, 56u * n);
+    if (n) {
+        put_f32(p + 4, 20.0f);          /* spike: fail */
+        durai_put16(p + 42, DURA_NONE);
+        p[52] = DURA_CK_SPIKE;
+        p += 56;
+        put_f32(p + 4, 5.0f);           /* vote: fail */
+        durai_put16(p + 40, DURA_NONE);
+        durai_put16(p + 42, DURA_NONE);
+        durai_put16(p + 48, 3);
+        p[52] = DURA_CK_VOTE;
+        p += 56;
+        put_f32(p + 16, 0.0f);          /* rule: lo, hi, if_lo, if_hi, channel, other */
+        put_f32(p + 20, 60.0f);
+        put_f32(p + 24, 90.0f);
+        put_f32(p + 28, 100.0f);
+        durai_put16(p + 40, 3);
+        p[52] = DURA_CK_RULE;
+        p[53] = DURA_FAIL;
+    }
+    p = section(image, end, 16, 2u * n, 8u * n);
+    for (uint16_t i = 0; i < n; i++, p += 8)
+        durai_put16(p, i);
+}
+
 size_t dt_policy_image(const dt_spec *s, const uint8_t key[32], void *image)
 {
     uint8_t *im = image, *p;
-    size_t end = 200; /* header and 15 entries, to the next multiple of 8 */
+    size_t end = 224; /* header and 17 entries, to the next multiple of 8 */
     memset(im, 0, DT_BOX_IMAGE);
     p = section(im, &end, 1, 1, 72);
     memcpy(p, "box", 3);
@@ -175,12 +205,13 @@ size_t dt_policy_image(const dt_spec *s, const uint8_t key[32], void *image)
     (void)put_features(im, &end, s);
     put_watch(im, &end, s);
     put_updates(im, &end, s);
-    p = section(im, &end, 15, 2u * (s->channels + s->outputs + (s->features ? 2u * s->channels : 0u)), names(NULL, s));
+    put_checks(im, &end, s);
+    p = section(im, &end, 17, 2u * (s->channels + s->outputs + (s->features ? 2u * s->channels : 0u)), names(NULL, s));
     (void)names(p, s);
     end = ((end + 7u) & ~(size_t)7u) + 8u;
     durai_put32(im, 0x314B5044u);
-    durai_put16(im + 4, 2);
-    durai_put16(im + 6, 15);
+    durai_put16(im + 4, 3);
+    durai_put16(im + 6, 17);
     durai_put32(im + 8, (uint32_t)end);
     durai_put32(im + end - 4, durai_crc32c(0, im, end - 4));
     return end;
@@ -228,6 +259,7 @@ static void plug(dt_box *b)
     b->port.drift = dura_drift_part();
     b->port.correlate = dura_correlate_part();
     b->port.gate = dura_gate_part();
+    b->port.sensor = dura_sensor_part();
 }
 
 size_t dt_box_envelope(const void *payload, size_t len, void *out, size_t cap)

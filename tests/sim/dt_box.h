@@ -37,6 +37,7 @@ typedef struct dt_spec {
     uint8_t features;             /* inputs of the model: for every channel its value and its
                                      mean over 4 frames, in place of the channels */
     uint8_t correlate;
+    uint8_t relations;            /* spike on channel 0, vote of 0, 1, 2, rule on 3; channels >= 4 */
     uint8_t min_clock;            /* DURA_CLOCK_* for windows and dates of releases */
     uint32_t quiet_ms;            /* of the correlator */
     float arl0;                   /* drift monitor on every channel and output, their

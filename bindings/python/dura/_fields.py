@@ -3,7 +3,7 @@
 """The policy's fields: what the packer takes and where the image keeps it."""
 
 MAGIC = b'DPK1'
-VERSION = 2
+VERSION = 3
 HEADER_BYTES = 16
 ENTRY_BYTES = 12
 
@@ -23,7 +23,9 @@ SECTIONS = {
     'correlate': (12, 'correlate', 16, True),
     'updates': (13, 'updates', 24, True),
     'release_keys': (14, 'release_keys', 40, True),
-    'names': (15, None, 0, False),
+    'checks': (15, 'checks', 56, True),
+    'terms': (16, 'checks.terms', 4, True),
+    'names': (17, None, 0, False),
 }
 
 # section: rows of (name, type, offset, struct format, required, default, lo, hi, unit, words,
@@ -59,6 +61,7 @@ FIELDS = {
         ('flat_fail_ms', 'u32', 36, 'I', False, 0, 0, 4294967295, 'ms', None, 'Unchanged this long is FAIL; at least flat_suspect_ms. Absent beside flat_suspect_ms: 4294967295.'),
         ('max_age_ms', 'u32', 40, 'I', False, 0, 0, 4294967295, 'ms', None, 'A missing value stays usable this long; 0: not at all.'),
         ('hold_ms', 'u32', 44, 'I', False, 0, 0, 4294967295, 'ms', None, 'A FAILed value may be replaced by the last good one for this long; 0: never.'),
+        ('why', 'note', None, None, False, '', None, None, '', None, 'Where the limits come from, for people.'),
     ),
     'outputs': (
         ('name', 'name', None, None, True, None, None, None, '', None, 'Name of the output, unique among the outputs.'),
@@ -137,5 +140,29 @@ FIELDS = {
     'release_keys': (
         ('key', 'key32', 0, '32s', True, None, None, None, '', None, 'Ed25519 public key, 64 hex digits.'),
         ('role', 'enum', 32, 'B', True, None, None, None, '', {'vendor': 1, 'operator': 2, 'security': 3, 'safety': 4}, 'What its owner answers for.'),
+    ),
+    'checks': (
+        ('suspect', 'f32', 0, 'f', False, 0, 0, None, '', None, 'Above is SUSPECT; 0: no such level.'),
+        ('fail', 'f32', 4, 'f', False, 0, 0, None, '', None, 'Above is FAIL; 0: no such level.'),
+        ('mean', 'f32', 8, 'f', False, 0, None, None, '', None, 'drift: the reference; parity: the constant of the sum.'),
+        ('scale', 'f32', 12, 'f', False, 0, 0, None, '', None, 'drift, parity: what the difference is divided by; above 0.'),
+        ('lo', 'f32', 16, 'f', False, 0, None, None, '', None, "noise: below is ATTENUATED; rule, forbid, transition: lower end of the channel's range, absent: none."),
+        ('hi', 'f32', 20, 'f', False, 0, None, None, '', None, "noise: above is NOISY; rule, forbid, transition: upper end of the channel's range, absent: none."),
+        ('if_lo', 'f32', 24, 'f', False, 0, None, None, '', None, "Lower end of the other channel's range; absent: none."),
+        ('if_hi', 'f32', 28, 'f', False, 0, None, None, '', None, "Upper end of the other channel's range; absent: none."),
+        ('from_lo', 'f32', 32, 'f', False, 0, None, None, '', None, 'transition: lower end of the range the channel comes from; absent: none.'),
+        ('from_hi', 'f32', 36, 'f', False, 0, None, None, '', None, 'transition: upper end of the range the channel comes from; absent: none.'),
+        ('channel', 'channel', 40, 'H', False, '', None, None, '', None, 'Name of the channel that is judged; vote and joint name theirs in `terms`.'),
+        ('other', 'channel', 42, 'H', False, '', None, None, '', None, 'rule, forbid, transition: name of the channel that has to be in if_lo..if_hi.'),
+        ('window', 'u16', 44, 'H', False, 0, 0, 65535, 'frames', None, 'Frames of the mean, or frames in a row before the check speaks; 0 as 1.'),
+        ('window2', 'u16', 46, 'H', False, 0, 0, 65535, 'frames', None, 'joint: frames over which the distance itself is averaged; 0 as 1.'),
+        ('n_terms', 'u16', 48, 'H', False, None, 0, 2048, '', None, 'Number of terms.'),
+        ('first', 'u16', 50, 'H', False, None, 0, 65535, '', None, 'Where its terms begin in the section of terms, in words of 4 bytes; 0 without terms.'),
+        ('kind', 'enum', 52, 'B', True, None, None, None, '', {'spike': 1, 'noise': 2, 'drift': 3, 'vote': 4, 'rule': 5, 'forbid': 6, 'transition': 7, 'parity': 8, 'joint': 9}, 'What is checked.'),
+        ('level', 'enum', 53, 'B', False, 'none', None, None, '', {'none': 0, 'suspect': 3, 'fail': 4}, 'rule, forbid, transition: what a channel becomes that breaks it; none: suspect. Other kinds have none.'),
+        ('estimates', 'bool', 54, 'B', False, False, None, None, '', None, 'vote, parity: a channel that failed or is missing, and has hold_ms, gets the mid-value or the sum instead.'),
+        ('terms', 'list', None, None, False, None, None, None, '', None, 'vote: {channel}; parity: {channel, back, weight}, back 0 or 1 frames; joint: {channel, mean}.'),
+        ('triangle', 'list', None, None, False, None, None, None, '', None, 'joint: n(n+1)/2 numbers for n terms, the rows of the upper triangle of W; T2 = |W (x - mean)|^2.'),
+        ('why', 'note', None, None, False, '', None, None, '', None, 'Where it comes from, for people.'),
     ),
 }

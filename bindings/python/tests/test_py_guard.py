@@ -42,6 +42,22 @@ def test_a_bad_frame_gets_the_safe_value_and_says_why(world):
             assert d.outputs == {"y": 7.0} and "input" in d.reasons and set(reasons) <= set(d.sensor_reasons), what
 
 
+def test_checks_of_the_policy_look_at_neighbours_and_the_past(world):
+    world.change_policy(lambda p: p.update(checks=[
+        {"kind": "spike", "channel": "a", "fail": 5},
+        {"kind": "parity", "channel": "b", "scale": 1, "fail": 3, "terms": [{"channel": "a", "weight": 2}]}]))
+    rows = [([1, 2], "ACT", ()), ([2, 5], "ACT", ()), ([3, 12], "FALLBACK", ("parity_fail",)), ([3, 6], "ACT", ()),
+            ([50, 100], "FALLBACK", ("spike_fail",)), ([4, 8], "ACT", ())]
+    with world.guard() as g:
+        g.step([1, 2], 0)
+        for i, (values, action, reasons) in enumerate(rows):
+            d = g.step(values, i + 1)
+            assert d.action == action and set(reasons) <= set(d.sensor_reasons), (i, d)
+    world.change_policy(lambda p: p.update(checks=[{"kind": "vote", "fail": 1, "terms": [{"channel": "a"}, {"channel": "z"}]}]))
+    with pytest.raises(errors.DuraError, match=r'checks\[0\].terms\[1\].*no channel "z"'):
+        world.guard()
+
+
 def test_the_envelope_bounds_the_model(world):
     with world.guard() as g:
         g.step([0, 0], 0)

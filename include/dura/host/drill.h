@@ -70,7 +70,16 @@ enum {
     DURA_DRILL_BY_OUTPUT_DRIFT = 8, /* drift alarm on an output */
     DURA_DRILL_BY_ACTION = 9,  /* HOLD or FALLBACK for another reason */
     DURA_DRILL_BY_INCIDENT = 10, /* an incident and nothing else */
-    DURA_DRILL_BYS = 11
+    DURA_DRILL_BYS = 11,       /* of by[]; what follows is counted in by_check[], from its
+                                  first on: checks of the sensor that need a past or others */
+    DURA_DRILL_BY_SPIKE = 11,
+    DURA_DRILL_BY_NOISE = 12,  /* too noisy, or too quiet */
+    DURA_DRILL_BY_MEAN = 13,   /* the sensor's drift check */
+    DURA_DRILL_BY_RULE = 14,   /* these four on any channel: they blame whom they can */
+    DURA_DRILL_BY_VOTE = 15,
+    DURA_DRILL_BY_PARITY = 16,
+    DURA_DRILL_BY_JOINT = 17,
+    DURA_DRILL_BY_END = 18
 };
 
 enum { DURA_DRILL_NO_INCIDENT = 6, DURA_DRILL_VERDICTS = 7 };  /* behind DURA_CAUSE_* */
@@ -122,10 +131,11 @@ typedef struct dura_drill_entry {
     double   delay_s_median;   /* the same in the recording's time */
     double   moved;            /* farthest an answer to be driven was moved before it was noticed
                                   (ever, when missed), over the output's lo..hi */
+    uint32_t by_check[8];      /* of those caught, from DURA_DRILL_BY_SPIKE on */
 } dura_drill_entry;
 #define DURA_DRILL_ENTRY_INIT                                                          \
     { (uint32_t)sizeof(dura_drill_entry), 0, 0, 0, NULL, 0.0, 0, 0, 0, {0}, {0}, 0,    \
-      0, 0.0, 0.0 }
+      0, 0.0, 0.0, {0} }
 
 /* What is so without any injection, and what came out so far. */
 typedef struct dura_drill_report {
