@@ -286,7 +286,7 @@ DT_TEST(learn_checks, the_sensor_says_what_the_learner_measured)
         size_t alarms = 0, compared = 0;
         if (f == DURAI_RANGE)
             continue;
-        dt_eq(c.family[f].refused, DURAI_KEPT, "%s", durai_family_name(f));
+        dt_eq(c.family[f].refused, DURA_LEARN_FAMILY_KEPT, "%s", durai_family_name(f));
         measure(severity, &c, &foul, f);
         runner run = build(&c, &foul, f);
         for (size_t row = 0; row < foul.rows; row++) {
@@ -328,7 +328,7 @@ DT_TEST(learn_checks, asking_for_fewer_trips_never_narrows_a_limit)
     durai_recording r = plant(3000, 5);
     durai_checks few = learn(&r, NULL, 1.0), many = learn(&r, NULL, 1000.0);
     for (int f = 0; f < DURAI_FAMILIES; f++)
-        dt_ok(few.family[f].refused != DURAI_KEPT || few.family[f].limit >= many.family[f].limit, "%s: %g %g",
+        dt_ok(few.family[f].refused != DURA_LEARN_FAMILY_KEPT || few.family[f].limit >= many.family[f].limit, "%s: %g %g",
               durai_family_name(f), few.family[f].limit, many.family[f].limit);
     durai_checks_free(&many);
     done(&few);
@@ -364,7 +364,7 @@ DT_TEST(learn_checks, too_short_a_recording_gives_fewer_checks_and_says_so)
     drop(&r);
     r = plant(130, 8);
     c = learn(&r, NULL, 1.0);
-    dt_eq(c.family[DURAI_PARITY].refused == DURAI_KEPT ? 1 : 0, 1, "14 terms from 104 rows");
+    dt_eq(c.family[DURAI_PARITY].refused == DURA_LEARN_FAMILY_KEPT ? 1 : 0, 1, "14 terms from 104 rows");
     for (uint32_t i = 0; i < c.n; i++)
         dt_ok(c.check[i].c.kind != DURA_CK_DRIFT, "a slow check is not promised from two hours");
     dt_ok(noted("they remember longer than"), "%s", notes.p);
@@ -423,7 +423,7 @@ DT_TEST(learn_checks, a_recording_that_is_not_clean_is_not_promised)
     for (size_t i = 0; i < 12; i++)     /* b leaves its relation in single rows of the last block */
         *cell(&r, LEVEL_B, 3250 + 60 * i) += 40.0f;
     durai_checks c = learn(&r, "parity", 1.0);
-    dt_eq(c.family[DURAI_PARITY].refused, DURAI_NOT_KEPT, "limit %g", c.family[DURAI_PARITY].limit);
+    dt_eq(c.family[DURAI_PARITY].refused, DURA_LEARN_FAMILY_BROKEN, "limit %g", c.family[DURAI_PARITY].limit);
     dt_ok(noted("no parity checks: ") && noted("is the recording clean?"), "%s", notes.p);
     done(&c);
     drop(&r);

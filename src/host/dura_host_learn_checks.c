@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define ROWS_LEAST 100u         /* complete rows */
+#define INDEPENDENT_PER_CHANNEL 3u /* rows that know nothing of each other, for a covariance */
 #define CHANNELS_SHARE 3.0      /* limits of channels take part in the promise like three families */
 
 /* Everything that is thrown away afterwards. */
@@ -107,7 +108,7 @@ static int fit_families(workshop *w, durai_checks *c, const uint8_t *asked)
     int rc = DURA_OK;
     for (int f = 0; rc == DURA_OK && f < DURAI_FAMILIES; f++) {
         int signal = durai_family_signal(f);
-        c->family[f].refused = asked[f] ? DURAI_NOTHING : DURAI_NOT_ASKED;
+        c->family[f].refused = asked[f] ? DURA_LEARN_FAMILY_NOTHING : DURA_LEARN_FAMILY_UNASKED;
         if (!asked[f])
             continue;
         if (!w->y[signal])
@@ -116,7 +117,7 @@ static int fit_families(workshop *w, durai_checks *c, const uint8_t *asked)
             rc = durai_family_fit(&c->family[f], f, w->y[signal], durai_signal_columns(signal, &c->sheet, c->n_groups),
                                   &c->sheet);
         else if ((signal == DURAI_SIGNAL_PARITY || signal == DURAI_SIGNAL_JOINT) && c->sheet.n_level > 1)
-            c->family[f].refused = DURAI_TOO_FEW_ROWS;
+            c->family[f].refused = DURA_LEARN_FAMILY_FEW_ROWS;
     }
     return rc;
 }
@@ -125,8 +126,17 @@ static uint32_t count_kept(const durai_checks *c)
 {
     uint32_t n = 0;
     for (int f = 0; f < DURAI_FAMILIES; f++)
-        n += c->family[f].refused == DURAI_KEPT;
+        n += c->family[f].refused == DURA_LEARN_FAMILY_KEPT;
     return n;
+}
+
+/* A covariance is one of so many rows that know nothing of each other; the averaged distance
+ * wanders for as long as its own memory, and trips for as long. */
+static int knows_enough(const durai_checks *c, int family)
+{
+    const durai_family *f = &c->family[family];
+    return durai_family_signal(family) != DURAI_SIGNAL_JOINT ||
+           f->memory * INDEPENDENT_PER_CHANNEL * c->k.n_joint <= c->sheet.rows;
 }
 
 static int set_limits(const workshop *w, durai_checks *c, const durai_clock *clock, double asked)
@@ -135,12 +145,14 @@ static int set_limits(const workshop *w, durai_checks *c, const durai_clock *clo
     double share = asked / (CHANNELS_SHARE + count_kept(c));
     c->channels_share = CHANNELS_SHARE * share;
     for (int f = 0; rc == DURA_OK && f < DURAI_FAMILIES; f++) {
-        if (c->family[f].refused != DURAI_KEPT)
+        if (c->family[f].refused != DURA_LEARN_FAMILY_KEPT)
             continue;
         c->family[f].share = share;
         rc = durai_family_limit(&c->family[f], f, w->y[durai_family_signal(f)], &c->sheet,
                                 share * (double)clock->period_ns * 1e-9 / DURAI_LEARN_DAYS30);
-        c->share += c->family[f].refused == DURAI_KEPT ? share : 0.0;
+        if (rc == DURA_OK && c->family[f].refused == DURA_LEARN_FAMILY_KEPT && !knows_enough(c, f))
+            c->family[f].refused = DURA_LEARN_FAMILY_FEW_ROWS;
+        c->share += c->family[f].refused == DURA_LEARN_FAMILY_KEPT ? share : 0.0;
     }
     return rc;
 }
@@ -152,23 +164,26 @@ static void note_families(const durai_checks *c, durai_text *notes)
     for (int f = 0; f < DURAI_FAMILIES; f++) {
         const durai_family *k = &c->family[f];
         const char *name = durai_family_name(f);
-        if (k->refused == DURAI_TOO_FEW_ROWS)
+        if (k->refused == DURA_LEARN_FAMILY_FEW_ROWS)
             durai_text_put(notes, "no %s checks: %zu complete rows are too few for relations of %u channels\n", name,
                            c->sheet.rows, c->sheet.n);
-        if (k->refused == DURAI_TOO_SLOW)
+        if (k->refused == DURA_LEARN_FAMILY_SLOW)
             durai_text_put(notes, "no %s checks: they remember longer than a %uth of the recording\n", name,
                            DURAI_CHECK_MEMORIES);
-        if (k->refused == DURAI_NOT_KEPT)
+        if (k->refused == DURA_LEARN_FAMILY_BROKEN)
             durai_text_put(notes, "no %s checks: %llu trips in held-out blocks where %.3g were promised, and margins %.3g "
                            "times as wide did not help: is the recording clean?\n", name, (unsigned long long)k->trips,
                            k->due, k->factor);
-        if (k->refused == DURAI_KEPT && k->factor > 1.0)
+        if (k->refused == DURA_LEARN_FAMILY_KEPT && k->left_out)
+            durai_text_put(notes, "%s: %u channels have none: they would have made the limits of all others much wider\n",
+                           name, k->left_out);
+        if (k->refused == DURA_LEARN_FAMILY_KEPT && k->factor > 1.0)
             durai_text_put(notes, "%s: limits are %.3g times as wide, since held-out blocks needed that\n", name, k->factor);
     }
     if (c->sheet.left_out)
-        durai_text_put(notes, "%u channels take no part in further checks: values missing in more than 5 %% of the rows, or "
-                       "beyond the first 128\n", c->sheet.left_out);
-    if (c->sheet.n_level > DURA_CK_JOINT_MAX && c->family[DURAI_JOINT].refused == DURAI_KEPT)
+        durai_text_put(notes, "%u channels take no part in further checks: values missing in more than 5 %% of the rows, of "
+                       "no usual size, or beyond the first 100\n", c->sheet.left_out);
+    if (c->sheet.n_level > DURA_CK_JOINT_MAX && c->family[DURAI_JOINT].refused == DURA_LEARN_FAMILY_KEPT)
         durai_text_put(notes, "joint checks are of the first %u of %u channels\n", DURA_CK_JOINT_MAX, c->sheet.n_level);
     if (c->rules_dropped)
         durai_text_put(notes, "%u rules were left out: a sensor has room for 1024 relations\n", c->rules_dropped);
@@ -193,7 +208,7 @@ int durai_learn_checks(durai_checks *c, const durai_recording *r, size_t rows, c
     memset(&w, 0, sizeof w);
     c->channels_share = spurious;
     for (int f = 0; f < DURAI_FAMILIES; f++) {
-        c->family[f].refused = DURAI_NOT_ASKED;
+        c->family[f].refused = DURA_LEARN_FAMILY_UNASKED;
         any |= asked[f];
     }
     if (rc != DURA_OK || !any)

@@ -11,6 +11,7 @@
 #ifndef DURA_HOST_LEARN_CHECKS_H
 #define DURA_HOST_LEARN_CHECKS_H
 
+#include <dura/host/learn.h>
 #include <dura/sensor_checks.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -121,11 +122,10 @@ enum {
     DURAI_RULE, DURAI_VOTE, DURAI_PARITY, DURAI_PARITY_SLOW, DURAI_JOINT, DURAI_JOINT_SLOW, DURAI_DRIFT,
     DURAI_RANGE, DURAI_NOISE, DURAI_SPIKE, DURAI_FAMILIES
 };
-enum { DURAI_KEPT = 0, DURAI_NOTHING, DURAI_TOO_FEW_ROWS, DURAI_TOO_SLOW, DURAI_NOT_KEPT, DURAI_NOT_ASKED };
 
 typedef struct durai_family {
     uint32_t n;                /* columns */
-    int refused;               /* DURAI_KEPT.. */
+    int refused;               /* DURA_LEARN_FAMILY_* */
     uint16_t *window;          /* n: 1: not averaged; 0: this column is not checked */
     double *first;             /* n: deviation before averaging */
     double *scale;             /* n: and after */
@@ -138,6 +138,7 @@ typedef struct durai_family {
     double due;                /* promised in the recording */
     double least, most;        /* 95 % of a rate of which so many were counted, per 30 days */
     uint32_t checks;           /* that came of it */
+    uint32_t left_out;         /* columns that would have cost the others too much */
 } durai_family;
 
 const char *durai_family_name(int family);

@@ -13,8 +13,11 @@
 
 #define DEVIATIONS_MOST 8.0     /* an averaging check with a limit beyond this finds nothing */
 #define NOISE_MOST 100.0        /* times the usual step, up or down: the same */
-#define RELATIONS_MOST 1024u    /* of a sensor */
+#define CHECKS_MOST 1024u       /* of a policy */
 #define WEIGHT_LEAST 1e-15      /* of a term in deviations: smaller ones are 0 */
+#define NUMBER_LEAST 1e-18      /* that a sensor multiplies with */
+#define ROUNDING 1e-6           /* some ulps of the terms of a sum: no limit is inside that */
+#define VOTE_LEAST 1e-4         /* of a deviation, where twins never differed at all */
 
 /* ---- the list --------------------------------------------------------------------------- */
 
@@ -43,9 +46,12 @@ static durai_learned_check *add(durai_checks *c, int family, uint8_t kind, uint3
     return k;
 }
 
+static double larger(double a, double b) { return a > b ? a : b; }
+static double magnitude(double x) { return x < 0.0 ? -x : x; }
+
 static void put_float(uint8_t *p, double v)
 {
-    uint32_t u = durai_f32_bits((float)v);
+    uint32_t u = durai_f32_bits(magnitude(v) > NUMBER_LEAST ? (float)v : 0.0f);
     for (int i = 0; i < 4; i++)
         p[i] = (uint8_t)(u >> 8 * i);
 }
@@ -71,6 +77,8 @@ static void explain(durai_learned_check *k, const durai_checks *c, double days, 
              (double)f->trips * per, f->least * per, f->most * per);
 }
 
+static int is_kept(const durai_checks *c, int family) { return c->family[family].refused == DURA_LEARN_FAMILY_KEPT; }
+
 /* ---- families ------------------------------------------------------------------------------- */
 
 static int emit_rules(durai_checks *c, double days)
@@ -80,7 +88,7 @@ static int emit_rules(durai_checks *c, double days)
     for (uint32_t i = 0; i < c->k.n_rules; i++) {
         const durai_rule *u = &c->k.rule[i];
         double room = f->limit * c->k.span[u->of];
-        if (c->n == RELATIONS_MOST) {
+        if (c->n == CHECKS_MOST) {
             c->rules_dropped = c->k.n_rules - i;
             return DURA_OK;
         }
@@ -105,54 +113,69 @@ static int emit_votes(durai_checks *c, double days)
     char margin[64];
     for (uint32_t i = 0; i < c->n_groups; i++) {
         const durai_group *g = &c->group[i];
+        if (f->window[i] == 0)
+            continue;
         durai_learned_check *k = add(c, DURAI_VOTE, DURA_CK_VOTE, g->n, DURA_CK_TERM_BYTES * (size_t)g->n);
         if (!k)
             return DURA_ENOSPC;
         for (uint16_t m = 0; m < g->n; m++)
             put_term(k->terms, m, c->sheet.channel[g->member[m]], 0, 0.0);
-        k->c.fail = (float)(f->limit * f->scale[i] * f->first[i] * g->unit);
+        k->c.fail = (float)(larger(f->limit * f->scale[i] * f->first[i], VOTE_LEAST) * g->unit);
         snprintf(margin, sizeof margin, "%.3g of its deviations", f->limit);
         explain(k, c, days, margin);
     }
     return DURA_OK;
 }
 
-/* Terms of one row; those that weigh nothing are left out. */
-static uint32_t write_row(const durai_checks *c, uint32_t level, uint8_t *terms)
+/* Terms of one row; those that weigh nothing are left out. *size: what is summed up. */
+static uint32_t write_row(const durai_checks *c, uint32_t level, uint8_t *terms, double *size)
 {
     const durai_sheet *s = &c->sheet;
     const double *w = c->k.weight + (size_t)level * 2u * s->n;
     double sd = c->k.sd[s->level[level]];
     uint32_t n = 0;
+    *size = magnitude(c->k.constant[level]) + magnitude(c->k.mean[s->level[level]]);
     for (uint32_t j = 0; j < 2u * s->n; j++) {
         double z = w[j] * c->k.sd[j % s->n] / sd;
-        if (z > WEIGHT_LEAST || z < -WEIGHT_LEAST)
+        if (magnitude(z) > WEIGHT_LEAST)
             put_term(terms, n++, s->channel[j % s->n], j >= s->n, w[j]);
+        *size += magnitude(w[j] * c->k.mean[j % s->n]);
     }
     return n;
 }
 
-static int emit_rows(durai_checks *c, int family, double days)
+static int emit_row(durai_checks *c, int family, uint32_t i, double days)
 {
     const durai_family *f = &c->family[family];
+    double limit = f->limit * f->scale[i], size;
     char margin[64];
-    for (uint32_t i = 0; i < c->sheet.n_level && c->n < RELATIONS_MOST; i++) {
-        double limit = f->limit * f->scale[i];
-        if (f->window[i] == 0 || (f->window[i] > 1 && limit > DEVIATIONS_MOST))
-            continue;
-        durai_learned_check *k = add(c, family, DURA_CK_PARITY, 0, DURA_CK_TERM_BYTES * 2u * (size_t)c->sheet.n);
-        if (!k)
-            return DURA_ENOSPC;
-        k->c.n_terms = write_row(c, i, k->terms);
-        k->c.channel = c->sheet.channel[c->sheet.level[i]];
-        k->c.window = f->window[i] > 1 ? f->window[i] : 0;
-        k->c.mean = (float)c->k.constant[i];
-        k->c.scale = (float)(f->first[i] * c->k.sd[c->sheet.level[i]]);
-        k->c.suspect = (float)limit;
-        snprintf(margin, sizeof margin, "%.3g deviations of its residual", limit);
-        explain(k, c, days, margin);
-    }
+    if (f->window[i] == 0 || (f->window[i] > 1 && limit > DEVIATIONS_MOST) || c->n >= CHECKS_MOST)
+        return DURA_OK;
+    durai_learned_check *k = add(c, family, DURA_CK_PARITY, 0, DURA_CK_TERM_BYTES * 2u * (size_t)c->sheet.n);
+    if (!k)
+        return DURA_ENOSPC;
+    k->c.n_terms = write_row(c, i, k->terms, &size);
+    k->c.channel = c->sheet.channel[c->sheet.level[i]];
+    k->c.window = f->window[i] > 1 ? f->window[i] : 0;
+    k->c.mean = (float)c->k.constant[i];
+    k->c.scale = (float)(f->first[i] * c->k.sd[c->sheet.level[i]]);
+    k->c.suspect = (float)larger(limit, ROUNDING * size / (double)k->c.scale);
+    snprintf(margin, sizeof margin, "%.3g deviations of its residual", limit);
+    explain(k, c, days, margin);
     return DURA_OK;
+}
+
+/* Both rows of a channel side by side: in the packed policy they then share their terms. */
+static int emit_rows(durai_checks *c, double days)
+{
+    int rc = DURA_OK;
+    for (uint32_t i = 0; rc == DURA_OK && i < c->sheet.n_level; i++) {
+        if (is_kept(c, DURAI_PARITY))
+            rc = emit_row(c, DURAI_PARITY, i, days);
+        if (rc == DURA_OK && is_kept(c, DURAI_PARITY_SLOW))
+            rc = emit_row(c, DURAI_PARITY_SLOW, i, days);
+    }
+    return rc;
 }
 
 /* Backwards, so that the lower factor is the upper one that the sensor wants. */
@@ -162,8 +185,6 @@ static int emit_joint(durai_checks *c, int family, double days)
     uint32_t n = c->k.n_joint;
     size_t cells = (size_t)n * (n + 1u) / 2u;
     char margin[64];
-    if (c->n == RELATIONS_MOST)
-        return DURA_OK;
     durai_learned_check *k = add(c, family, DURA_CK_JOINT, n, DURA_CK_TERM_BYTES * (size_t)n + 4u * cells);
     if (!k)
         return DURA_ENOSPC;
@@ -234,6 +255,8 @@ static int emit_spikes(durai_checks *c, double days)
     char margin[64];
     for (uint32_t i = 0; i < c->sheet.n_level; i++) {
         double limit = f->limit * f->scale[i] * f->first[i];
+        if (f->window[i] == 0)
+            continue;
         durai_learned_check *k = add(c, DURAI_SPIKE, DURA_CK_SPIKE, 0, 0);
         if (!k)
             return DURA_ENOSPC;
@@ -252,6 +275,8 @@ static void emit_ranges(durai_checks *c)
     for (uint32_t i = 0; i < c->sheet.n_level; i++) {
         uint32_t of = c->sheet.level[i], channel = c->sheet.channel[of];
         double away = f->limit * f->scale[i] * f->first[i] * c->k.sd[of];
+        if (f->window[i] == 0)
+            continue;
         c->suspect_lo[channel] = c->k.mean[of] - away;
         c->suspect_hi[channel] = c->k.mean[of] + away;
         f->checks++;
@@ -260,28 +285,29 @@ static void emit_ranges(durai_checks *c)
 
 /* ---- all ------------------------------------------------------------------------------------------- */
 
-static int emit(durai_checks *c, int family, double days)
+/* Rules last: there may be more of them than a policy has room for. */
+static int emit_all(durai_checks *c, double days)
 {
-    switch (family) {
-    case DURAI_RULE: return emit_rules(c, days);
-    case DURAI_VOTE: return emit_votes(c, days);
-    case DURAI_PARITY:
-    case DURAI_PARITY_SLOW: return emit_rows(c, family, days);
-    case DURAI_JOINT:
-    case DURAI_JOINT_SLOW: return emit_joint(c, family, days);
-    case DURAI_DRIFT: return emit_drift(c, days);
-    case DURAI_NOISE: return emit_noise(c, days);
-    case DURAI_SPIKE: return emit_spikes(c, days);
-    default: emit_ranges(c); return DURA_OK;
-    }
+    int rc = is_kept(c, DURAI_VOTE) ? emit_votes(c, days) : DURA_OK;
+    if (rc == DURA_OK)
+        rc = emit_rows(c, days);
+    if (rc == DURA_OK && is_kept(c, DURAI_JOINT))
+        rc = emit_joint(c, DURAI_JOINT, days);
+    if (rc == DURA_OK && is_kept(c, DURAI_JOINT_SLOW))
+        rc = emit_joint(c, DURAI_JOINT_SLOW, days);
+    if (rc == DURA_OK && is_kept(c, DURAI_DRIFT))
+        rc = emit_drift(c, days);
+    if (rc == DURA_OK && is_kept(c, DURAI_NOISE))
+        rc = emit_noise(c, days);
+    if (rc == DURA_OK && is_kept(c, DURAI_SPIKE))
+        rc = emit_spikes(c, days);
+    if (is_kept(c, DURAI_RANGE))
+        emit_ranges(c);
+    return rc == DURA_OK && is_kept(c, DURAI_RULE) ? emit_rules(c, days) : rc;
 }
 
-/* Rules last: there may be more of them than a sensor has room for. */
 int durai_checks_emit(durai_checks *c, const durai_recording *r, double days)
 {
-    static const int order[DURAI_FAMILIES] = {DURAI_VOTE,  DURAI_PARITY, DURAI_PARITY_SLOW, DURAI_JOINT, DURAI_JOINT_SLOW,
-                                              DURAI_DRIFT, DURAI_RANGE,  DURAI_NOISE,       DURAI_SPIKE, DURAI_RULE};
-    int rc = DURA_OK;
     c->suspect_lo = malloc(r->n * sizeof *c->suspect_lo);
     c->suspect_hi = malloc(r->n * sizeof *c->suspect_hi);
     if (!c->suspect_lo || !c->suspect_hi)
@@ -290,8 +316,5 @@ int durai_checks_emit(durai_checks *c, const durai_recording *r, double days)
         c->suspect_lo[i] = 1.0;
         c->suspect_hi[i] = 0.0;
     }
-    for (int i = 0; rc == DURA_OK && i < DURAI_FAMILIES; i++)
-        if (c->family[order[i]].refused == DURAI_KEPT)
-            rc = emit(c, order[i], days);
-    return rc;
+    return emit_all(c, days);
 }

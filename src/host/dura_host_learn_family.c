@@ -24,11 +24,15 @@
 #define DEGREES_LEAST 4u        /* excursions an extrapolation counts on */
 #define LIMIT_LEAST 1e-6
 #define FACTOR_MOST 2.0         /* a family whose blocks need more is refused */
+#define LEAVE_OUT_MOST 10u      /* one in so many channels */
+#define LEAVE_OUT_WORTH 1.25
 #define LOG_LEAST 1e-12
 #define LOG_DRY (-9.21)         /* of a mean square step 1/100 of the usual step */
 
-/* Windows of 1/10, 1/5 and 2/7: the slowest that the recording holds often enough is taken. */
-static const uint16_t windows[] = {19, 9, 6};
+/* Weights of 1/20 to 2/7: the slowest that the recording holds often enough is taken. Only noise
+ * gains from more than 1/10: its statistic is a variance. */
+static const uint16_t windows[] = {39, 29, 19, 9, 6};
+#define NOISE_ONLY 2u
 
 static const struct { const char *name; int signal, slow, plain; } families[DURAI_FAMILIES] = {
     {"rule", DURAI_SIGNAL_RULE, 0, 1},          {"vote", DURAI_SIGNAL_VOTE, 0, 0},
@@ -141,7 +145,7 @@ static int runs_dry(const double *e, size_t n)
 /* The slowest averaging whose memory the recording holds often enough; 0: none. */
 static uint16_t choose_window(double *e, const float *y, const durai_sheet *s, int family, double first, double most)
 {
-    for (size_t w = 0; w < sizeof windows / sizeof *windows; w++) {
+    for (size_t w = family == DURAI_NOISE ? 0 : NOISE_ONLY; w < sizeof windows / sizeof *windows; w++) {
         average(e, y, s, family, windows[w], first, most);
         if (family == DURAI_NOISE && runs_dry(e, s->rows))
             continue;
@@ -177,7 +181,7 @@ int durai_family_fit(durai_family *f, int family, const float *y, uint32_t colum
     f->clamp = calloc(columns + 1u, sizeof *f->clamp);
     int rc = e && f->window && f->first && f->scale && f->clamp ? DURA_OK : DURA_ENOSPC;
     if (rc == DURA_OK)
-        f->refused = columns == 0 ? DURAI_NOTHING : fit_columns(f, family, y, s, e) ? DURAI_KEPT : DURAI_TOO_SLOW;
+        f->refused = columns == 0 ? DURA_LEARN_FAMILY_NOTHING : fit_columns(f, family, y, s, e) ? DURA_LEARN_FAMILY_KEPT : DURA_LEARN_FAMILY_SLOW;
     free(e);
     return rc;
 }
@@ -314,7 +318,55 @@ static void answer(durai_family *f, const double *series, size_t rows, double pe
     hold_out(f, series, rows, per_row, others, work, need);
     durai_poisson_rate(f->trips, &f->least, &f->most);
     if (f->factor > FACTOR_MOST || f->least > f->due)
-        f->refused = DURAI_NOT_KEPT;
+        f->refused = DURA_LEARN_FAMILY_BROKEN;
+}
+
+/* ---- channels that cost the others too much ------------------------------------------------------------ */
+
+/* The column that makes the largest number of the series. */
+static uint32_t loudest(double *e, const durai_family *f, int family, const float *y, const durai_sheet *s)
+{
+    uint32_t column = 0;
+    double most = -1.0;
+    for (uint32_t c = 0; c < f->n; c++) {
+        if (f->window[c] == 0)
+            continue;
+        average(e, y + (size_t)c * s->rows, s, family, f->window[c], f->first[c], f->clamp[c]);
+        for (size_t i = 0; i < s->rows; i++)
+            if (magnitude(e[i]) / f->scale[c] > most) {
+                most = magnitude(e[i]) / f->scale[c];
+                column = c;
+            }
+    }
+    return column;
+}
+
+static double limit_of(durai_family *f, int family, const float *y, const durai_sheet *s, double per_row, double *series,
+                       double *e, double *spare)
+{
+    worst_of(series, e, f, family, y, s);
+    f->memory = memory_of(series, s->rows);
+    return tail_limit(series, s->rows, per_row, f->memory, spare);
+}
+
+/* One limit for all: a channel that alone would make it a quarter wider is not checked, up to
+ * a tenth of them. */
+static void leave_out(durai_family *f, int family, const float *y, const durai_sheet *s, double per_row, double *series,
+                      double *e, double *spare)
+{
+    double limit = limit_of(f, family, y, s, per_row, series, e, spare);
+    for (uint32_t left = f->n / LEAVE_OUT_MOST; left > 0; left--) {
+        uint32_t column = loudest(e, f, family, y, s);
+        uint16_t window = f->window[column];
+        f->window[column] = 0;
+        double without = limit_of(f, family, y, s, per_row, series, e, spare);
+        if (without * LEAVE_OUT_WORTH > limit) {
+            f->window[column] = window;
+            return;
+        }
+        f->left_out++;
+        limit = without;
+    }
 }
 
 /* The clamp of a check is four of its limits. */
@@ -333,14 +385,13 @@ int durai_family_limit(durai_family *f, int family, const float *y, const durai_
         return DURA_ENOSPC;
     double *series = work, *e = work + s->rows + 1u, *others = e + s->rows + 1u, *spare = others + s->rows + 1u;
     f->due = per_row * (double)s->rows;
+    leave_out(f, family, y, s, per_row, series, e, spare);
     for (int pass = 0; pass < (families[family].slow ? PASSES : 1); pass++) {
-        worst_of(series, e, f, family, y, s);
-        f->memory = memory_of(series, s->rows);
-        f->limit = tail_limit(series, s->rows, per_row, f->memory, spare);
+        f->limit = limit_of(f, family, y, s, per_row, series, e, spare);
         set_clamps(f, family);
     }
     if (f->memory * DURAI_CHECK_MEMORIES > s->rows)
-        f->refused = DURAI_TOO_SLOW;
+        f->refused = DURA_LEARN_FAMILY_SLOW;
     else
         answer(f, series, s->rows, per_row, others, spare);
     f->limit *= f->factor > 1.0 ? f->factor : 1.0;

@@ -2,7 +2,8 @@
 /*
  * What the parts of learning share: the recording (learn_data.c), tails and their limits
  * (learn_tail.c), limits of channels (learn_limits.c), the model's inputs and answers
- * (learn_model.c), the policy's text (learn_policy.c), what the limits do to a recording
+ * (learn_model.c), further checks (dura_host_learn_checks.h), limits that were given
+ * (learn_keep.c), the policy's text (learn_policy.c), what the limits do to a recording
  * (learn_check.c), and the call that strings them together (learn.c).
  */
 #ifndef DURA_HOST_LEARN_PRIV_H
@@ -114,6 +115,7 @@ typedef struct durai_limits {
     uint64_t nonfinite;
     double needed;             /* what the last quarter multiplied its margins by, at most */
     double expected;           /* per 30 days */
+    double suspect_lo, suspect_hi, rate_suspect; /* lo > hi: none; 0: none */
     durai_tail tail[DURAI_KINDS];
 } durai_limits;
 
@@ -125,9 +127,10 @@ typedef struct durai_clock {
 } durai_clock;
 
 int durai_learn_clock(durai_clock *c, const durai_recording *r, size_t rows, int64_t period_ns);
-/* Limits of every channel from the first `rows`. is_input: the model eats it. */
+/* Limits of every channel from the first `rows`, that promise `asked` trips per 30 days
+ * together. is_input: the model eats it. */
 int durai_learn_limits(durai_limits *l, const durai_recording *r, size_t rows, const durai_clock *c,
-                       const uint8_t *is_input, dura_learn_report *report);
+                       const uint8_t *is_input, double asked, dura_learn_report *report);
 
 /* ---- model ------------------------------------------------------------------------------- */
 
@@ -190,6 +193,10 @@ struct dura_learned {
     durai_text policy, model, notes;
     char device[64];
 };
+
+/* Limits of a policy that was given replace what was learned, which becomes SUSPECT limits
+ * inside them. path NULL: there is none. A DURA_E* code. */
+int durai_learn_keep(dura_learned *l, const char *path, dura_error *err);
 
 void durai_learn_policy(durai_text *t, const dura_learned *l);
 void durai_learn_constant(durai_text *t, const dura_learned *l);

@@ -6,44 +6,60 @@
  */
 #include "dura_host_learn_priv.h"
 
+#include <float.h>
 #include <stdlib.h>
 
 #define STATES 2u               /* distinct values of a status */
 #define LEVELS 20u              /* distinct values a channel must have to be regressed */
 #define MISSING_MOST 0.05       /* share of the rows in which a channel that takes part may be missing */
-#define TAKE_PART_MOST 128u     /* channels; rows of parity grow with the square */
+#define TAKE_PART_MOST 100u     /* channels; terms of parity rows grow with the square */
+#define SPAN_LEAST 1e-9         /* a sensor multiplies with 1e-18 to 1e18 */
+#define SIZE_MOST 1e12
 
-/* Distinct values, up to LEVELS. */
-static uint32_t count_distinct(const float *v, const uint8_t *flag, size_t rows, size_t *here)
+/* What there is to know of a channel first. */
+typedef struct first_look {
+    size_t here;
+    uint32_t distinct;         /* up to LEVELS */
+    double lo, hi;
+} first_look;
+
+static first_look look_at(const float *v, const uint8_t *flag, size_t rows)
 {
     float seen[LEVELS];
-    uint32_t n = 0;
-    *here = 0;
+    first_look l = {0, 0, DBL_MAX, -DBL_MAX};
     for (size_t i = 0; i < rows; i++) {
         uint32_t k = 0;
         if (flag[i] != DURAI_HERE)
             continue;
-        (*here)++;
-        while (k < n && (v[i] < seen[k] || v[i] > seen[k]))
+        l.here++;
+        l.lo = (double)v[i] < l.lo ? (double)v[i] : l.lo;
+        l.hi = (double)v[i] > l.hi ? (double)v[i] : l.hi;
+        while (k < l.distinct && (v[i] < seen[k] || v[i] > seen[k]))
             k++;
-        if (k == n && n < LEVELS)
-            seen[n++] = v[i];
+        if (k == l.distinct && k < LEVELS)
+            seen[l.distinct++] = v[i];
     }
-    return n;
+    return l;
+}
+
+static int may_take_part(const durai_sheet *s, const first_look *l, size_t rows)
+{
+    return (double)(rows - l->here) <= MISSING_MOST * (double)rows && s->n < TAKE_PART_MOST &&
+           l->hi - l->lo > SPAN_LEAST && l->hi < SIZE_MOST && l->lo > -SIZE_MOST;
 }
 
 static void choose_channels(durai_sheet *s, const durai_recording *r, size_t rows)
 {
     for (uint32_t c = 0; c < r->n; c++) {
-        size_t at = (size_t)c * r->rows, here;
-        uint32_t distinct = count_distinct(r->v + at, r->flag + at, rows, &here);
-        if (distinct < 2)
+        size_t at = (size_t)c * r->rows;
+        first_look l = look_at(r->v + at, r->flag + at, rows);
+        if (l.distinct < 2)
             continue;
-        if ((double)(rows - here) > MISSING_MOST * (double)rows || s->n == TAKE_PART_MOST) {
+        if (!may_take_part(s, &l, rows)) {
             s->left_out++;
             continue;
         }
-        s->kind[s->n] = distinct <= STATES ? DURAI_STATUS : distinct < LEVELS ? DURAI_STEPS : DURAI_LEVEL;
+        s->kind[s->n] = l.distinct <= STATES ? DURAI_STATUS : l.distinct < LEVELS ? DURAI_STEPS : DURAI_LEVEL;
         if (s->kind[s->n] == DURAI_LEVEL)
             s->level[s->n_level++] = (uint16_t)s->n;
         s->channel[s->n++] = (uint16_t)c;
