@@ -417,6 +417,44 @@ DT_TEST(learn_checks, rows_with_holes_are_passed_over)
     drop(&full);
 }
 
+/* What learned from odd numbers must still be checks that a sensor takes, and that do not trip
+ * on the recording they come from. */
+DT_TEST(learn_checks, odd_recordings_make_checks_that_a_sensor_takes)
+{
+    for (int odd = 0; odd < 7; odd++) {
+        durai_recording r = plant(600, 20 + (uint64_t)odd);
+        for (size_t i = 0; i < 600; i++) {
+            *cell(&r, LEVEL_A, i) = odd == 0 ? (float)(i % 7) * 0.1f : *cell(&r, LEVEL_A, i);
+            *cell(&r, LEVEL_B, i) = odd == 1 ? *cell(&r, LEVEL_A, i) : *cell(&r, LEVEL_B, i);
+            *cell(&r, FREE, i) *= odd == 2 ? 1e-12f : odd == 3 ? 1e20f : 1.0f;
+            *cell(&r, FLOW, i) += odd == 4 ? 1e6f : 0.0f;
+            *cell(&r, FREE, i) = odd == 5 ? (float)(i % 100) : *cell(&r, FREE, i);
+            r.t_ns[i] = odd == 6 ? (int64_t)(i / 3 * 10 + i % 3) * 60000000000 : r.t_ns[i];
+        }
+        durai_checks c = learn(&r, NULL, 1.0);
+        dt_ok(trips_of(&c, &r) <= 3, "recording %d: %d trips", odd, (int)trips_of(&c, &r));
+        dt_ok(c.refused == 0, "recording %d: %u refused by the sensor", odd, c.refused);
+        done(&c);
+        drop(&r);
+    }
+}
+
+DT_TEST(learn_checks, what_a_sensor_does_not_take_is_taken_out)
+{
+    durai_recording r = plant(1500, 30);
+    durai_checks c = learn(&r, NULL, 10.0);
+    uint32_t n = c.n, family = (uint32_t)c.check[3].family, before = c.family[family].checks;
+    c.check[3].c.channel = 999;
+    dt_eq(durai_checks_admit(&c, &r), DURA_OK, "");
+    dt_eq(c.n, n - 1, "");
+    dt_eq(c.refused, 1, "");
+    dt_eq(c.family[family].checks, before - 1, "");
+    runner run = build(&c, &r, DURAI_FAMILIES);
+    stop(&run);
+    done(&c);
+    drop(&r);
+}
+
 DT_TEST(learn_checks, a_recording_that_is_not_clean_is_not_promised)
 {
     durai_recording r = plant(4000, 12);

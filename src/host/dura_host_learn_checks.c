@@ -185,6 +185,8 @@ static void note_families(const durai_checks *c, durai_text *notes)
                        "no usual size, or beyond the first 100\n", c->sheet.left_out);
     if (c->sheet.n_level > DURA_CK_JOINT_MAX && c->family[DURAI_JOINT].refused == DURA_LEARN_FAMILY_KEPT)
         durai_text_put(notes, "joint checks are of the first %u of %u channels\n", DURA_CK_JOINT_MAX, c->sheet.n_level);
+    if (c->refused)
+        durai_text_put(notes, "%u checks were left out: their numbers are outside of what a sensor computes with\n", c->refused);
     if (c->rules_dropped)
         durai_text_put(notes, "%u rules were left out: a sensor has room for 1024 relations\n", c->rules_dropped);
 }

@@ -169,12 +169,14 @@ typedef struct durai_checks {
     durai_family family[DURAI_FAMILIES];
     durai_learned_check *check;
     uint32_t n, room;
-    uint32_t rules_dropped;
+    uint32_t rules_dropped, refused; /* no room; not for a sensor */
     double *suspect_lo, *suspect_hi; /* per channel of the recording; lo > hi: none */
     double channels_share;     /* trips per 30 days that are left for the limits of channels */
     double share;              /* ... and promised by the checks */
 } durai_checks;
 
+/* Take out the checks that a sensor would not take. */
+int durai_checks_admit(durai_checks *c, const struct durai_recording *r);
 /* Emit what the families promise. */
 int durai_checks_emit(durai_checks *c, const struct durai_recording *r, double days);
 void durai_checks_free(durai_checks *c);

@@ -13,6 +13,7 @@
 
 #define DEVIATIONS_MOST 8.0     /* an averaging check with a limit beyond this finds nothing */
 #define NOISE_MOST 100.0        /* times the usual step, up or down: the same */
+#define NOISE_LEAST 1.01        /* a machine's regular steps are no noise to be that exact about */
 #define CHECKS_MOST 1024u       /* of a policy */
 #define WEIGHT_LEAST 1e-15      /* of a term in deviations: smaller ones are 0 */
 #define NUMBER_LEAST 1e-18      /* that a sensor multiplies with */
@@ -220,7 +221,7 @@ static int emit_drift(durai_checks *c, double days)
         k->c.window = f->window[i];
         k->c.mean = (float)c->k.mean[of];
         k->c.scale = (float)(f->first[i] * c->k.sd[of]);
-        k->c.suspect = (float)limit;
+        k->c.suspect = (float)larger(limit, ROUNDING * magnitude(c->k.mean[of]) / (double)k->c.scale);
         snprintf(margin, sizeof margin, "%.3g deviations of its mean", limit);
         explain(k, c, days, margin);
     }
@@ -233,7 +234,7 @@ static int emit_noise(durai_checks *c, double days)
     char margin[64];
     for (uint32_t i = 0; i < c->sheet.n_level; i++) {
         uint32_t of = c->sheet.level[i];
-        double times = durai_learn_exp(0.5 * f->limit * f->scale[i]);   /* of the square's logarithm */
+        double times = larger(durai_learn_exp(0.5 * f->limit * f->scale[i]), NOISE_LEAST);   /* of the square's logarithm */
         if (f->window[i] == 0 || times > NOISE_MOST)
             continue;
         durai_learned_check *k = add(c, DURAI_NOISE, DURA_CK_NOISE, 0, 0);
@@ -277,6 +278,7 @@ static void emit_ranges(durai_checks *c)
         double away = f->limit * f->scale[i] * f->first[i] * c->k.sd[of];
         if (f->window[i] == 0)
             continue;
+        away = larger(away, ROUNDING * magnitude(c->k.mean[of]));
         c->suspect_lo[channel] = c->k.mean[of] - away;
         c->suspect_hi[channel] = c->k.mean[of] + away;
         f->checks++;
@@ -316,5 +318,6 @@ int durai_checks_emit(durai_checks *c, const durai_recording *r, double days)
         c->suspect_lo[i] = 1.0;
         c->suspect_hi[i] = 0.0;
     }
-    return emit_all(c, days);
+    int rc = emit_all(c, days);
+    return rc == DURA_OK ? durai_checks_admit(c, r) : rc;
 }

@@ -26,6 +26,7 @@
 #define FACTOR_MOST 2.0         /* a family whose blocks need more is refused */
 #define LEAVE_OUT_MOST 10u      /* one in so many channels */
 #define LEAVE_OUT_WORTH 1.25
+#define ROUNDING 1.00001        /* the sensor's floats may not pass what was seen */
 #define LOG_LEAST 1e-12
 #define LOG_DRY (-9.21)         /* of a mean square step 1/100 of the usual step */
 
@@ -123,14 +124,23 @@ static size_t memory_of(const double *e, size_t n)
 
 /* ---- columns ---------------------------------------------------------------------------------- */
 
-/* Deviation of what is there. */
+/* Deviation of what is there; 0: less than half of the rows are. */
 static double spread(double *e, const float *y, size_t n)
 {
     size_t m = 0;
     for (size_t i = 0; i < n; i++)
         if (y[i] > DURAI_HOLE)
             e[m++] = (double)y[i];
-    return m ? larger(deviation_of(e, m), 1e-9) : 1e-9;
+    return 2u * m >= n ? larger(deviation_of(e, m), 1e-9) : 0.0;
+}
+
+/* A window that pauses never fill it says next to nothing. */
+static int speaks(const double *e, size_t n)
+{
+    size_t m = 0;
+    for (size_t i = 0; i < n; i++)
+        m += e[i] < 0.0 || e[i] > 0.0;
+    return 2u * m >= n;
 }
 
 /* The channel rests longer than the window now and then: its noise has no lower end. */
@@ -147,7 +157,7 @@ static uint16_t choose_window(double *e, const float *y, const durai_sheet *s, i
 {
     for (size_t w = family == DURAI_NOISE ? 0 : NOISE_ONLY; w < sizeof windows / sizeof *windows; w++) {
         average(e, y, s, family, windows[w], first, most);
-        if (family == DURAI_NOISE && runs_dry(e, s->rows))
+        if (family == DURAI_NOISE && (runs_dry(e, s->rows) || !speaks(e, s->rows)))
             continue;
         if (memory_of(e, s->rows) * DURAI_CHECK_MEMORIES <= s->rows)
             return windows[w];
@@ -162,10 +172,14 @@ static int fit_columns(durai_family *f, int family, const float *y, const durai_
     uint32_t left = 0;
     for (uint32_t c = 0; c < f->n; c++) {
         const float *of = y + (size_t)c * s->rows;
-        f->first[c] = families[family].plain || family == DURAI_NOISE ? 1.0 : spread(e, of, s->rows);
+        f->first[c] = spread(e, of, s->rows);
         f->clamp[c] = clamp_first(family);
-        f->window[c] = families[family].slow ? choose_window(e, of, s, family, f->first[c], f->clamp[c]) : 1u;
         f->scale[c] = 1.0;
+        if (!(f->first[c] > 0.0))
+            continue;
+        if (families[family].plain || family == DURAI_NOISE)
+            f->first[c] = 1.0;
+        f->window[c] = families[family].slow ? choose_window(e, of, s, family, f->first[c], f->clamp[c]) : 1u;
         left += f->window[c] > 0;
     }
     return left > 0;
@@ -394,7 +408,7 @@ int durai_family_limit(durai_family *f, int family, const float *y, const durai_
         f->refused = DURA_LEARN_FAMILY_SLOW;
     else
         answer(f, series, s->rows, per_row, others, spare);
-    f->limit *= f->factor > 1.0 ? f->factor : 1.0;
+    f->limit *= (f->factor > 1.0 ? f->factor : 1.0) * ROUNDING;
     set_clamps(f, family);
     free(work);
     return DURA_OK;
