@@ -36,14 +36,16 @@ def places(recording, seed):
     return [begin + span * i // PLACES + rng.randrange(max(1, span // PLACES)) for i in range(PLACES)]
 
 
-def make_peers(recording, cli, folder):
+def make_peers(recording, cli, folder, spurious):
     out = [px4_rules.Peer()]
     try:
         out.append(ioos.Peer())
     except ImportError as error:
         print(f"NOT COMPARED: ioos_qc is not installed ({error}); see bench/peers/requirements.txt")
-    sensor = ours.Peer(cli, recording.columns, folder)
-    return out + [baseline.Peer(), sensor, ours.WithDrift(sensor)]
+    sensor = ours.Peer(cli, recording.columns, folder, "--spurious", spurious)
+    plain = ours.Peer(cli, recording.columns, folder, "--spurious", spurious, "--checks", "none")
+    plain.name = "dura limits"
+    return out + [baseline.Peer(), plain, sensor, ours.ByFrame(sensor), ours.WithDrift(sensor)]
 
 
 class Scene:
@@ -71,9 +73,9 @@ class Scene:
         return bool(new[self.first:last].any()), bool(new[self.first:last + AFTER].any())
 
 
-def bench(recording, cli, seed):
+def bench(recording, cli, seed, spurious):
     with tempfile.TemporaryDirectory() as folder:
-        peers = make_peers(recording, cli, folder)
+        peers = make_peers(recording, cli, folder, spurious)
         clean = recording.stamps[:recording.split], recording.values[:recording.split]
         for p in peers:
             p.learn(*clean)
@@ -135,6 +137,7 @@ def main():
     p.add_argument("--dura", default=os.environ.get("DURA_CLI", "build/release/dura"), help="the command line")
     p.add_argument("--recordings", default="tep,batadal")
     p.add_argument("--seed", type=int, default=1, help="of places and chance")
+    p.add_argument("--spurious", default="1", help="trips per 30 days that dura learn is asked for")
     p.add_argument("--json", metavar="FILE", help="the tables as JSON too")
     o = p.parse_args()
     if not os.path.isdir(o.data):
@@ -143,7 +146,7 @@ def main():
     told = {}
     for name in o.recordings.split(","):
         began, recording = time.monotonic(), recordings.ALL[name](o.data)
-        table, far, raised = bench(recording, os.path.abspath(o.dura), o.seed)
+        table, far, raised = bench(recording, os.path.abspath(o.dura), o.seed, o.spurious)
         show(recording, table, far, raised)
         print(f"{time.monotonic() - began:.0f} s")
         told[name] = {"events": table, "false_alarms": {n: v[0] for n, v in far.items()}, "raised": raised}

@@ -25,7 +25,7 @@ STRUCTS = """dura_time dura_layout_row dura_fn dura_frame dura_decision dura_gua
     dura_drift_reference dura_drift_config dura_drift_state
     dura_event dura_evidence dura_incident dura_gate_status dura_events_row
     dura_why_options dura_story_options
-    dura_learn_options dura_learn_channel dura_learn_report
+    dura_learn_options dura_learn_channel dura_learn_report dura_learn_family
     dura_people_options dura_people_report dura_gate_key dura_gate_config dura_release dura_golden dura_crypto dura_mac_key dura_sodium
     dura_link_config dura_link_key dura_link_report dura_link_status""".split()
 FUNCTIONS = """dura_abi dura_version dura_strerror dura_layout
@@ -51,6 +51,7 @@ FUNCTIONS = """dura_abi dura_version dura_strerror dura_layout
     dura_incident_json dura_incidents_json
     dura_why_json dura_why_deinit dura_story_json dura_story_deinit
     dura_learn_csv dura_learned_policy dura_learned_model dura_learned_query dura_learned_channel
+    dura_learned_family
     dura_learned_note dura_learned_deinit
     dura_people_label dura_people_incident dura_people_override
     dura_sodium_init dura_sodium_key dura_keyfile_load dura_dev_seed dura_factory_make

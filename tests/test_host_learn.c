@@ -1036,5 +1036,151 @@ DT_TEST(learn_csv, nothing_can_be_asked_of_nothing)
     dt_eq(dura_learned_query(learned, &r), DURA_EINVAL, "a struct without a size");
     dt_eq(dura_learned_channel(learned, 0, NULL), DURA_EINVAL, "");
     dt_ok(dura_learned_note(learned, 1000) == NULL, "");
+    dura_learn_family f = {0};
+    dt_eq(dura_learned_family(learned, 0, &f), DURA_EINVAL, "a struct without a size");
+    dt_eq(dura_learned_family(learned, 0, NULL), DURA_EINVAL, "");
+    dt_eq(dura_learned_family(NULL, 0, &f), DURA_EINVAL, "");
+    f.struct_size = sizeof f;
+    dt_eq(dura_learned_family(learned, 1000, &f), DURA_ENOENT, "");
+    done();
+}
+
+/* ---- further checks ------------------------------------------------------------------------------ */
+
+/* A pump with its flow, a level and what is made of it; more digits than the device has. */
+static void plant(size_t n)
+{
+    FILE *f = begin("time,pump,flow,level,other");
+    double level = 0.0, pump = 0.0;
+    seed_state = 11;
+    for (size_t i = 0; i < n; i++) {
+        pump = uniform() < 0.02 ? 1.0 - pump : pump;
+        level = 0.8 * level + normal();
+        double flow = pump > 0.0 ? 50.0 + normal() : 2.0 + 0.1 * normal();
+        fprintf(f, "%zu,%.0f,%.6f,%.6f,%.6f\n", 60000 + 60 * i, pump, flow, 20.0 + level, 5.0 - 3.0 * level + 0.2 * normal());
+    }
+    fclose(f);
+}
+
+/* Objects of a list with this text as "kind". */
+static uint32_t kinds(const char *kind)
+{
+    dura_json *doc = document();
+    uint32_t list = dura_json_member(doc, DURA_JSON_ROOT, "checks"), n = 0;
+    for (uint32_t i = dura_json_first(doc, list); i != DURA_JSON_NONE; i = dura_json_next(doc, i)) {
+        const char *text = "";
+        dt_eq(dura_json_get_text(doc, dura_json_member(doc, i, "kind"), 1, 32, &text, NULL), DURA_OK, "");
+        n += strcmp(text, kind) == 0;
+    }
+    dura_json_deinit(doc);
+    return n;
+}
+
+DT_TEST(learn_csv, further_checks_are_learned_unless_they_are_not_wanted)
+{
+    plant(3000);
+    static char csv[64];
+    dura_learn_options o = options();
+    o.frames = strcpy(csv, path("csv"));
+    o.spurious = 100.0;
+    must(&o);
+    dt_ok(kinds("parity") == 6 && kinds("joint") == 2 && kinds("rule") >= 2 && kinds("noise") > 0, "%u parity, %u joint, %u rules",
+          kinds("parity"), kinds("joint"), kinds("rule"));
+    dt_eq(report().checks, count("checks"), "");
+    dt_ok(report().trips <= 2, "%d trips where it was learned", (int)report().trips);
+    dt_ok(report().checks_expected < report().expected && report().expected < 110.0, "%g of %g", report().checks_expected,
+          report().expected);
+    dura_learn_family f = {0};
+    for (uint32_t i = 0; f.struct_size = sizeof f, dura_learned_family(learned, i, &f) == DURA_OK; i++)
+        dt_ok(f.refused || (f.checks > 0 && f.promised > 0.0 && f.least <= f.realised && f.realised <= f.most), "%s", f.name);
+    done();
+    plant(3000);
+    o.checks = "none";
+    must(&o);
+    dt_eq(count("checks"), 0, "");
+    dt_ok(isnan(number("channels.1.suspect_hi")), "nor SUSPECT limits");
+    done();
+    plant(3000);
+    o.checks = "rule,range";
+    must(&o);
+    dt_ok(kinds("rule") > 0 && kinds("rule") == count("checks"), "");
+    dt_ok(number("channels.1.suspect_hi") > 0.0 && number("channels.1.suspect_hi") <= number("channels.1.fail_hi"), "");
+    done();
+}
+
+DT_TEST(learn_csv, a_share_of_the_promise_is_left_to_every_kind)
+{
+    plant(3000);
+    static char csv[64];
+    dura_learn_options o = options();
+    o.frames = strcpy(csv, path("csv"));
+    o.spurious = 100.0;
+    must(&o);
+    double with = number("channels.2.fail_hi");
+    done();
+    plant(3000);
+    o.checks = "none";
+    must(&o);
+    dt_ok(number("channels.2.fail_hi") < with, "alone, the limits of channels may be passed more often");
+    done();
+}
+
+DT_TEST(learn_csv, values_are_rounded_to_what_the_device_tells_apart)
+{
+    plant(3000);
+    static char csv[64];
+    dura_learn_options o = options();
+    o.frames = strcpy(csv, path("csv"));
+    o.resolution = 0.5;
+    o.checks = "none";
+    must(&o);
+    double seen = channel(2).seen_hi * 2.0;
+    dt_ok(fabs(seen - floor(seen)) < 1e-9, "%g", seen / 2.0);
+    dt_ok(fabs(number("channels.2.flat_tolerance") - 0.75) < 1e-6, "one and a half steps: %g", number("channels.2.flat_tolerance"));
+    done();
+    plant(200);
+    static const double wrong[] = {-0.1, 1e-12, 1e12, INFINITY};
+    for (size_t i = 0; i < 4; i++) {
+        o.resolution = wrong[i];
+        dt_eq(learn(&o), DURA_EINVAL, "%g", wrong[i]);
+        dt_str(why.field, "resolution", "");
+    }
+    o = options();
+    o.checks = "rules";
+    dt_eq(learn(&o), DURA_EINVAL, "");
+    dt_str(why.field, "checks", "");
+    done();
+}
+
+DT_TEST(learn_csv, limits_that_are_given_win_over_learned_ones)
+{
+    static const char *const given =
+        "{\"channels\": [{\"name\": \"level\", \"fail_lo\": 0, \"fail_hi\": 40, \"rate_fail\": 9},"
+        " {\"name\": \"flow\", \"fail_hi\": 51}, {\"name\": \"nobody\", \"fail_hi\": 1}]}";
+    plant(3000);
+    put("json", given);
+    static char csv[64], json[64];
+    dura_learn_options o = options();
+    o.frames = strcpy(csv, path("csv"));
+    o.keep = strcpy(json, path("json"));
+    must(&o);
+    dt_ok(number("channels.2.fail_lo") == 0.0 && number("channels.2.fail_hi") == 40.0, "level");
+    dt_ok(number("channels.2.suspect_lo") > 0.0 && number("channels.2.suspect_hi") < 40.0, "what was learned, inside");
+    dt_ok(number("channels.2.rate_fail") == 9.0 && number("channels.2.rate_suspect") < 9.0, "");
+    dt_ok(number("channels.1.fail_hi") == 51.0 && number("channels.1.suspect_hi") == 51.0, "bounded: %g",
+          number("channels.1.suspect_hi"));
+    dt_ok(channel(2).flags & DURA_LEARN_KEPT, "");
+    dt_ok(noted("level: fail limits 0 to 40 are kept as given") && noted("are beyond them and trip"), "");
+    dt_ok(noted("nobody: limits are given, but the recording has no such channel"), "");
+    done();
+    plant(200);
+    put("json", "{\"channels\": [{\"name\": \"level\", \"fail_lo\": 5, \"fail_hi\": 5}]}");
+    dt_eq(learn(&o), DURA_EINVAL, "");
+    put("json", "{\"channels\": 1}");
+    dt_eq(learn(&o), DURA_EINVAL, "");
+    put("json", "[");
+    dt_eq(learn(&o), DURA_ESYNTAX, "");
+    unlink(path("json"));
+    dt_ok(learn(&o) < 0, "no such file");
     done();
 }

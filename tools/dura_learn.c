@@ -13,7 +13,7 @@
 #include <string.h>
 
 static const char *frames, *model, *out, *watch_only, *spurious, *holdout, *period, *time_column, *time_format;
-static const char *exclude, *outputs, *baseline, *name, *report_path;
+static const char *exclude, *outputs, *baseline, *name, *report_path, *checks, *resolution, *keep;
 static int as_json;
 
 static const cli_option options[] = {
@@ -23,6 +23,9 @@ static const cli_option options[] = {
     {"--watch-only", NULL, "FILE", &watch_only, NULL, "where the constant model of such a policy goes (default: beside it)"},
     {"--spurious", NULL, "N", &spurious, NULL, "trips per 30 days that clean data may cause (default: 1)"},
     {"--holdout", NULL, "SHARE", &holdout, NULL, "do not learn from this last share, say what happens in it"},
+    {"--checks", NULL, "KIND,..", &checks, NULL, "all, none, or of rule, vote, parity, joint, drift, range, noise, spike (default: all)"},
+    {"--resolution", NULL, "UNITS", &resolution, NULL, "round every value to the device's resolution first (default: as found)"},
+    {"--keep", NULL, "POLICY", &keep, NULL, "a policy whose fail_lo, fail_hi and rate_fail win over learned ones"},
     {"--exclude", NULL, "COL,..", &exclude, NULL, "columns that are no channels"},
     {"--outputs", NULL, "NAME,..", &outputs, NULL, "names of the outputs (default: the model's)"},
     {"--baseline", NULL, "COL,..", &baseline, NULL, "what the existing control drove, a column per output: no channels"},
@@ -38,8 +41,8 @@ static const cli_command self = {
     "learn", "--frames CSV -o FILE [--model FILE] [options]",
     "Makes a policy that runs as it is: channels from the header, the model's inputs by their\n"
     "names (p1, p1_lag1, p1_diff2, p1_mean12, p1_std12, p1_min5, p1_max5, a_over_b, mode_is_3),\n"
-    "limits that trip no more than --spurious times in 30 days of clean data, an envelope\n"
-    "around what the model answered, drift references. Prints what was learned and what it\n"
+    "limits and further checks that trip no more than --spurious times in 30 days of clean\n"
+    "data, an envelope around what the model answered, drift references. Prints what was learned and what it\n"
     "does not promise. Tighten it: limits from physics beat limits from a recording.\n",
     options, NULL, 0, 0,
 };
@@ -67,6 +70,10 @@ static int fill(dura_learn_options *o)
         return cli_usage(&self, "--holdout %s: want a share such as 0.5", holdout);
     if (period && strcmp(period, "auto") != 0 && (cli_number(period, 86400000000u, &ms) < 0 || ms == 0))
         return cli_usage(&self, "--period %s: want milliseconds, or auto", period);
+    if (resolution && (decimal(resolution, &o->resolution) < 0 || !(o->resolution > 0.0)))
+        return cli_usage(&self, "--resolution %s: want units such as 0.01", resolution);
+    o->checks = checks;
+    o->keep = keep;
     o->frames = frames;
     o->model = model;
     o->time_column = time_column;
@@ -145,6 +152,26 @@ static void print_holdout(FILE *f, const dura_learn_report *r)
             r->holdout_drifts, r->arl0, r->promised, r->references);
 }
 
+/* What became of every kind of check. */
+static void print_families(FILE *f, const dura_learned *l)
+{
+    static const char *const words[] = {"", "nothing of its kind in the recording", "too few rows for so many channels",
+                                        "remembers too long for this recording", "held-out blocks contradict it",
+                                        "not asked for"};
+    dura_learn_family k = {0};
+    fprintf(f, "%-12s %7s %11s %10s %20s\n", "checks", "in all", "limit", "promised", "held out, 95 %");
+    k.struct_size = sizeof k;
+    for (uint32_t i = 0; dura_learned_family(l, i, &k) == DURA_OK; i++) {
+        if (k.refused == DURA_LEARN_FAMILY_KEPT)
+            fprintf(f, "%-12s %7u %11.4g %10.3g %8.3g, %.3g to %.3g\n", k.name, k.checks, k.limit, k.promised, k.realised,
+                    k.least, k.most);
+        else
+            fprintf(f, "%-12s %7s %s\n", k.name, "-", words[k.refused]);
+        k.struct_size = sizeof k;
+    }
+    fprintf(f, "\n");
+}
+
 static void print_words(FILE *f, const dura_learned *l, const dura_learn_report *r)
 {
     const char *note;
@@ -152,9 +179,12 @@ static void print_words(FILE *f, const dura_learned *l, const dura_learn_report 
             (double)r->period_ns * 1e-9);
     if (r->irregular)
         fprintf(f, " (%" PRIu64 " steps are not)", r->irregular);
-    fprintf(f, "\n%u channels, %u required, %u limits\n\n", r->channels, r->required, r->limits);
+    fprintf(f, "\n%u channels, %u required, %u limits, %u further checks\n\n", r->channels, r->required, r->limits,
+            r->checks);
     print_channels(f, l);
-    fprintf(f, "\nspurious trips per 30 days: asked %.6g, stated %.3g; in 95 of 100 spans of 30 days %.0f to %.0f\n",
+    fprintf(f, "\n");
+    print_families(f, l);
+    fprintf(f, "spurious trips per 30 days: asked %.6g, stated %.3g; in 95 of 100 spans of 30 days %.0f to %.0f\n",
             r->asked, r->expected, r->least, r->most);
     fprintf(f, "  in the recording itself: %" PRIu64 " (%" PRIu64 " rows in which the model would not have driven), margins "
                "multiplied by %.3g after a held-out quarter\n", r->trips, r->idle, r->factor);
@@ -177,8 +207,26 @@ static void json_channel(FILE *f, const dura_learn_channel *c, int first)
         fprintf(f, "[%.9g,%.9g]", c->fail_lo, c->fail_hi);
     else
         fprintf(f, "null");
+    fprintf(f, ",\"suspect\":");
+    if (c->suspect_hi > c->suspect_lo)
+        fprintf(f, "[%.9g,%.9g]", c->suspect_lo, c->suspect_hi);
+    else
+        fprintf(f, "null");
     fprintf(f, ",\"rate_fail\":%.9g,\"flat_fail_s\":%.9g,\"max_age_s\":%.9g,\"expected\":%.6g,\"flags\":%u,\"drift_why\":%u}",
             c->rate_fail, (double)c->flat_fail_ns * 1e-9, (double)c->max_age_ns * 1e-9, c->expected, c->flags, c->drift_why);
+}
+
+static void json_families(FILE *f, const dura_learned *l)
+{
+    dura_learn_family k = {0};
+    k.struct_size = sizeof k;
+    for (uint32_t i = 0; dura_learned_family(l, i, &k) == DURA_OK; i++) {
+        fprintf(f, "%s{\"name\":\"%s\",\"refused\":%u,\"checks\":%u,\"limit\":%.9g,\"factor\":%.6g,\"memory\":%u,"
+                   "\"promised\":%.6g,\"realised\":%.6g,\"least\":%.6g,\"most\":%.6g,\"trips\":%" PRIu64 "}",
+                i ? ",\n" : "", k.name, k.refused, k.checks, k.limit, k.factor, k.memory, k.promised, k.realised, k.least,
+                k.most, k.trips);
+        k.struct_size = sizeof k;
+    }
 }
 
 static void print_json(FILE *f, const dura_learned *l, const dura_learn_report *r)
@@ -186,8 +234,9 @@ static void print_json(FILE *f, const dura_learned *l, const dura_learn_report *
     dura_learn_channel c = DURA_LEARN_CHANNEL_INIT;
     const char *note;
     fprintf(f, "{\"rows\":%" PRIu64 ",\"days\":%.6g,\"period_s\":%.9g,\"gap_s\":%.9g,\"irregular\":%" PRIu64
-               ",\"stamps\":%" PRIu64 ",\"gaps\":%" PRIu64 ",\"limits\":%u,\"factor\":%.6g,\n", r->rows, r->days,
-            (double)r->period_ns * 1e-9, (double)r->gap_ns * 1e-9, r->irregular, r->stamps, r->gaps, r->limits, r->factor);
+               ",\"stamps\":%" PRIu64 ",\"gaps\":%" PRIu64 ",\"limits\":%u,\"checks\":%u,\"factor\":%.6g,\n", r->rows, r->days,
+            (double)r->period_ns * 1e-9, (double)r->gap_ns * 1e-9, r->irregular, r->stamps, r->gaps, r->limits, r->checks,
+            r->factor);
     fprintf(f, "\"spurious\":{\"asked\":%.6g,\"stated\":%.6g,\"least\":%.0f,\"most\":%.0f,\"recording\":%" PRIu64
                ",\"idle_rows\":%" PRIu64 "},\n", r->asked, r->expected, r->least, r->most, r->trips, r->idle);
     fprintf(f, "\"drift\":{\"arl0\":%.9g,\"references\":%u,\"promised\":%u},\n", r->arl0, r->references, r->promised);
@@ -196,6 +245,8 @@ static void print_json(FILE *f, const dura_learned *l, const dura_learn_report *
             r->holdout_trips, r->holdout_least, r->holdout_most, r->holdout_idle, r->holdout_drifts);
     for (uint32_t i = 0; dura_learned_channel(l, i, &c) == DURA_OK; i++)
         json_channel(f, &c, i == 0);
+    fprintf(f, "],\n\"families\":[");
+    json_families(f, l);
     fprintf(f, "],\n\"notes\":[");
     for (uint32_t i = 0; (note = dura_learned_note(l, i)) != NULL; i++) {
         fputs(i ? "," : "", f);

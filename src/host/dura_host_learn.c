@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Learning, step by step: read, run the model, limits, envelopes, references, policy, and
+ * Learning, step by step: read, run the model, further checks, limits, envelopes, references, policy, and
  * the policy's own behaviour on the recording. Nothing is returned that did not pack.
  */
 #include "dura_host_learn_priv.h"
@@ -19,14 +19,30 @@
 #define SPURIOUS_MOST 1e6
 #define HOLDOUT_MOST 0.9
 
+#define RESOLUTION_MOST 1e9
+#define RESOLUTION_LEAST 1e-9
+
 /* Sizes as first released. */
-#define OPTIONS_V1 ((uint32_t)sizeof(dura_learn_options))
-#define CHANNEL_V1 ((uint32_t)sizeof(dura_learn_channel))
-#define REPORT_V1 ((uint32_t)sizeof(dura_learn_report))
+#define OPTIONS_V1 ((uint32_t)offsetof(dura_learn_options, checks))
+#define CHANNEL_V1 ((uint32_t)offsetof(dura_learn_channel, suspect_lo))
+#define REPORT_V1 ((uint32_t)offsetof(dura_learn_report, checks))
+#define FAMILY_V1 ((uint32_t)sizeof(dura_learn_family))
 
 static int oom(dura_error *err) { return dura_error_set(err, DURA_ENOSPC, NULL, 0, NULL, "out of memory"); }
 
 /* ---- options ------------------------------------------------------------------------------- */
+
+static int read_check_options(const dura_learn_options *o, dura_error *err)
+{
+    uint8_t asked[DURAI_FAMILIES];
+    if (o->resolution < 0.0 || o->resolution > 0.0)
+        if (!(o->resolution >= RESOLUTION_LEAST && o->resolution <= RESOLUTION_MOST))
+            return dura_error_set(err, DURA_EINVAL, NULL, 0, "resolution", "want 1e-9..1e9 units");
+    if (durai_learn_choose_checks(asked, o->checks) != DURA_OK)
+        return dura_error_set(err, DURA_EINVAL, NULL, 0, "checks", "want all, none, or some of rule, vote, parity, "
+                              "joint, drift, range, noise, spike with commas between, not \"%.60s\"", o->checks);
+    return DURA_OK;
+}
 
 static int read_options(dura_learn_options *o, const dura_learn_options *given, dura_error *err)
 {
@@ -43,7 +59,7 @@ static int read_options(dura_learn_options *o, const dura_learn_options *given, 
         return dura_error_set(err, DURA_EINVAL, NULL, 0, "holdout", "want a share of 0..0.9");
     if (o->period_ns < 0)
         return dura_error_set(err, DURA_EINVAL, NULL, 0, "period", "want more than 0");
-    return DURA_OK;
+    return read_check_options(o, err);
 }
 
 /* The device is called as told, or as its recording. */
@@ -228,13 +244,22 @@ static int learn_channels(dura_learned *l, const dura_learn_options *o, dura_err
         return oom(err);
     }
     mark_inputs(l, is_input);
-    int rc = durai_learn_limits(l->limits, &l->rec, l->rows, &l->clock, is_input, &l->report);
+    int rc = durai_learn_limits(l->limits, &l->rec, l->rows, &l->clock, is_input, l->checks.channels_share, &l->report);
     for (uint32_t c = 0; rc == DURA_OK && c < l->rec.n; c++)
         if (is_input[c] && (l->limits[c].flags & (uint32_t)DURA_LEARN_EMPTY))
             rc = dura_error_set(err, DURA_EINVAL, o->frames, 0, l->rec.name[c],
                                 "feeds the model and has no value in the rows learned from");
     free(is_input);
     return rc == DURA_ENOSPC ? oom(err) : rc;
+}
+
+static int learn_checks(dura_learned *l, const dura_learn_options *o, dura_error *err)
+{
+    uint8_t asked[DURAI_FAMILIES];
+    int rc = durai_learn_choose_checks(asked, o->checks);
+    if (rc == DURA_OK)
+        rc = durai_learn_checks(&l->checks, &l->rec, l->rows, &l->clock, asked, o->spurious, &l->notes);
+    return rc == DURA_OK ? rc : oom(err);
 }
 
 static int set_clock(dura_learned *l, const dura_learn_options *o, dura_error *err)
@@ -272,7 +297,9 @@ static void sum_up(dura_learned *l)
         p->required += (l->limits[c].flags & (uint32_t)DURA_LEARN_REQUIRED) != 0;
         p->expected += l->limits[c].expected;
     }
-    p->expected += per_30_days(l, p->stamps + p->gaps);
+    p->checks = l->checks.n;
+    p->checks_expected = l->checks.share;
+    p->expected += per_30_days(l, p->stamps + p->gaps) + l->checks.share;
     durai_poisson_span(p->expected, &p->least, &p->most);
     for (size_t i = l->rows + 1; i < l->rec.rows; i++) {
         int64_t step = l->rec.t_ns[i] - l->rec.t_ns[i - 1];
@@ -311,7 +338,11 @@ static int learn(dura_learned *l, const dura_learn_options *o, dura_error *err)
     if (rc == DURA_OK)
         rc = set_clock(l, o, err);
     if (rc == DURA_OK)
+        rc = learn_checks(l, o, err);
+    if (rc == DURA_OK)
         rc = learn_channels(l, o, err);
+    if (rc == DURA_OK)
+        rc = durai_learn_keep(l, o->keep, err);
     if (rc != DURA_OK)
         return rc;
     for (uint16_t i = 0; rc == DURA_OK && i < l->brain.n_outputs; i++)
@@ -395,7 +426,33 @@ int dura_learned_channel(const dura_learned *l, uint32_t index, dura_learn_chann
     c.flat_fail_ns = k->flat_ns;
     c.max_age_ns = k->age_ns;
     c.expected = k->expected;
+    c.suspect_lo = k->suspect_lo;
+    c.suspect_hi = k->suspect_hi;
     return durai_struct_out(out, &c, (uint32_t)sizeof c, CHANNEL_V1);
+}
+
+int dura_learned_family(const dura_learned *l, uint32_t index, dura_learn_family *out)
+{
+    dura_learn_family f;
+    if (!l || !out)
+        return DURA_EINVAL;
+    if (index >= DURAI_FAMILIES)
+        return DURA_ENOENT;
+    const durai_family *k = &l->checks.family[index];
+    double per = l->report.days > 0.0 ? 30.0 / l->report.days : 0.0;
+    memset(&f, 0, sizeof f);
+    f.refused = (uint32_t)k->refused;
+    f.name = durai_family_name((int)index);
+    f.checks = k->checks;
+    f.memory = (uint32_t)k->memory;
+    f.limit = k->limit;
+    f.factor = k->factor;
+    f.promised = k->share;
+    f.realised = (double)k->trips * per;
+    f.least = k->least * per;
+    f.most = k->most * per;
+    f.trips = k->trips;
+    return durai_struct_out(out, &f, (uint32_t)sizeof f, FAMILY_V1);
 }
 
 const char *dura_learned_note(const dura_learned *l, uint32_t index)
@@ -412,6 +469,7 @@ void dura_learned_deinit(dura_learned *l)
         return;
     durai_learn_brain_free(&l->brain);
     durai_learn_free(&l->rec);
+    durai_checks_free(&l->checks);
     free(l->limits);
     free(l->watched);
     free(l->watched_missing);

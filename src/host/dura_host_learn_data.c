@@ -370,6 +370,21 @@ static int bad_size(const durai_recording *r, const look *k, const char *path, d
     return DURA_OK;
 }
 
+/* To what the device can tell apart: relations learned from finer values do not hold there. */
+static void round_values(durai_recording *r, double resolution)
+{
+    size_t cells = (size_t)(r->n + r->n_base) * r->rows;
+    double per_unit = 1.0 / resolution;
+    for (size_t i = 0; i < cells; i++) {
+        double steps = r->flag[i] == DURAI_HERE ? (double)r->v[i] / resolution : 0.0;
+        if (!(steps < 1e15 && steps > -1e15) || r->flag[i] != DURAI_HERE)
+            continue;
+        double whole = (double)(int64_t)(steps + (steps < 0.0 ? -0.5 : 0.5));
+        /* 0.01 is no binary number but 100 is: 4.32 stays the number that "4.32" is */
+        r->v[i] = (float)(resolution < 1.0 ? whole / (double)(int64_t)(per_unit + 0.5) : whole * resolution);
+    }
+}
+
 int durai_learn_read(durai_recording *r, const dura_learn_options *o, durai_text *notes, dura_error *err)
 {
     look k = {0};
@@ -394,6 +409,8 @@ int durai_learn_read(durai_recording *r, const dura_learn_options *o, durai_text
         rc = dura_error_set(err, DURA_ENOSPC, o->frames, 0, NULL, "out of memory: the recording is held whole");
     if (rc == DURA_OK)
         rc = read_rows(r, o, err);
+    if (rc == DURA_OK && o->resolution > 0.0)
+        round_values(r, o->resolution);
     durai_learn_list_free(k.name, k.n);
     free(k.numeric);
     durai_learn_list_free(exclude, n_exclude);

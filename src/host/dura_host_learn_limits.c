@@ -424,7 +424,7 @@ static double largest_factor(const share *h)
 }
 
 int durai_learn_limits(durai_limits *l, const durai_recording *r, size_t n, const durai_clock *c,
-                       const uint8_t *is_input, dura_learn_report *report)
+                       const uint8_t *is_input, double asked, dura_learn_report *report)
 {
     durai_series s;
     share h;
@@ -445,8 +445,8 @@ int durai_learn_limits(durai_limits *l, const durai_recording *r, size_t n, cons
     }
     if (rc == DURA_OK) {
         report->limits = count_limits(l, r->n);
-        h.per_s = report->asked / DURAI_LEARN_DAYS30 / (report->limits ? report->limits : 1u);
-        calibrate(&h, l, r, n, c, &s, tail, needed, report->asked);
+        h.per_s = asked / DURAI_LEARN_DAYS30 / (report->limits ? report->limits : 1u);
+        calibrate(&h, l, r, n, c, &s, tail, needed, asked);
         report->factor = largest_factor(&h);
         for (uint32_t k = 0; k < r->n; k++)
             if (is_limited(&l[k]))

@@ -5,6 +5,20 @@
  */
 #include "dura_host_learn_priv.h"
 
+#include <float.h>
+
+/* Where the limits come from, in a sentence. */
+static void put_why(durai_text *t, const dura_learned *l, uint32_t c)
+{
+    const durai_limits *k = &l->limits[c];
+    durai_text_put(t, ", \"why\": \"%.9g to %.9g in %zu rows, %.3g days", k->seen_lo, k->seen_hi, l->rows,
+                   l->clock.seconds / 86400.0);
+    if (k->flags & (uint32_t)DURA_LEARN_KEPT)
+        durai_text_put(t, "; fail limits as given, learned ones are suspect\"");
+    else
+        durai_text_put(t, "; limits pass %.3g trips in 30 days\"", k->expected);
+}
+
 static void put_channel(durai_text *t, const dura_learned *l, uint32_t c)
 {
     const durai_limits *k = &l->limits[c];
@@ -14,6 +28,10 @@ static void put_channel(durai_text *t, const dura_learned *l, uint32_t c)
         durai_text_put(t, ", \"required\": false");
     if (k->hi > k->lo)
         durai_text_put(t, ", \"fail_lo\": %.9g, \"fail_hi\": %.9g", k->lo, k->hi);
+    if (k->hi > k->lo && k->suspect_hi > k->suspect_lo)
+        durai_text_put(t, ", \"suspect_lo\": %.9g, \"suspect_hi\": %.9g", k->suspect_lo, k->suspect_hi);
+    if (k->rate_suspect > 0.0)
+        durai_text_put(t, ", \"rate_suspect\": %.9g", k->rate_suspect);
     if (k->rate > 0.0)
         durai_text_put(t, ", \"rate_fail\": %.9g", k->rate);
     if (k->flat_ns > 0)
@@ -21,6 +39,8 @@ static void put_channel(durai_text *t, const dura_learned *l, uint32_t c)
                        (long long)(k->flat_ns / 1000000));
     if (k->age_ns > 0)
         durai_text_put(t, ", \"max_age_ms\": %lld", (long long)(k->age_ns / 1000000));
+    if (k->hi > k->lo)
+        put_why(t, l, c);
     durai_text_put(t, "}%s\n", c + 1 < l->rec.n ? "," : "");
 }
 
@@ -100,6 +120,90 @@ static void put_drift(durai_text *t, const dura_learned *l)
     durai_text_put(t, "  ]},\n");
 }
 
+/* ---- further checks ---------------------------------------------------------------------- */
+
+static const char *const check_words[] = {"", "spike", "noise", "drift", "vote", "rule", "forbid", "transition",
+                                          "parity", "joint"};
+
+static void put_number(durai_text *t, const char *name, float v, float absent)
+{
+    if (v < absent || v > absent)
+        durai_text_put(t, ", \"%s\": %.9g", name, (double)v);
+}
+
+static float term_number(const uint8_t *p) { return durai_f32(durai_le32(p)); }
+
+static void put_term(durai_text *t, const dura_learned *l, const dura_sensor_check *c, const uint8_t *p)
+{
+    durai_text_put(t, "{\"channel\": ");
+    durai_text_json(t, l->rec.name[durai_le16(p)]);
+    if (durai_le16(p + 2))
+        durai_text_put(t, ", \"back\": 1");
+    if (c->kind != DURA_CK_VOTE)
+        durai_text_put(t, ", \"%s\": %.9g", c->kind == DURA_CK_PARITY ? "weight" : "mean", (double)term_number(p + 4));
+    durai_text_put(t, "}");
+}
+
+static void put_terms(durai_text *t, const dura_learned *l, const dura_sensor_check *c)
+{
+    const uint8_t *p = c->terms;
+    size_t cells = (size_t)c->n_terms * (c->n_terms + 1u) / 2u;
+    durai_text_put(t, ",\n     \"terms\": [");
+    for (uint32_t i = 0; i < c->n_terms; i++, p += DURA_CK_TERM_BYTES) {
+        durai_text_put(t, i ? ", " : "");
+        put_term(t, l, c, p);
+    }
+    durai_text_put(t, "]");
+    if (c->kind != DURA_CK_JOINT)
+        return;
+    durai_text_put(t, ",\n     \"triangle\": [");
+    for (size_t i = 0; i < cells; i++, p += 4)
+        durai_text_put(t, i ? ", %.9g" : "%.9g", (double)term_number(p));
+    durai_text_put(t, "]");
+}
+
+static void put_check(durai_text *t, const dura_learned *l, const durai_learned_check *k)
+{
+    const dura_sensor_check *c = &k->c;
+    int rule = c->kind == DURA_CK_RULE;
+    durai_text_put(t, "    {\"kind\": \"%s\"", check_words[c->kind]);
+    if (c->kind != DURA_CK_VOTE && c->kind != DURA_CK_JOINT) {
+        durai_text_put(t, ", \"channel\": ");
+        durai_text_json(t, l->rec.name[c->channel]);
+    }
+    if (rule) {
+        durai_text_put(t, ", \"other\": ");
+        durai_text_json(t, l->rec.name[c->other]);
+        durai_text_put(t, ", \"if_lo\": %.9g, \"if_hi\": %.9g", (double)c->if_lo, (double)c->if_hi);
+    }
+    if (c->window)
+        durai_text_put(t, ", \"window\": %u", c->window);
+    if (c->window2)
+        durai_text_put(t, ", \"window2\": %u", c->window2);
+    put_number(t, "mean", c->mean, 0.0f);
+    put_number(t, "scale", c->scale, 0.0f);
+    put_number(t, "suspect", c->suspect, 0.0f);
+    put_number(t, "fail", c->fail, 0.0f);
+    put_number(t, "lo", c->lo, rule ? -FLT_MAX : 0.0f);
+    put_number(t, "hi", c->hi, rule ? FLT_MAX : 0.0f);
+    durai_text_put(t, ",\n     \"why\": \"%s\"", k->why);
+    if (c->n_terms)
+        put_terms(t, l, c);
+    durai_text_put(t, "}");
+}
+
+static void put_checks(durai_text *t, const dura_learned *l)
+{
+    durai_text_put(t, "  \"checks\": [\n");
+    for (uint32_t i = 0; i < l->checks.n; i++) {
+        put_check(t, l, &l->checks.check[i]);
+        durai_text_put(t, i + 1 < l->checks.n ? ",\n" : "\n");
+    }
+    durai_text_put(t, "  ],\n");
+}
+
+/* ---- the rest ----------------------------------------------------------------------------- */
+
 /* So many periods in ms, `least` at least, what a policy can say at most. */
 static long long spans(const dura_learned *l, int periods, long long least)
 {
@@ -127,6 +231,8 @@ void durai_learn_policy(durai_text *t, const dura_learned *l)
     for (uint32_t c = 0; c < l->rec.n; c++)
         put_channel(t, l, c);
     durai_text_put(t, "  ],\n");
+    if (l->checks.n)
+        put_checks(t, l);
     put_inputs(t, l);
     durai_text_put(t, "  \"outputs\": [\n");
     for (uint16_t i = 0; i < l->brain.n_outputs; i++)

@@ -2,7 +2,8 @@
 /*
  * What the parts of learning share: the recording (learn_data.c), tails and their limits
  * (learn_tail.c), limits of channels (learn_limits.c), the model's inputs and answers
- * (learn_model.c), the policy's text (learn_policy.c), what the limits do to a recording
+ * (learn_model.c), further checks (dura_host_learn_checks.h), limits that were given
+ * (learn_keep.c), the policy's text (learn_policy.c), what the limits do to a recording
  * (learn_check.c), and the call that strings them together (learn.c).
  */
 #ifndef DURA_HOST_LEARN_PRIV_H
@@ -14,6 +15,7 @@
 #include <dura/host/pack.h>
 
 #include "../base/dura_base_priv.h"
+#include "dura_host_learn_checks.h"
 
 #define DURAI_LEARN_RECOVER 3u            /* good frames before the model drives again */
 #define DURAI_LEARN_DAYS30 2592000.0      /* seconds */
@@ -95,6 +97,12 @@ double durai_tail_needed(const durai_tail *t, double per_s, double y);
 size_t durai_tail_memory(const durai_series *s);
 /* Counts that 95 % of Poisson variables of this mean lie between. */
 void durai_poisson_span(double mean, double *least, double *most);
+/* The means of which a count of k is among the likeliest 95 % (exact, two-sided). */
+void durai_poisson_rate(uint64_t k, double *least, double *most);
+/* Without libm, the same on every target. x > 0 for the logarithm. */
+double durai_learn_ln(double x);
+double durai_learn_exp(double x);
+double durai_learn_root(double x);
 
 /* ---- limits ------------------------------------------------------------------------------- */
 
@@ -107,6 +115,7 @@ typedef struct durai_limits {
     uint64_t nonfinite;
     double needed;             /* what the last quarter multiplied its margins by, at most */
     double expected;           /* per 30 days */
+    double suspect_lo, suspect_hi, rate_suspect; /* lo > hi: none; 0: none */
     durai_tail tail[DURAI_KINDS];
 } durai_limits;
 
@@ -118,9 +127,10 @@ typedef struct durai_clock {
 } durai_clock;
 
 int durai_learn_clock(durai_clock *c, const durai_recording *r, size_t rows, int64_t period_ns);
-/* Limits of every channel from the first `rows`. is_input: the model eats it. */
+/* Limits of every channel from the first `rows`, that promise `asked` trips per 30 days
+ * together. is_input: the model eats it. */
 int durai_learn_limits(durai_limits *l, const durai_recording *r, size_t rows, const durai_clock *c,
-                       const uint8_t *is_input, dura_learn_report *report);
+                       const uint8_t *is_input, double asked, dura_learn_report *report);
 
 /* ---- model ------------------------------------------------------------------------------- */
 
@@ -162,10 +172,17 @@ typedef struct durai_watched {
     dura_drift_reference ref;
 } durai_watched;
 
+/* Families that a list names; NULL: all. asked: DURAI_FAMILIES. DURA_OK, DURA_EINVAL. */
+int durai_learn_choose_checks(uint8_t *asked, const char *list);
+/* Further checks from the first `rows`. A DURA_E* code. */
+int durai_learn_checks(durai_checks *c, const durai_recording *r, size_t rows, const durai_clock *clock,
+                       const uint8_t *asked, double spurious, durai_text *notes);
+
 struct dura_learned {
     durai_recording rec;
     durai_brain brain;
     durai_limits *limits;
+    durai_checks checks;
     durai_clock clock;
     durai_envelope_learned envelope[DURA_OUTPUTS_MAX];
     durai_watched *watched;
@@ -176,6 +193,10 @@ struct dura_learned {
     durai_text policy, model, notes;
     char device[64];
 };
+
+/* Limits of a policy that was given replace what was learned, which becomes SUSPECT limits
+ * inside them. path NULL: there is none. A DURA_E* code. */
+int durai_learn_keep(dura_learned *l, const char *path, dura_error *err);
 
 void durai_learn_policy(durai_text *t, const dura_learned *l);
 void durai_learn_constant(durai_text *t, const dura_learned *l);

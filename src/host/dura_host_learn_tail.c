@@ -314,3 +314,45 @@ void durai_poisson_span(double mean, double *least, double *most)
             break;
     }
 }
+
+double durai_learn_ln(double x) { return ln(x); }
+
+double durai_learn_exp(double x) { return power_of_e(x); }
+
+double durai_learn_root(double x) { return root(x); }
+
+/* P(count <= k) of a Poisson variable of this mean. */
+static double up_to(uint64_t k, double mean)
+{
+    double p = power_of_e(-mean), sum = 0.0;
+    for (uint64_t i = 0; i <= k; i++) {
+        sum += p;
+        p *= mean / (double)(i + 1u);
+    }
+    return sum;
+}
+
+/* The mean at which k or fewer have this probability. */
+static double mean_at(uint64_t k, double probability)
+{
+    double lo = 0.0, hi = 10.0 * (double)k + 20.0;
+    for (int i = 0; i < 80; i++) {
+        double middle = 0.5 * (lo + hi);
+        if (up_to(k, middle) > probability)
+            lo = middle;
+        else
+            hi = middle;
+    }
+    return lo;
+}
+
+void durai_poisson_rate(uint64_t k, double *least, double *most)
+{
+    if (k > 60) {               /* e^-mean runs out of numbers; a Gaussian will do */
+        *least = (double)k - 1.96 * root((double)k);
+        *most = (double)k + 1.96 * root((double)k);
+        return;
+    }
+    *least = k ? mean_at(k - 1u, 0.975) : 0.0;
+    *most = mean_at(k, 0.025);
+}

@@ -107,6 +107,34 @@ def test_the_report_names_what_was_left_out(plant):
     assert seen["period_s"] == 1 and seen["gap_s"] == 5
 
 
+def test_every_kind_of_check_says_what_it_promises(plant):
+    told = learn(plant)
+    table = told.stdout[told.stdout.index("checks        in all"):].split("\n\n")[0].splitlines()[1:]
+    assert [row[:12].strip() for row in table] == ["rule", "vote", "parity", "parity slow", "joint", "joint slow", "drift",
+                                                   "range", "noise", "spike"]
+    assert "nothing of its kind in the recording" in table[0], "there is no status in it"
+    seen = learn_json(plant)
+    kept = [f for f in seen["families"] if f["refused"] == 0]
+    assert seen["checks"] == len(policy(plant)["checks"]) == sum(f["checks"] for f in kept if f["name"] != "range")
+    assert all(f["least"] <= f["realised"] <= f["most"] and 0 < f["promised"] < 1 for f in kept)
+    assert all("learned from 3000 rows" in c["why"] and len(c["why"]) < 256 for c in policy(plant)["checks"])
+
+
+def test_checks_and_limits_are_those_that_were_asked_for(plant):
+    assert learn_json(plant, "--checks", "none")["checks"] == 0 and "checks" not in policy(plant)
+    learn_json(plant, "--checks", "parity,drift")
+    assert {c["kind"] for c in policy(plant)["checks"]} <= {"parity", "drift"}
+    plant.write("drawing.json", json.dumps({"channels": [{"name": "p", "fail_lo": 0, "fail_hi": 400}]}))
+    learn_json(plant, "--keep", "drawing.json", "--resolution", "0.1")
+    p = policy(plant)["channels"][0]
+    assert (p["fail_lo"], p["fail_hi"]) == (0, 400) and 160 < p["suspect_lo"] < p["suspect_hi"] < 170
+
+
+def test_a_policy_to_keep_has_to_be_there(plant):
+    told = learn(plant, "--keep", "nowhere.json")
+    assert told.returncode == 3 and "nowhere.json" in told.stderr and not (plant.folder / "learned.json").exists()
+
+
 def test_the_report_is_a_file_as_well(plant):
     told = learn(plant, "--report", "report.txt")
     written = (plant.folder / "report.txt").read_text()
@@ -137,6 +165,8 @@ def test_time_formats_are_those_of_run(plant):
     (["--holdout", "0.95"], "holdout"),
     (["--period", "0"], "--period 0"),
     (["--period", "1s"], "--period 1s"),
+    (["--checks", "rules"], "checks"),
+    (["--resolution", "0"], "--resolution 0"),
     (["--exclude", "q"], '"p"'),
     (["--baseline", "hnad"], '"hand"'),
     (["--model", "absent.json"], "absent.json"),

@@ -350,8 +350,15 @@ DURA_KIND_F32 = 0
 DURA_KIND_I32 = 1
 DURA_LEARN_CONSTANT = 2
 DURA_LEARN_EMPTY = 4
+DURA_LEARN_FAMILY_BROKEN = 4
+DURA_LEARN_FAMILY_FEW_ROWS = 2
+DURA_LEARN_FAMILY_KEPT = 0
+DURA_LEARN_FAMILY_NOTHING = 1
+DURA_LEARN_FAMILY_SLOW = 3
+DURA_LEARN_FAMILY_UNASKED = 5
 DURA_LEARN_GAPS = 64
 DURA_LEARN_HEAVY = 16
+DURA_LEARN_KEPT = 256
 DURA_LEARN_NONFINITE = 128
 DURA_LEARN_NO_FLAT = 32
 DURA_LEARN_REQUIRED = 1
@@ -1218,6 +1225,9 @@ class dura_learn_options(Structure):
         ("spurious", ctypes.c_double),
         ("holdout", ctypes.c_double),
         ("period_ns", ctypes.c_int64),
+        ("checks", ctypes.c_char_p),
+        ("resolution", ctypes.c_double),
+        ("keep", ctypes.c_char_p),
     ]
 
 
@@ -1236,6 +1246,8 @@ class dura_learn_channel(Structure):
         ("flat_fail_ns", ctypes.c_int64),
         ("max_age_ns", ctypes.c_int64),
         ("expected", ctypes.c_double),
+        ("suspect_lo", ctypes.c_double),
+        ("suspect_hi", ctypes.c_double),
     ]
 
 
@@ -1269,6 +1281,26 @@ class dura_learn_report(Structure):
         ("references", ctypes.c_uint32),
         ("idle", ctypes.c_uint64),
         ("holdout_idle", ctypes.c_uint64),
+        ("checks", ctypes.c_uint32),
+        ("reserved", ctypes.c_uint32),
+        ("checks_expected", ctypes.c_double),
+    ]
+
+
+class dura_learn_family(Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("refused", ctypes.c_uint32),
+        ("name", ctypes.c_char_p),
+        ("checks", ctypes.c_uint32),
+        ("memory", ctypes.c_uint32),
+        ("limit", ctypes.c_double),
+        ("factor", ctypes.c_double),
+        ("promised", ctypes.c_double),
+        ("realised", ctypes.c_double),
+        ("least", ctypes.c_double),
+        ("most", ctypes.c_double),
+        ("trips", ctypes.c_uint64),
     ]
 
 
@@ -1497,6 +1529,7 @@ STRUCTS = (
     dura_learn_options,
     dura_learn_channel,
     dura_learn_report,
+    dura_learn_family,
     dura_people_options,
     dura_people_report,
     dura_gate_key,
@@ -1607,6 +1640,7 @@ PROTOTYPES = {
     "dura_learned_model": (ctypes.c_char_p, [ctypes.c_void_p, POINTER(ctypes.c_size_t)]),
     "dura_learned_query": (ctypes.c_int, [ctypes.c_void_p, POINTER(dura_learn_report)]),
     "dura_learned_channel": (ctypes.c_int, [ctypes.c_void_p, ctypes.c_uint32, POINTER(dura_learn_channel)]),
+    "dura_learned_family": (ctypes.c_int, [ctypes.c_void_p, ctypes.c_uint32, POINTER(dura_learn_family)]),
     "dura_learned_note": (ctypes.c_char_p, [ctypes.c_void_p, ctypes.c_uint32]),
     "dura_learned_deinit": (None, [ctypes.c_void_p]),
     "dura_people_label": (ctypes.c_int, [POINTER(dura_people_options), ctypes.c_char_p, POINTER(dura_people_report), POINTER(dura_error)]),

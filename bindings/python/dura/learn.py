@@ -17,7 +17,8 @@ from .errors import check
 _FLAGS = (("required", _abi.DURA_LEARN_REQUIRED), ("constant", _abi.DURA_LEARN_CONSTANT),
           ("empty", _abi.DURA_LEARN_EMPTY), ("short", _abi.DURA_LEARN_SHORT), ("heavy", _abi.DURA_LEARN_HEAVY),
           ("no_flat", _abi.DURA_LEARN_NO_FLAT), ("gaps", _abi.DURA_LEARN_GAPS),
-          ("nonfinite", _abi.DURA_LEARN_NONFINITE))
+          ("nonfinite", _abi.DURA_LEARN_NONFINITE), ("kept", _abi.DURA_LEARN_KEPT))
+_REFUSED = ("", "nothing", "few_rows", "slow", "broken", "unasked")
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,24 @@ class LearnedChannel:
     flat_fail: float             #: seconds; 0: not checked
     max_age: float               #: seconds
     expected: float              #: spurious trips per 30 days by this channel
+    suspect_lo: float            #: above suspect_hi: there are none
+    suspect_hi: float
+
+
+@dataclass(frozen=True)
+class LearnedFamily:
+    """Checks of one kind over all channels: one limit, one part of the promise."""
+
+    name: str
+    refused: str                 #: why it is not in the policy: nothing, few_rows, slow, broken, unasked; "": it is
+    checks: int
+    limit: float                 #: in deviations; of rule in spans, of joint in T2
+    factor: float                #: what held-out blocks multiplied it by
+    promised: float              #: trips per 30 days
+    realised: float              #: ... in the held-out blocks
+    least: float                 #: ... the rates that agree with that count, 95 %
+    most: float
+    trips: int                   #: that count
 
 
 @dataclass(frozen=True)
@@ -47,6 +66,7 @@ class Learned:
     model_text: Optional[str]
     report: Dict[str, Any]               #: figures of dura_learn_report: rows, asked, expected, trips, ...
     channels: Tuple[LearnedChannel, ...]
+    families: Tuple[LearnedFamily, ...]
     notes: Tuple[str, ...]               #: what was left out, is not promised or looks wrong
 
     def save(self, policy: PathLike, model: Optional[PathLike] = None) -> None:
@@ -87,7 +107,18 @@ def _channel(handle: ctypes.c_void_p, index: int) -> Optional[LearnedChannel]:
     flags = tuple(name for name, bit in _FLAGS if c.flags & bit)
     return LearnedChannel(c.name.decode(), flags, why_words(c.drift_why),
                           c.seen_lo, c.seen_hi, c.fail_lo, c.fail_hi, c.rate_fail, c.flat_fail_ns / 1e9,
-                          c.max_age_ns / 1e9, c.expected)
+                          c.max_age_ns / 1e9, c.expected, c.suspect_lo, c.suspect_hi)
+
+
+def _family(handle: ctypes.c_void_p, index: int) -> Optional[LearnedFamily]:
+    f = _abi.dura_learn_family()
+    f.struct_size = ctypes.sizeof(f)
+    rc = lib.dura_learned_family(handle, index, ctypes.byref(f))
+    if rc == _abi.DURA_ENOENT:
+        return None
+    check(rc)
+    return LearnedFamily(f.name.decode(), _REFUSED[f.refused], f.checks, f.limit, f.factor, f.promised, f.realised,
+                         f.least, f.most, f.trips)
 
 
 def _each(one: Any) -> List[Any]:
@@ -108,13 +139,15 @@ def _report(handle: ctypes.c_void_p) -> Dict[str, Any]:
 def learn(frames: PathLike, model: Optional[PathLike] = None, *, spurious: float = 1.0, holdout: float = 0.0,
           outputs: Optional[Sequence[str]] = None, baseline: Optional[Sequence[str]] = None,
           exclude: Optional[Sequence[str]] = None, name: Optional[str] = None, time_column: Optional[str] = None,
-          time_format: Optional[str] = None, period: float = 0.0) -> Learned:
+          time_format: Optional[str] = None, period: float = 0.0, checks: Optional[Sequence[str]] = None,
+          resolution: float = 0.0, keep: Optional[PathLike] = None) -> Learned:
     """A policy from a CSV file of clean operation.
 
     model: path of the model to be guarded; None: watch only. spurious: trips per 30 days you can
     live with. holdout: last share of the rows that is run through what was learned from the others.
     outputs, baseline, exclude: columns, as docs/cmd/learn.md says. period: of the frames, in
-    seconds; 0: the median step. Limits, references and features come from C alone.
+    seconds; 0: the median step. checks: families of further checks, () for none; None: all.
+    resolution: of the device, in units; keep: a policy whose limits win. Limits, references and features come from C alone.
     """
     options, handle, err = _abi.dura_learn_options(), ctypes.c_void_p(), _abi.dura_error()
     options.struct_size = ctypes.sizeof(options)
@@ -122,6 +155,8 @@ def learn(frames: PathLike, model: Optional[PathLike] = None, *, spurious: float
     options.outputs, options.baseline, options.exclude = _list(outputs), _list(baseline), _list(exclude)
     options.time_column, options.time_format = _text(time_column), _text(time_format)
     options.spurious, options.holdout, options.period_ns = spurious, holdout, round(period * 1e9)
+    options.checks = None if checks is None else _list(checks) or b"none"
+    options.resolution, options.keep = resolution, _text(keep)
     check(lib.dura_learn_csv(ctypes.byref(handle), ctypes.byref(options), ctypes.byref(err)), err)
     try:
         length = ctypes.c_size_t()
@@ -130,6 +165,7 @@ def learn(frames: PathLike, model: Optional[PathLike] = None, *, spurious: float
         text = None if constant is None else constant.decode()
         notes = _each(lambda i: lib.dura_learned_note(handle, i))
         return Learned(json.loads(policy), policy, None if text is None else json.loads(text), text, _report(handle),
-                       tuple(_each(lambda i: _channel(handle, i))), tuple(note.decode() for note in notes))
+                       tuple(_each(lambda i: _channel(handle, i))), tuple(_each(lambda i: _family(handle, i))),
+                       tuple(note.decode() for note in notes))
     finally:
         lib.dura_learned_deinit(handle)

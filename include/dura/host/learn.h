@@ -47,10 +47,16 @@ typedef struct dura_learn_options {
     double holdout;            /* last share of the rows that is not learned from but run
                                   through what was learned; 0..0.9, 0: none */
     int64_t period_ns;         /* of the frames; 0: the median step */
+    const char *checks;        /* families of further checks: "all" (NULL), "none", or of
+                                  rule, vote, parity, joint, drift, range, noise, spike */
+    double resolution;         /* of the device: every value is rounded to a multiple of it
+                                  before anything is learned; 0: as it stands */
+    const char *keep;          /* a policy whose fail_lo, fail_hi and rate_fail are kept, by
+                                  channel name; what is learned inside them is SUSPECT */
 } dura_learn_options;
 #define DURA_LEARN_OPTIONS_INIT                                                        \
     { (uint32_t)sizeof(dura_learn_options), 0, NULL, NULL, NULL, NULL, NULL, NULL,     \
-      NULL, NULL, 0.0, 0.0, 0 }
+      NULL, NULL, 0.0, 0.0, 0, NULL, 0.0, NULL }
 
 /* What there is to say about a channel. Bits. */
 enum {
@@ -63,7 +69,8 @@ enum {
     DURA_LEARN_NO_FLAT = 1 << 5,     /* rests too long for a flat-line check, or has a few
                                         states only */
     DURA_LEARN_GAPS = 1 << 6,        /* had missing values: max_age_ms is set */
-    DURA_LEARN_NONFINITE = 1 << 7    /* had NaN or infinities, each of them a trip */
+    DURA_LEARN_NONFINITE = 1 << 7,   /* had NaN or infinities, each of them a trip */
+    DURA_LEARN_KEPT = 1 << 8         /* a limit was given, and kept */
 };
 
 typedef struct dura_learn_channel {
@@ -78,9 +85,10 @@ typedef struct dura_learn_channel {
     int64_t flat_fail_ns;      /* 0: not checked */
     int64_t max_age_ns;
     double expected;           /* spurious trips per 30 days by this channel */
+    double suspect_lo, suspect_hi; /* lo > hi: none */
 } dura_learn_channel;
 #define DURA_LEARN_CHANNEL_INIT                                                        \
-    { (uint32_t)sizeof(dura_learn_channel), 0, 0, 0, NULL, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 0, 0.0 }
+    { (uint32_t)sizeof(dura_learn_channel), 0, 0, 0, NULL, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 0, 0.0, 0.0, 0.0 }
 
 /* Trips are counted as the guard begins them: a rejected frame while the model drives; it
  * drives again after recover_frames good ones. */
@@ -111,7 +119,36 @@ typedef struct dura_learn_report {
     uint64_t idle;             /* rows learned from in which the model would not have driven: a
                                   trip that never ends is one trip */
     uint64_t holdout_idle;     /* ... behind them */
+    uint32_t checks;           /* further checks in the policy */
+    uint32_t reserved;         /* 0 */
+    double checks_expected;    /* what they promise of `expected`, per 30 days */
 } dura_learn_report;
+
+/* Why a family of checks is not in the policy. */
+enum {
+    DURA_LEARN_FAMILY_KEPT = 0,     /* it is */
+    DURA_LEARN_FAMILY_NOTHING = 1,  /* nothing in the recording is of its kind */
+    DURA_LEARN_FAMILY_FEW_ROWS = 2, /* too few rows for so many channels */
+    DURA_LEARN_FAMILY_SLOW = 3,     /* its statistics remember too long for the recording */
+    DURA_LEARN_FAMILY_BROKEN = 4,   /* held-out blocks contradict the promise */
+    DURA_LEARN_FAMILY_UNASKED = 5
+};
+
+/* Checks of one kind share a limit and a part of the promise. Held out: each fifth of the
+ * recording against coefficients and a limit that were learned from the other four. */
+typedef struct dura_learn_family {
+    uint32_t struct_size;      /* in: sizeof in your build; out: bytes filled */
+    uint32_t refused;          /* DURA_LEARN_FAMILY_* */
+    const char *name;          /* static */
+    uint32_t checks;           /* that came of it; of range: channels with SUSPECT limits */
+    uint32_t memory;           /* rows until its series forgets */
+    double limit;              /* in deviations; of rule in spans, of joint in T2 */
+    double factor;             /* what held-out blocks multiplied it by */
+    double promised;           /* trips per 30 days */
+    double realised;           /* ... in the held-out blocks */
+    double least, most;        /* ... the rates that agree with that count, 95 % */
+    uint64_t trips;            /* that count */
+} dura_learn_family;
 
 typedef struct dura_learned dura_learned;
 
@@ -136,6 +173,11 @@ DURA_API DURA_CHECK int dura_learned_query(const dura_learned *l, dura_learn_rep
 /** One channel; DURA_ENOENT past the last.  returns DURA_OK, DURA_EINVAL. [any] O(1) */
 DURA_API DURA_CHECK int dura_learned_channel(const dura_learned *l, uint32_t index,
                                              dura_learn_channel *out);
+
+/** One family of further checks; DURA_ENOENT past the last. Set out->struct_size first.
+ *  returns  DURA_OK, DURA_EINVAL.                                         [any] O(1) */
+DURA_API DURA_CHECK int dura_learned_family(const dura_learned *l, uint32_t index,
+                                            dura_learn_family *out);
 
 /** Sentences about what was left out, is not promised or looks wrong; NULL past the last.
  *                                                                       [any] O(notes) */
