@@ -82,10 +82,10 @@ size_t dura_sensor_bytes(const dura_sensor_config *cfg)
 static void forget_block(sensor_block *b, size_t lanes)
 {
     for (size_t i = 0; i < LANES; i++) {
-        b->acc_ns[i] = b->good_ns[i] = b->win_ns[i] = NS_NEVER;
+        b->acc_ns[i] = b->good_ns[i] = NS_NEVER;
         b->bad[0][i] = b->bad[1][i] = 0;
         b->acc[i] = b->other[i] = b->good[i] = 0;
-        b->win[i] = WIN_NONE;
+        durai_sensor_open_window(b, i, WIN_NONE, NS_NEVER);
         b->past[i] = (uint16_t)(PAST_REFUSED | PAST_NO_NUMBER);
         b->what[i] = (uint16_t)(b->what[i] & (((uint32_t)1 << STATE_SHIFT) - 1u));
     }
@@ -419,8 +419,8 @@ static float flat_ratio(const dura_sensor *s, const sensor_block *b, size_t i, u
         return 0.0f;
     if (durai_sensor_distance(u, b->win[i]) > b->flat_away[i])
         return 0.0f;
-    DURA_ASSERT(b->flat_fail_ns[i] > 0 && s->last_ns >= b->win_ns[i] && b->win_ns[i] >= 0);
-    return agree((float)(s->last_ns - b->win_ns[i]) / (float)b->flat_fail_ns[i],
+    DURA_ASSERT(b->flat_fail_ns[i] > 0 && s->last_ns >= durai_sensor_window(b, i) && durai_sensor_window(b, i) >= 0);
+    return agree((float)(s->last_ns - durai_sensor_window(b, i)) / (float)b->flat_fail_ns[i],
                  (reasons & DURA_R_FLAT_FAIL) != 0);
 }
 

@@ -40,14 +40,15 @@ static void *carve(uint8_t **at, size_t *used, size_t n)
 /* Lay k's arrays out behind it; with mem NULL only the size is wanted. */
 static size_t lay_out(checks *k, uint8_t *mem, const dura_sensor_extra *x)
 {
-    size_t used = 0, n = x->n_channels, wide = (n + WIDTH - 1u) / WIDTH;
+    size_t used = 0, n = x->n_channels, wide = (n + LANES - 1u) / LANES;
     (void)carve(&mem, &used, sizeof *k);
     k->shape = carve(&mem, &used, wide * sizeof(shape_block));
     k->relation = carve(&mem, &used, x->n_checks * sizeof(relation));
     k->kept = carve(&mem, &used, n * sizeof(kept_value));
     k->base.now = carve(&mem, &used, n * sizeof(float));
+    k->base.second = carve(&mem, &used, n * sizeof(uint32_t));
     k->former = carve(&mem, &used, n * sizeof(float));
-    k->found = carve(&mem, &used, wide * WIDTH * sizeof(uint32_t));
+    k->found = carve(&mem, &used, wide * LANES * sizeof(uint32_t));
     k->joint = carve(&mem, &used, x->n_joint * sizeof(float));
     k->scratch = carve(&mem, &used, x->n_joint * sizeof(float));
     DURA_ASSERT(used <= DURA_SENSOR_EXTRA_BYTES(n, x->n_checks, x->n_joint));
@@ -79,9 +80,11 @@ static void forget(sensor_extra *e)
     checks *k = (checks *)(void *)e;
     for (size_t b = 0; b < k->blocks; b++)
         durai_shape_forget(&k->shape[b]);
+    k->filling = 1;
     forget_kept(k);
     for (size_t c = 0; c < k->n; c++)
         k->base.now[c] = k->former[c] = 0.0f;
+    memset(k->base.second, 0, k->n * sizeof k->base.second[0]);
     k->has_former = 0;
     durai_relations_forget(k);
 }
@@ -92,10 +95,12 @@ static void before(sensor_frame *f)
     checks *k = durai_checks_of(f->s);
     DURA_ASSERT(k->n == f->s->n && k->base.hooks == &hooks);
     DURA_ASSERT(k->n_relations <= k->max_checks && k->n_joint <= k->max_joint);
-    f->usable = k->base.now;
+    if (k->n_relations > 0)
+        f->usable = k->base.now;
     if (f->time_bits & (uint32_t)DURA_R_TIME_GAP) {
+        k->filling = 1;
         for (size_t b = 0; b < k->blocks; b++)
-            memset(k->shape[b].steps, 0, sizeof k->shape[b].steps);
+            durai_shape_restart(&k->shape[b]);
         k->has_former = 0;
     }
     if (f->good && k->n_relations > 0)
@@ -104,7 +109,8 @@ static void before(sensor_frame *f)
         forget_kept(k);
     if (!f->good || !k->has_shapes)
         return;
-    if (durai_shape_look(k, f))
+    durai_shape_look(k, f);
+    if (k->has_found)
         f->found = k->found;
 }
 
@@ -148,7 +154,7 @@ static void after(sensor_frame *f, float *usable)
             k->has_former = 1;
         }
     }
-    if (usable)
+    if (usable && usable != f->usable)
         memcpy(usable, k->base.now, k->n * sizeof(float));
     if (!f->good)
         memcpy(k->base.now, f->values, k->n * sizeof(float));
@@ -176,13 +182,13 @@ int dura_sensor_extend(dura_sensor *s, void *mem, size_t len, const dura_sensor_
     memset(k, 0, sizeof *k);
     (void)lay_out(k, mem, &x);
     k->n = x.n_channels;
-    k->blocks = (uint16_t)((x.n_channels + WIDTH - 1u) / WIDTH);
+    k->blocks = (uint16_t)((x.n_channels + LANES - 1u) / LANES);
     k->max_checks = x.n_checks;
     k->max_joint = x.n_joint;
     k->base.hooks = &hooks;
     for (size_t b = 0; b < k->blocks; b++)
         durai_shape_clear(&k->shape[b]);
-    memset(k->found, 0, k->blocks * WIDTH * sizeof(uint32_t));
+    memset(k->found, 0, k->blocks * LANES * sizeof(uint32_t));
     for (size_t i = 0; i < x.n_joint; i++)
         k->joint[i] = 0.0f;
     forget(&k->base);
@@ -224,7 +230,7 @@ static void insert(checks *k, const dura_sensor_check *c)
 
 static int add_shape(checks *k, const dura_sensor_check *c)
 {
-    int rc = durai_shape_add(&k->shape[c->channel / WIDTH], c->channel % WIDTH, c);
+    int rc = durai_shape_add(&k->shape[c->channel / LANES], c->channel % LANES, c);
     if (rc == DURA_OK)
         k->has_shapes = 1;
     return rc;

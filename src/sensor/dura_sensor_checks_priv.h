@@ -4,8 +4,8 @@
  * dura_sensor_checks.c builds it and leads a frame through it, dura_sensor_shape.c judges
  * a channel by its own past, dura_sensor_relate.c channels by each other.
  *
- * Per-channel fields are arrays over all channels, rounded up to WIDTH, and the loops over
- * them run WIDTH channels at a time without a branch: compilers make vectors of that.
+ * Spike, noise and drift are kept in blocks as the sensor's own channels are, lane by lane,
+ * and look at those for the values accepted last.
  */
 #ifndef DURA_SENSOR_CHECKS_PRIV_H
 #define DURA_SENSOR_CHECKS_PRIV_H
@@ -13,8 +13,6 @@
 #include <dura/sensor_checks.h>
 
 #include "dura_sensor_priv.h"
-
-#define WIDTH 8u
 
 /* Magnitudes up to this count as zero in every product here, so that no product of two
  * numbers that count is subnormal: flush-to-zero then changes nothing. */
@@ -24,24 +22,24 @@
 
 #define CLAMP 4.0f               /* innovations are clamped to so many limits */
 
-/* Eight channels: their limits, their past, what this frame would make of it. A check that
- * is off has limits that nothing exceeds. */
+/* The channels of one sensor_block: their limits, and what they are measured against. A
+ * check that is off has limits that nothing exceeds. The statistics are there twice: as of
+ * the last frame, checks.side says which, and what this frame would make of them. */
 typedef struct shape_block {
-    float spike_suspect[WIDTH], spike_fail[WIDTH];
-    float noise_low[WIDTH], noise_high[WIDTH];   /* squares; off: -1 and FLT_MAX */
-    float noise_weight[WIDTH];
-    float mean[WIDTH], per_scale[WIDTH];         /* off: 0, 0 */
-    float drift_limit[WIDTH], drift_weight[WIDTH];
-    float most_square[WIDTH], most_lean[WIDTH];  /* what innovations are clamped to */
-    float last[WIDTH], former[WIDTH];            /* the last accepted values */
-    float square[WIDTH], lean[WIDTH];            /* mean square step, mean deviation */
-    float refused[WIDTH];                        /* a spike the frame before, see `spiked` */
-    float new_square[WIDTH], new_lean[WIDTH], x[WIDTH];
-    uint16_t steps[WIDTH];       /* accepted values in a row, up to `full` + 1 */
-    uint16_t full[WIDTH];        /* steps NOISE wants first; 0: off */
+    float spike_suspect[LANES], spike_fail[LANES];
+    float spike_least[LANES];                    /* a smaller step is no spike of either kind */
+    float noise_low[LANES], noise_high[LANES];   /* squares; off: -1 and FLT_MAX */
+    float noise_weight[LANES];
+    float mean[LANES], per_scale[LANES];         /* off: 0, 0 */
+    float drift_limit[LANES], drift_weight[LANES];
+    float most_square[LANES], most_lean[LANES];  /* what innovations are clamped to */
+    float square[2][LANES], lean[2][LANES];      /* mean square step, mean deviation */
+    uint16_t steps[LANES];       /* accepted values in a row, as far as they matter */
+    uint16_t full[LANES];        /* steps NOISE wants first; 0: off */
     uint16_t on;                 /* any check of these channels */
     uint16_t counts;             /* by channel: its cells are int32_t */
-    uint16_t spiked;             /* by channel: the last value was refused as a spike */
+    uint16_t filling;            /* by channel: its steps still matter */
+    uint16_t reserved;
 } shape_block;
 
 /* One relation and what it remembers. */
@@ -69,6 +67,9 @@ typedef struct checks {
     uint16_t n_joint, max_joint;
     uint8_t has_former;          /* `former` is of the frame before */
     uint8_t has_shapes;
+    uint8_t side;                /* of the statistics, see shape_block */
+    uint8_t has_found;           /* something is in `found` */
+    uint32_t filling;            /* not 0: some shape_block.filling is not */
     shape_block *shape;
     relation *relation;          /* by kind, and within a kind as they were added */
     kept_value *kept;
@@ -117,8 +118,8 @@ static inline int durai_checks_usable(const sensor_frame *f, size_t channel)
 void durai_shape_clear(shape_block *b);                    /* no check, no history */
 void durai_shape_forget(shape_block *b);
 int durai_shape_add(shape_block *b, size_t i, const dura_sensor_check *c);
-/* Fills k->found; not 0 when any channel has something to be said of it. */
-int durai_shape_look(checks *k, const sensor_frame *f);
+void durai_shape_restart(shape_block *b);                  /* windows begin anew */
+void durai_shape_look(checks *k, const sensor_frame *f);   /* fills k->found */
 void durai_shape_move(checks *k, const sensor_frame *f);   /* after the verdicts */
 
 /* dura_sensor_relate.c */

@@ -32,8 +32,7 @@ static void restart_windows(dura_sensor *s)
     size_t k, i;
     for (k = 0; k < s->blocks; k++) {
         for (i = 0; i < LANES; i++) {
-            s->block[k].win[i] = WIN_NONE;
-            s->block[k].win_ns[i] = NS_NEVER; /* what a count goes by */
+            durai_sensor_open_window(&s->block[k], i, WIN_NONE, NS_NEVER); /* a count goes by the stamp */
         }
     }
 }
@@ -49,11 +48,16 @@ static inline void wake(sensor_block *b, size_t i, int64_t before)
     b->good_ns[i] = before;
 }
 
-/* No value of this frame is accepted. */
-static inline void refuse(sensor_block *b, size_t i, int64_t before, uint32_t past)
+/* No value of this frame is accepted. `other` is still that of the frame before. */
+static void refuse(dura_sensor *s, size_t channel, int64_t before, uint32_t past)
 {
-    if (!(b->past[i] & PAST_REFUSED))
+    sensor_block *b = &s->block[channel / LANES];
+    size_t i = channel % LANES;
+    if (!(b->past[i] & PAST_REFUSED)) {
         b->acc_ns[i] = before;
+        if (s->extra)
+            s->extra->second[channel] = b->other[i];
+    }
     b->past[i] = (uint16_t)((b->past[i] & PAST_REASONS) | PAST_REFUSED | past);
 }
 
@@ -65,7 +69,7 @@ static void leave_time_base(dura_sensor *s)
         sensor_block *b = &s->block[channel / LANES];
         size_t i = channel % LANES;
         wake(b, i, s->last_ns);
-        refuse(b, i, s->last_ns, b->past[i] & PAST_SPIKED);
+        refuse(s, channel, s->last_ns, b->past[i] & PAST_SPIKED);
         b->acc_ns[i] = b->acc_ns[i] >= 0 ? NS_REBASED : b->acc_ns[i];
         b->good_ns[i] = NS_NEVER;
     }
@@ -101,7 +105,7 @@ static uint32_t stamp_bits(dura_sensor *s, int64_t mono_ns)
  * check, it is one that never comes. */
 static inline uint64_t due_of(const sensor_block *b, size_t i)
 {
-    return (uint64_t)b->win_ns[i] + (uint64_t)b->flat_suspect_ns[i];
+    return (uint64_t)durai_sensor_window(b, i) + (uint64_t)b->flat_suspect_ns[i];
 }
 
 /* A window of some calm channel may have lasted too long. Windows only ever begin later than
@@ -160,10 +164,6 @@ static inline uint32_t all_if(int holds)
 {
     return 0u - (uint32_t)holds;
 }
-static inline uint64_t all_of(uint32_t mask)
-{
-    return (uint64_t)(int64_t)(int32_t)mask;
-}
 #define BOTH &
 #else
 #define all_if(holds) (holds)
@@ -198,20 +198,20 @@ static SENSOR_SLOW void take_lanes(float *x, const float *values, uint32_t quiet
 
 /* Lanes whose values x are fine move on. Returns the others, by lane; nothing of those changed. */
 #if SENSOR_VECTORS
-static inline uint32_t pass_lanes(sensor_block *b, const float *values, const sensor_frame *f)
+static inline uint32_t pass_lanes(sensor_block *b, const float *x, const sensor_frame *f)
 {
     static const uint32_t lane[8] = {1, 2, 4, 8, 16, 32, 64, 128};
-    uint32_t odd = 0, clear = f->clear, half = f->half;
-    float x[LANES], dt = f->dt;
-    uint64_t now = (uint64_t)f->now;
-    memcpy(x, values, sizeof x);
+    uint32_t odd = 0, clear = f->clear, half = f->half, low = (uint32_t)f->now, high = (uint32_t)((uint64_t)f->now >> 32);
+    float dt = f->dt;
+    LANE_LOOP
     for (size_t i = 0; i < LANES; i++) {
         uint32_t u = durai_f32_bits(x[i]), ok = is_fine(b, i, x[i], dt), left = ok & is_moving(b, i, x[i]);
         b->win[i] = (u & left) | (b->win[i] & ~left);
-        b->win_ns[i] = (int64_t)((now & all_of(left)) | ((uint64_t)b->win_ns[i] & ~all_of(left)));
         b->other[i] = (b->acc[i] & ok) | (b->other[i] & ~ok);
         b->acc[i] = (u & ok) | (b->acc[i] & ~ok);
         b->bad[half][i] &= ~(clear & ok);
+        b->win_ns[0][i] = (low & left) | (b->win_ns[0][i] & ~left);
+        b->win_ns[1][i] = (high & left) | (b->win_ns[1][i] & ~left);
         odd |= lane[i] & ~ok;
     }
     return odd;
@@ -222,10 +222,8 @@ static SENSOR_SLOW uint32_t pass_lanes(sensor_block *b, const float *x, const se
     uint32_t odd = 0, keep = ~f->clear, *bad = b->bad[f->half];
     for (size_t i = 0; i < LANES; i++) {
         if (is_fine(b, i, x[i], f->dt)) {
-            if (is_moving(b, i, x[i])) {
-                b->win[i] = durai_f32_bits(x[i]);
-                b->win_ns[i] = f->now;
-            }
+            if (is_moving(b, i, x[i]))
+                durai_sensor_open_window(b, i, durai_f32_bits(x[i]), f->now);
             b->other[i] = b->acc[i];
             b->acc[i] = durai_f32_bits(x[i]);
             bad[i] &= keep;
@@ -290,7 +288,7 @@ static inline uint32_t check_rate(const sensor_block *b, size_t i, uint32_t x, c
 static inline int has_left(const sensor_block *b, size_t i, uint32_t x)
 {
     if (is_count(b, i))
-        return b->win_ns[i] < 0 || counts_apart(x, b->win[i]) > b->flat_away[i];
+        return durai_sensor_window(b, i) < 0 || counts_apart(x, b->win[i]) > b->flat_away[i];
     DURA_ASSERT(b->flat_away[i] >= TINY_BITS);
     return durai_sensor_apart(x, durai_sensor_settle(b->win[i])) > b->flat_away[i];
 }
@@ -302,8 +300,8 @@ static inline uint32_t check_flat(const sensor_block *b, size_t i, uint32_t x, c
         return 0;
     if (has_left(b, i, x))
         return WINDOW_ENDS;
-    DURA_ASSERT(b->win_ns[i] >= 0);
-    held = since(f->now, b->win_ns[i]);
+    DURA_ASSERT(durai_sensor_window(b, i) >= 0);
+    held = since(f->now, durai_sensor_window(b, i));
     if (held < (uint64_t)b->flat_suspect_ns[i])
         return 0;
     return held < (uint64_t)b->flat_fail_ns[i] ? DURA_R_FLAT_SUSPECT : DURA_R_FLAT_FAIL;
@@ -320,24 +318,23 @@ static inline uint32_t check_value(const sensor_block *b, size_t i, uint32_t u, 
 static inline void accept(sensor_block *b, size_t i, uint32_t u, uint32_t found, const sensor_frame *f)
 {
     uint32_t late = (b->past[i] & PAST_REFUSED) && (found & RATE_TAKEN) ? PAST_LATE : 0u;
-    if (found & WINDOW_ENDS) {
-        b->win[i] = u;
-        b->win_ns[i] = f->now;
-    }
+    if (found & WINDOW_ENDS)
+        durai_sensor_open_window(b, i, u, f->now);
     b->other[i] = b->acc[i];
     b->acc[i] = u;
     b->past[i] = (uint16_t)((found & PAST_REASONS) | late | (found & RATE_TAKEN ? 0u : PAST_NO_RATE));
 }
 
 /* On a bad stamp an extended sensor needs `other` as it is when the next good one comes. */
-static inline void set_aside(sensor_block *b, size_t i, uint32_t u, const sensor_frame *f)
+static inline void set_aside(sensor_block *b, size_t channel, uint32_t u, const sensor_frame *f)
 {
+    size_t i = channel % LANES;
     if (f->s->extra) {
-        refuse(b, i, f->before, PAST_ASIDE | PAST_NO_RATE | (b->past[i] & PAST_SPIKED));
+        refuse(f->s, channel, f->before, PAST_ASIDE | PAST_NO_RATE | (b->past[i] & PAST_SPIKED));
         return;
     }
+    refuse(f->s, channel, f->before, PAST_NO_RATE);
     b->other[i] = u;
-    refuse(b, i, f->before, PAST_NO_RATE);
 }
 
 /* Nothing is said against the value: the next frame may look at it quickly. */
@@ -363,13 +360,13 @@ static inline uint32_t judge_value(sensor_block *b, size_t channel, uint32_t u, 
     if (time)
         reasons &= ~(uint32_t)DURA_R_WARMUP;
     if (!f->good) {
-        set_aside(b, i, u, f);
+        set_aside(b, channel, u, f);
         return reasons;
     }
     if (reasons & BITS_FAIL) {
+        refuse(f->s, channel, f->before, (found & RATE_TAKEN ? 0u : PAST_NO_RATE) |
+                                             (reasons & (uint32_t)DURA_R_SPIKE_FAIL ? PAST_SPIKED : 0u));
         b->other[i] = u;
-        refuse(b, i, f->before, (found & RATE_TAKEN ? 0u : PAST_NO_RATE) |
-                                    (reasons & (uint32_t)DURA_R_SPIKE_FAIL ? PAST_SPIKED : 0u));
         return reasons;
     }
     accept(b, i, u, found, f);
@@ -389,11 +386,12 @@ static inline int64_t accepted_ns(const sensor_block *b, size_t i, int64_t befor
 }
 
 /* The frame has no value: the last accepted one serves while it is young enough. */
-static inline uint32_t stand_in(sensor_block *b, size_t i, uint32_t time, const sensor_frame *f)
+static inline uint32_t stand_in(const sensor_block *b, size_t channel, uint32_t time, const sensor_frame *f)
 {
+    size_t i = channel % LANES;
     int64_t then = accepted_ns(b, i, f->before);
     DURA_ASSERT((time & ~(BITS_FAIL | (uint32_t)DURA_R_TIME_GAP)) == 0);
-    refuse(b, i, f->before, PAST_NO_NUMBER | (b->past[i] & PAST_SPIKED));
+    refuse(f->s, channel, f->before, PAST_NO_NUMBER | (b->past[i] & PAST_SPIKED));
     if (then >= 0 && b->max_age_ns[i] > 0 && f->now - then <= b->max_age_ns[i]) {
         uint32_t old = b->past[i] & PAST_REASONS;
         return time ? time | (old & ~(uint32_t)DURA_R_WARMUP) : old;
@@ -521,10 +519,10 @@ static SENSOR_SLOW void look_closer(sensor_frame *f, sensor_block *b, size_t cha
     time = what & DURA_CHECK_TIME ? f->time_bits : 0;
     wake(b, i, f->before);
     if (f->missing && f->missing[channel]) {
-        reasons = stand_in(b, i, time, f);
+        reasons = stand_in(b, channel, time, f);
         u = b->acc[i];
     } else if ((u & 0x7F800000u) == 0x7F800000u && !is_count(b, i)) {
-        refuse(b, i, f->before, PAST_NO_NUMBER | (f->good ? 0u : b->past[i] & PAST_SPIKED));
+        refuse(f->s, channel, f->before, PAST_NO_NUMBER | (f->good ? 0u : b->past[i] & PAST_SPIKED));
         reasons = time | (uint32_t)DURA_R_NONFINITE;
     } else {
         reasons = judge_value(b, channel, u, time, f);
@@ -601,14 +599,16 @@ static uint32_t quiet_lanes(const sensor_frame *f, const sensor_block *b, size_t
 static uint32_t odd_lanes(sensor_frame *f, sensor_block *b, size_t first, size_t lanes)
 {
     uint32_t quiet = b->calm;
-    float x[LANES];
+    const float *x = f->values + first;
+    float own[LANES];
     if (!f->quick)
         return ALL_LANES;
     if (f->missing || f->found)
         quiet = quiet_lanes(f, b, first, lanes);
-    if (quiet == ALL_LANES && lanes == LANES)
-        return pass_lanes(b, f->values + first, f);
-    take_lanes(x, f->values + first, quiet, lanes);
+    if (quiet != ALL_LANES || lanes != LANES) {
+        take_lanes(own, x, quiet, lanes);
+        x = own;
+    }
     return pass_lanes(b, x, f);
 }
 

@@ -34,6 +34,19 @@
 #else
 #define LANES 8u
 #endif
+/* Before a loop over lanes: by itself clang unrolls it first and finds no vectors then. Where
+ * it does not optimise it would warn that it did not. */
+#if defined(__clang__)
+#pragma clang diagnostic ignored "-Wpass-failed"
+#if defined(__AVX2__)
+#define LANE_LOOP _Pragma("clang loop vectorize(assume_safety) vectorize_width(8)")
+#else
+#define LANE_LOOP _Pragma("clang loop vectorize(assume_safety) vectorize_width(4)")
+#endif
+#else
+#define LANE_LOOP
+#endif
+
 #define ALL_LANES (((uint32_t)1 << LANES) - 1u)
 
 /* Out of line, so that its registers and stack are not those of the fast path. */
@@ -108,7 +121,7 @@ typedef struct sensor_block {
     uint32_t win[LANES];             /* bits of the value the flat window began with */
     uint32_t bad[2][LANES];          /* the last 64 frames, one bit each, at its number modulo
                                         64: 1 was not GOOD */
-    int64_t win_ns[LANES];           /* when the window began */
+    uint32_t win_ns[2][LANES];       /* when the window began, low and high half */
     int64_t flat_suspect_ns[LANES];
     int64_t flat_fail_ns[LANES];
     int64_t max_age_ns[LANES];
@@ -179,6 +192,8 @@ struct sensor_extra {
     const sensor_hooks *hooks;
     float *now;              /* per channel: what the model may see of the last frame; after
                                 one with a bad stamp, what it brought */
+    uint32_t *second;        /* per channel, after a refused frame: the cell accepted before acc,
+                                which is in `other` otherwise */
 };
 
 static inline uint32_t *durai_sensor_reasons(dura_sensor *s)
@@ -237,6 +252,17 @@ static inline float durai_sensor_seconds(int64_t ns)
 static inline float durai_sensor_count(const sensor_block *b, size_t i, uint32_t u)
 {
     return (float)((int64_t)(int32_t)u - b->origin[i]);
+}
+
+static inline int64_t durai_sensor_window(const sensor_block *b, size_t i)
+{
+    return (int64_t)((uint64_t)b->win_ns[1][i] << 32 | b->win_ns[0][i]);
+}
+static inline void durai_sensor_open_window(sensor_block *b, size_t i, uint32_t u, int64_t ns)
+{
+    b->win[i] = u;
+    b->win_ns[0][i] = (uint32_t)ns;
+    b->win_ns[1][i] = (uint32_t)((uint64_t)ns >> 32);
 }
 
 /* Bits set, without an instruction or a library call some targets lack. */

@@ -2,9 +2,9 @@
 /*
  * dura_sensor_shape.c - spike, noise and drift: a channel against its own past.
  *
- * Eight channels at a time, in loops without a branch; only when one of them has something
- * to say are they looked at one by one. What the frame would make of the statistics is
- * worked out beside the verdict and taken over only for values that were accepted.
+ * A block of channels at a time, in a loop without a branch; only when one of them may have
+ * something to say are they looked at one by one. What the frame would make of the statistics
+ * is worked out beside the verdict and taken over only for values that were accepted.
  *
  * Spike: QARTOD's three-point test in its form with the smaller of the two steps, which a
  * step in level does not meet; and, without its delay, the distance from both the last
@@ -19,22 +19,26 @@
 
 /* ---- building ---------------------------------------------------------------------- */
 
+void durai_shape_restart(shape_block *b)
+{
+    memset(b->steps, 0, sizeof b->steps);
+    b->filling = (uint16_t)ALL_LANES;
+}
+
 void durai_shape_forget(shape_block *b)
 {
-    for (size_t i = 0; i < WIDTH; i++) {
-        b->last[i] = b->former[i] = 0.0f;
-        b->square[i] = b->lean[i] = 0.0f;
-        b->refused[i] = 0.0f;
-        b->steps[i] = 0;
+    for (size_t i = 0; i < LANES; i++) {
+        b->square[0][i] = b->square[1][i] = 0.0f;
+        b->lean[0][i] = b->lean[1][i] = 0.0f;
     }
-    b->spiked = 0;
+    durai_shape_restart(b);
 }
 
 void durai_shape_clear(shape_block *b)
 {
     memset(b, 0, sizeof *b);
-    for (size_t i = 0; i < WIDTH; i++) {
-        b->spike_suspect[i] = b->spike_fail[i] = durai_f32(ENDLESS);
+    for (size_t i = 0; i < LANES; i++) {
+        b->spike_suspect[i] = b->spike_fail[i] = b->spike_least[i] = durai_f32(ENDLESS);
         b->noise_low[i] = -1.0f;
         b->noise_high[i] = NO_LIMIT;
         b->drift_limit[i] = NO_LIMIT;
@@ -51,6 +55,11 @@ static float squared(float limit, float none)
     return durai_finite(s) ? s : NO_LIMIT;
 }
 
+static inline float smaller(float a, float b)
+{
+    return a < b ? a : b;
+}
+
 static int add_spike(shape_block *b, size_t i, const dura_sensor_check *c)
 {
     if (b->spike_suspect[i] <= NO_LIMIT || b->spike_fail[i] <= NO_LIMIT)
@@ -59,6 +68,7 @@ static int add_spike(shape_block *b, size_t i, const dura_sensor_check *c)
         b->spike_suspect[i] = c->suspect;
     if (c->fail > 0.0f)
         b->spike_fail[i] = c->fail;
+    b->spike_least[i] = smaller(b->spike_suspect[i], b->spike_fail[i]);
     return DURA_OK;
 }
 
@@ -89,7 +99,7 @@ static int add_drift(shape_block *b, size_t i, const dura_sensor_check *c)
 int durai_shape_add(shape_block *b, size_t i, const dura_sensor_check *c)
 {
     int rc;
-    DURA_ASSERT(i < WIDTH && c->kind <= DURA_CK_DRIFT);
+    DURA_ASSERT(i < LANES && c->kind <= DURA_CK_DRIFT);
     if (c->kind == DURA_CK_SPIKE)
         rc = add_spike(b, i, c);
     else
@@ -101,9 +111,84 @@ int durai_shape_add(shape_block *b, size_t i, const dura_sensor_check *c)
 
 /* ---- looking ----------------------------------------------------------------------- */
 
-static inline float smaller(float a, float b)
+/* As durai_checks_settle, for what is not negative. */
+static inline float settle_size(float x)
 {
-    return a < b ? a : b;
+    uint32_t u = durai_f32_bits(x);
+    return durai_f32(u & (0u - (uint32_t)((int32_t)u > SMALL_BITS)));
+}
+
+static inline uint32_t all_if(int holds)
+{
+    return 0u - (uint32_t)holds;
+}
+
+/* What the next mean square and mean deviation are. Returns the lanes that have to be looked
+ * at one by one: a limit may be exceeded, or an innovation has to be clamped. A step no longer
+ * than the least limit is no spike of either kind. */
+static inline uint32_t look_lanes(const shape_block *b, const float *x, const uint32_t *last, const float *restrict square,
+                                  const float *restrict lean, float *restrict new_square, float *restrict new_lean)
+{
+    static const uint32_t lane[8] = {1, 2, 4, 8, 16, 32, 64, 128};
+    uint32_t odd = 0;
+    LANE_LOOP
+    for (size_t i = 0; i < LANES; i++) {
+        float d = x[i] - durai_f32(last[i]), step = durai_checks_settle(d), fresh = step * step, size, z, to;
+        size = settle_size(square[i] + b->noise_weight[i] * (fresh - square[i]));
+        z = durai_checks_settle(x[i] - b->mean[i]) * b->per_scale[i];
+        to = lean[i] + b->drift_weight[i] * (durai_checks_settle(z) - lean[i]);
+        new_square[i] = size;
+        new_lean[i] = durai_checks_settle(to);
+        odd |= lane[i] & (all_if(durai_checks_magnitude(d) > b->spike_least[i]) | all_if(fresh > b->most_square[i]) |
+                          all_if(size > b->noise_high[i]) | all_if(size < b->noise_low[i]) |
+                          all_if(durai_checks_magnitude(z) > b->most_lean[i]) |
+                          all_if(durai_checks_magnitude(to) > b->drift_limit[i]));
+    }
+    return odd;
+}
+
+/* One channel as it is looked at by itself. */
+typedef struct lane_view {
+    float x, last, former;
+    float refused;       /* what was refused as a spike the frame before, */
+    int spiked;          /* if anything was */
+} lane_view;
+
+static inline float lane_value(const shape_block *b, const sensor_block *s, size_t i, uint32_t u)
+{
+    return (uint32_t)b->counts >> i & 1u ? durai_sensor_count(s, i, u) : durai_f32(u);
+}
+
+/* Farther from the last value, and from the line through the last two, than this. */
+static float jump_of(const lane_view *v)
+{
+    float line = (v->last - v->former) + v->last;
+    return smaller(durai_checks_magnitude(v->x - v->last), durai_checks_magnitude(v->x - line));
+}
+
+/* How far the last value stands out of its neighbours; 0 where it lies between them. */
+static float stands_out(const lane_view *v)
+{
+    float up = v->last - v->former, down = v->last - v->x;
+    float least = smaller(durai_checks_magnitude(up), durai_checks_magnitude(down));
+    return (durai_f32_bits(up) ^ durai_f32_bits(down)) >> 31 ? 0.0f : least;
+}
+
+static float square_of_step(const shape_block *b, size_t i, const lane_view *v)
+{
+    float step = durai_checks_settle(v->x - v->last);
+    return smaller(step * step, b->most_square[i]);
+}
+
+/* Until NOISE has its window, the plain mean of what there is. */
+static float next_square(const shape_block *b, size_t i, const lane_view *v, float square)
+{
+    float fresh = square_of_step(b, i, v);
+    if (b->full[i] == 0 || b->steps[i] > b->full[i])
+        return durai_checks_settle(square + b->noise_weight[i] * (fresh - square));
+    if (b->steps[i] == 0)
+        return 0.0f;
+    return durai_checks_settle(square + (fresh - square) / (float)b->steps[i]);
 }
 
 /* x >= 0 with the sign of s. */
@@ -112,197 +197,159 @@ static inline float signed_as(float x, float s)
     return durai_f32(durai_f32_bits(x) | (durai_f32_bits(s) & 0x80000000u));
 }
 
-/* Farther from the last value, and from the line through the last two, than this. */
-static inline float jump_of(const shape_block *b, size_t i)
+/* The mean deviation with this one, clamped. */
+static float next_lean(const shape_block *b, size_t i, const lane_view *v, float lean)
 {
-    float line = (b->last[i] - b->former[i]) + b->last[i];
-    return smaller(durai_checks_magnitude(b->x[i] - b->last[i]), durai_checks_magnitude(b->x[i] - line));
-}
-
-/* How far the last value stands out of its neighbours; 0 where it lies between them. */
-static inline float stands_out(const shape_block *b, size_t i)
-{
-    float up = b->last[i] - b->former[i], down = b->last[i] - b->x[i];
-    float least = smaller(durai_checks_magnitude(up), durai_checks_magnitude(down));
-    return (durai_f32_bits(up) ^ durai_f32_bits(down)) >> 31 ? 0.0f : least;
-}
-
-/* What the statistics would become; returns not 0 when a limit is exceeded anywhere. */
-static uint32_t look_block(shape_block *b)
-{
-    uint32_t any = 0;
-    for (size_t i = 0; i < WIDTH; i++) {
-        float step = durai_checks_settle(b->x[i] - b->last[i]);
-        float square = smaller(step * step, b->most_square[i]);
-        b->new_square[i] = durai_checks_settle(b->square[i] + b->noise_weight[i] * (square - b->square[i]));
-        any |= (uint32_t)(b->new_square[i] > b->noise_high[i]) | (uint32_t)(b->new_square[i] < b->noise_low[i]);
-    }
-    for (size_t i = 0; i < WIDTH; i++) {
-        float z = durai_checks_settle(durai_checks_settle(b->x[i] - b->mean[i]) * b->per_scale[i]);
-        z = signed_as(smaller(durai_checks_magnitude(z), b->most_lean[i]), z);
-        b->new_lean[i] = durai_checks_settle(b->lean[i] + b->drift_weight[i] * (z - b->lean[i]));
-        any |= (uint32_t)(durai_checks_magnitude(b->new_lean[i]) > b->drift_limit[i]);
-    }
-    for (size_t i = 0; i < WIDTH; i++)
-        any |= (uint32_t)(jump_of(b, i) > b->spike_fail[i]) | (uint32_t)(stands_out(b, i) > b->spike_suspect[i]);
-    return any;
-}
-
-/* Until NOISE has its window, the plain mean of what there is. */
-static void warm_noise(shape_block *b, size_t i)
-{
-    float n = (float)b->steps[i], step = durai_checks_settle(b->x[i] - b->last[i]);
-    float square = smaller(step * step, b->most_square[i]);
-    DURA_ASSERT(b->full[i] > 0 && b->steps[i] <= b->full[i]);
-    b->new_square[i] = 0.0f;
-    if (b->steps[i] > 0)
-        b->new_square[i] = durai_checks_settle(b->square[i] + (square - b->square[i]) / n);
+    float z = durai_checks_settle(durai_checks_settle(v->x - b->mean[i]) * b->per_scale[i]);
+    z = signed_as(smaller(durai_checks_magnitude(z), b->most_lean[i]), z);
+    return durai_checks_settle(lean + b->drift_weight[i] * (z - lean));
 }
 
 /* The value before was refused as a spike, and this one is near it: a step in level. */
-static int is_step(const shape_block *b, size_t i)
+static int is_step(const shape_block *b, size_t i, const lane_view *v)
 {
-    return ((uint32_t)b->spiked >> i & 1u) != 0 && durai_checks_magnitude(b->x[i] - b->refused[i]) <= b->spike_fail[i];
+    return v->spiked && durai_checks_magnitude(v->x - v->refused) <= b->spike_fail[i];
 }
 
 /* One channel, with all its conditions. */
-static uint32_t look_at(shape_block *b, size_t i)
+static uint32_t look_at(shape_block *b, size_t i, const lane_view *v, uint32_t side)
 {
     uint32_t found = 0;
     int warm = b->steps[i] >= SPIKE_AFTER;
-    if (warm && jump_of(b, i) > b->spike_fail[i] && !is_step(b, i))
+    float square = next_square(b, i, v, b->square[side][i]), lean = next_lean(b, i, v, b->lean[side][i]);
+    b->square[side ^ 1u][i] = square;
+    b->lean[side ^ 1u][i] = lean;
+    if (warm && jump_of(v) > b->spike_fail[i] && !is_step(b, i, v))
         found |= (uint32_t)DURA_R_SPIKE_FAIL;
-    if (warm && stands_out(b, i) > b->spike_suspect[i])
+    if (warm && stands_out(v) > b->spike_suspect[i])
         found |= (uint32_t)DURA_R_SPIKE_BEFORE;
-    if (b->full[i] > 0 && b->steps[i] <= b->full[i])
-        warm_noise(b, i);
     if (b->full[i] > 0 && b->steps[i] < b->full[i])
         found |= (uint32_t)DURA_R_WARMUP;
-    else if (b->new_square[i] > b->noise_high[i])
+    else if (square > b->noise_high[i])
         found |= (uint32_t)DURA_R_NOISY;
-    else if (b->new_square[i] < b->noise_low[i])
+    else if (square < b->noise_low[i])
         found |= (uint32_t)DURA_R_ATTENUATED;
-    if (durai_checks_magnitude(b->new_lean[i]) > b->drift_limit[i])
+    if (durai_checks_magnitude(lean) > b->drift_limit[i])
         found |= (uint32_t)DURA_R_DRIFT;
     return found;
-}
-
-static void take_values(shape_block *b, const sensor_frame *f, size_t first)
-{
-    size_t n = f->s->n - first < WIDTH ? f->s->n - first : WIDTH;
-    DURA_ASSERT(first < f->s->n && first % WIDTH == 0);
-    if (n == WIDTH)
-        memcpy(b->x, f->values + first, sizeof b->x);
-    else
-        memcpy(b->x, f->values + first, n * sizeof b->x[0]);
-    for (size_t i = 0; b->counts != 0 && i < n; i++) {
-        const sensor_block *s = &f->s->block[(first + i) / LANES];
-        if (((uint32_t)b->counts >> i & 1u) != 0)
-            b->x[i] = durai_sensor_count(s, (first + i) % LANES, durai_f32_bits(b->x[i]));
-    }
-}
-
-/* A channel has to be looked at by itself while its window fills. */
-static int is_filling(const shape_block *b)
-{
-    uint32_t any = 0;
-    for (size_t i = 0; i < WIDTH; i++)
-        any |= (uint32_t)(b->steps[i] <= b->full[i]) & (uint32_t)(b->full[i] > 0);
-    return any != 0;
 }
 
 /* Before the first frame all channels are attached, also those without a check here. */
 static void note_counts(checks *k, const dura_sensor *s)
 {
     for (size_t c = 0; c < k->n; c++) {
-        uint32_t bit = s->block[c / LANES].what[c % LANES] & KIND_COUNT ? (uint32_t)1 << (c % WIDTH) : 0u;
-        k->shape[c / WIDTH].counts = (uint16_t)(k->shape[c / WIDTH].counts | bit);
+        uint32_t bit = s->block[c / LANES].what[c % LANES] & KIND_COUNT ? (uint32_t)1 << (c % LANES) : 0u;
+        k->shape[c / LANES].counts = (uint16_t)(k->shape[c / LANES].counts | bit);
     }
 }
 
-int durai_shape_look(checks *k, const sensor_frame *f)
+/* Values and last values of a block that is not whole, or has counts. */
+static SENSOR_SLOW void read_lanes(const shape_block *b, const sensor_block *s, const float *values, size_t lanes,
+                                   float *x, uint32_t *last)
 {
-    uint32_t any = 0;
+    for (size_t i = 0; i < LANES; i++) {
+        x[i] = i < lanes ? lane_value(b, s, i, durai_f32_bits(values[i])) : 1.0f;
+        last[i] = durai_f32_bits(lane_value(b, s, i, s->acc[i]));
+    }
+}
+
+/* The odd channels of a block by themselves. */
+static SENSOR_SLOW void look_closer(checks *k, const sensor_frame *f, size_t at, const float *x, const uint32_t *last,
+                                    uint32_t odd)
+{
+    shape_block *b = &k->shape[at];
+    const sensor_block *s = &f->s->block[at];
+    for (size_t i = 0, c = at * LANES; i < LANES && c < k->n; i++, c++) {
+        uint32_t other = s->other[i], former = s->past[i] & PAST_REFUSED ? k->base.second[c] : other;
+        lane_view v = {x[i], durai_f32(last[i]), lane_value(b, s, i, former), lane_value(b, s, i, other),
+                       s->past[i] & PAST_SPIKED};
+        if ((odd >> i & 1u) == 0)
+            continue;
+        k->found[c] = look_at(b, i, &v, k->side);
+        k->has_found = (uint8_t)(k->has_found | (k->found[c] != 0));
+    }
+}
+
+void durai_shape_look(checks *k, const sensor_frame *f)
+{
+    size_t old = k->side, new = old ^ 1u;
     if (f->s->frames == 1)
         note_counts(k, f->s);
+    if (k->has_found)
+        memset(k->found, 0, k->blocks * LANES * sizeof k->found[0]);
+    k->has_found = 0;
     for (size_t at = 0; at < k->blocks; at++) {
         shape_block *b = &k->shape[at];
-        size_t first = at * WIDTH;
-        memset(k->found + first, 0, WIDTH * sizeof k->found[0]);
+        const float *x = f->values + at * LANES;
+        const uint32_t *last = f->s->block[at].acc;
+        float own[LANES];
+        uint32_t own_last[LANES], odd;
         if (!b->on)
             continue;
-        take_values(b, f, first);
-        if (!look_block(b) && !is_filling(b))
-            continue;
-        for (size_t i = 0; i < WIDTH && first + i < k->n; i++)
-            any |= k->found[first + i] = look_at(b, i);
+        if (b->counts || at * LANES + LANES > k->n) {
+            read_lanes(b, &f->s->block[at], x, k->n - at * LANES, own, own_last);
+            x = own;
+            last = own_last;
+        }
+        odd = look_lanes(b, x, last, b->square[old], b->lean[old], b->square[new], b->lean[new]) | b->filling;
+        if (odd)
+            look_closer(k, f, at, x, last, odd);
     }
-    return any != 0;
 }
 
 /* ---- moving on --------------------------------------------------------------------- */
 
-static void accept(shape_block *b, size_t i)
+/* NOISE wants `full` steps, SPIKE two: what is beyond both does not matter. */
+static void count_steps(shape_block *b, uint32_t accepted)
 {
-    DURA_ASSERT(durai_finite(b->x[i]) && durai_finite(b->new_square[i]) && durai_finite(b->new_lean[i]));
-    b->former[i] = b->last[i];
-    b->last[i] = b->x[i];
-    b->square[i] = b->new_square[i];
-    b->lean[i] = b->new_lean[i];
-    b->steps[i] = (uint16_t)(b->steps[i] + (b->steps[i] < STEPS_MAX));
-    b->spiked = (uint16_t)(b->spiked & ~((uint32_t)1 << i));
+    uint32_t filling = 0;
+    for (size_t i = 0; i < LANES; i++) {
+        uint32_t full = b->full[i], enough = full < SPIKE_AFTER ? SPIKE_AFTER : full < STEPS_MAX ? full + 1u : full;
+        uint32_t steps = b->steps[i] + (accepted >> i & 1u);
+        steps = steps < enough ? steps : enough;
+        b->steps[i] = (uint16_t)steps;
+        if (steps < SPIKE_AFTER || steps <= full)
+            filling |= (uint32_t)1 << i;
+    }
+    b->filling = (uint16_t)filling;
 }
 
-/* All eight at once. */
-static void accept_all(shape_block *b)
+/* By lane: its value was accepted. */
+static uint32_t accepted_lanes(const sensor_frame *f, size_t first, size_t lanes)
 {
-    memcpy(b->former, b->last, sizeof b->former);
-    memcpy(b->last, b->x, sizeof b->last);
-    memcpy(b->square, b->new_square, sizeof b->square);
-    memcpy(b->lean, b->new_lean, sizeof b->lean);
-    for (size_t i = 0; i < WIDTH; i++)
-        b->steps[i] = (uint16_t)(b->steps[i] + (b->steps[i] < STEPS_MAX));
-    b->spiked = 0;
+    uint32_t accepted = ALL_LANES;
+    for (size_t i = 0; i < lanes; i++)
+        if ((f->missing && f->missing[first + i]) || !durai_checks_usable(f, first + i))
+            accepted &= ~((uint32_t)1 << i);
+    return accepted;
 }
 
-static void refuse(shape_block *b, size_t i, uint32_t reasons)
+/* `side` is the new one. */
+static void move_block(shape_block *b, uint32_t side, uint32_t accepted)
 {
-    uint32_t bit = (uint32_t)1 << i;
-    int spike = (reasons & (uint32_t)DURA_R_SPIKE_FAIL) != 0;
-    b->refused[i] = spike ? b->x[i] : 0.0f;
-    b->spiked = (uint16_t)(spike ? b->spiked | bit : b->spiked & ~bit);
-}
-
-static int all_accepted(const uint8_t *verdict)
-{
-    uint32_t bad = 0;
-    for (size_t i = 0; i < WIDTH; i++)
-        bad |= (uint32_t)(verdict[i] > DURA_SUSPECT);
-    return bad == 0;
-}
-
-static void move_block(shape_block *b, const sensor_frame *f, size_t first, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (f->missing && f->missing[first + i])
-            continue;
-        if (durai_checks_usable(f, first + i))
-            accept(b, i);
-        else
-            refuse(b, i, durai_sensor_reasons(f->s)[first + i]);
+    if (b->filling)
+        count_steps(b, accepted);
+    for (size_t i = 0; accepted != ALL_LANES && i < LANES; i++) {
+        if ((accepted >> i & 1u) == 0) {
+            b->square[side][i] = b->square[side ^ 1u][i];
+            b->lean[side][i] = b->lean[side ^ 1u][i];
+        }
+        DURA_ASSERT(durai_finite(b->square[side][i]) && durai_finite(b->lean[side][i]));
     }
 }
 
 void durai_shape_move(checks *k, const sensor_frame *f)
 {
-    const uint8_t *verdict = durai_sensor_verdicts(f->s);
-    for (size_t at = 0; at < k->blocks; at++) {
-        size_t first = at * WIDTH, n = k->n - first < WIDTH ? k->n - first : WIDTH;
+    int quiet = f->report->n_not_good == 0 && !f->missing;
+    k->side ^= 1u;
+    if (quiet && !k->filling)
+        return;
+    k->filling = 0;
+    for (size_t at = 0, left = k->n; at < k->blocks; at++, left -= LANES) {
+        uint32_t accepted = quiet ? ALL_LANES : accepted_lanes(f, at * LANES, left < LANES ? left : LANES);
         if (!k->shape[at].on)
             continue;
-        if (n == WIDTH && !f->missing && all_accepted(verdict + first))
-            accept_all(&k->shape[at]);
-        else
-            move_block(&k->shape[at], f, first, n);
+        move_block(&k->shape[at], k->side, accepted);
+        k->filling |= k->shape[at].filling;
     }
 }
