@@ -294,7 +294,7 @@ static void forget_blocks(dura_block *b)
     memset(&b->past, 0, sizeof b->past);
     b->last_ns = b->reversed_ns = b->poll_ns = NS_NEVER;
     b->blocks = b->accepted = b->repeated = b->bad = 0;
-    b->reversed = b->measured = b->has_profile = 0;
+    b->reversed = b->measured = b->has_profile = b->moved = 0;
     b->last = nothing;
 }
 

@@ -313,6 +313,7 @@ static void row_levels(const look *l, row_sums *s, const uint8_t *p)
 {
     uint32_t x = 0, end;
     uint8_t lo = l->lo, hi = l->hi;
+    DURA_ASSERT(32u * 4u + PIECE / LANES <= 255u);   /* what a byte of a tally may come to */
 #define LEVELS_OF(n) (piece_levels(s, p + x, l->zero, n), piece_ends(&dark, &bright, p + x, n, lo, hi))
     while (x < l->width) {
         tally dark = NONE_YET, bright = NONE_YET;
@@ -344,6 +345,7 @@ static uint32_t row_step(const uint8_t *p, const uint8_t *q, uint32_t n)
 static void row_elements(const look *l, row_sums *s, const uint8_t *a, const uint8_t *p, const uint8_t *c)
 {
     uint32_t x = 1, last = l->width - 1u, end;
+    DURA_ASSERT(last > x && l->step > 0);
     uint8_t step = l->step;
 #define ELEMENTS_OF(n) piece_elements(&dead, &hot, a + x, p + x, c + x, n, step)
     while (x < last) {
@@ -358,6 +360,7 @@ static void row_elements(const look *l, row_sums *s, const uint8_t *a, const uin
 static void row_texture(const look *l, row_sums *s, const uint8_t *a, const uint8_t *p, const uint8_t *c)
 {
     uint32_t x = 1, end = l->width - 1u, slope = 0, noise = 0;
+    DURA_ASSERT(end > x && a != c);
 #define TEXTURE_OF(n)                                                                  \
     do {                                                                               \
         slope += piece_squares(p + x, p + x + 1u, n) + piece_squares(p + x, a + x, n); \
@@ -530,14 +533,12 @@ static float half_against_half(const float *bin)
     return d * (2.0f / (float)PROFILE);
 }
 
-static float change(const dura_block *b)
+float durai_block_change(const dura_block *b, const float *profile)
 {
     float sum = 0.0f;
     uint32_t k;
-    if (!b->has_profile)
-        return 0.0f;
     for (k = 0; k < 2u * PROFILE; k++) {
-        float d = b->fresh[k] - b->profile[k];
+        float d = b->fresh[k] - profile[k];
         sum += d < 0.0f ? -d : d;
     }
     return sum * (0.5f / (float)PROFILE);
@@ -569,7 +570,7 @@ static DURAI_NOINLINE void figures(const look *l, const image_sums *i)
     f[DURA_IMAGE_HOT] = (float)i->hot;
     f[DURA_IMAGE_LEFT_RIGHT] = half_against_half(b->fresh);
     f[DURA_IMAGE_TOP_BOTTOM] = half_against_half(b->fresh + PROFILE);
-    f[DURA_IMAGE_CHANGE] = change(b);
+    f[DURA_IMAGE_CHANGE] = b->has_profile ? durai_block_change(b, b->profile) : 0.0f;
 }
 
 /* The first whole level that is not below x. */
