@@ -8,13 +8,18 @@ Each picture is a short made series with a fault, the limits as they are configu
 the verdict the library gave to every frame. Series are made of integers and simple curves, so the
 bytes are the same everywhere; --check compares them with the committed ones.
 """
+import ctypes
 import os
+import struct
 import sys
 
 import ctext
 
 sys.path.insert(0, os.path.join(ctext.root(), "bindings", "python"))
 import dura  # noqa: E402
+from dura import _abi  # noqa: E402
+from dura._load import lib  # noqa: E402
+from dura.errors import check  # noqa: E402
 
 FOLDER = os.path.join(ctext.root(), "docs", "checks")
 WIDTH, HEIGHT, LEFT, TOP, BAND = 640, 266, 52, 26, 14
@@ -345,10 +350,273 @@ def joint_picture():
                    [(0, "a"), (1, "b")], [("a", 8), ("b", 64)], areas=[(60, 79, "b follows the wrong way")])
 
 
+# ---- what the block says ---------------------------------------------------------------------------
+
+W, H, N = 64, 48, 512
+ANY = 3.4028234663852886e38
+
+
+class Block:
+    """One checker with the limits of a dictionary {feature: (lo, hi)}; everything else is open."""
+
+    def __init__(self, checks, limits, image=True, **fields):
+        c = _abi.dura_block_config()
+        c.struct_size, c.checks = ctypes.sizeof(c), checks
+        c.kind = _abi.DURA_BLOCK_U8 if image else _abi.DURA_BLOCK_F32
+        c.width, c.height = (W, H) if image else (N, 0)
+        c.clip_lo, c.clip_hi = (4.0, 251.0) if image else (-4.0, 4.0)
+        for i in range(_abi.DURA_BLOCK_FEATURES):
+            c.fail_lo[i], c.fail_hi[i] = limits.get(i, (-ANY, ANY))
+        for name, value in fields.items():
+            if isinstance(value, (tuple, list)):
+                for i, v in enumerate(value):
+                    getattr(c, name)[i] = v
+            else:
+                setattr(c, name, value)
+        size = lib.dura_block_bytes(ctypes.byref(c))
+        self._memory, self._handle = (ctypes.c_uint64 * (size // 8 + 1))(), ctypes.c_void_p()
+        check(lib.dura_block_init(ctypes.byref(self._handle), self._memory, size, ctypes.byref(c)))
+
+    def update(self, data, stamp, now):
+        """(verdict, features); data None: missing."""
+        r, f = _abi.dura_block_report(), (ctypes.c_float * _abi.DURA_BLOCK_FEATURES)()
+        r.struct_size = ctypes.sizeof(r)
+        check(lib.dura_block_update(self._handle, stamp, now, data, len(data or b""), 0, ctypes.byref(r)))
+        lib.dura_block_features(self._handle, f, len(f))
+        return NAMES[r.verdict], [float(x) for x in f], r
+
+
+NAMES = {_abi.DURA_GOOD: "GOOD", _abi.DURA_UNKNOWN: "UNKNOWN", _abi.DURA_SUSPECT: "SUSPECT", _abi.DURA_FAIL: "FAIL",
+         _abi.DURA_MISSING: "MISSING"}
+
+
+def scene(dice, at, mean=110, contrast=45, noise=2):
+    """Rows of a soft pattern, `at` pixels further."""
+    across = [contrast * wave(x + at, 37) + contrast / 3 * wave(x + at, 11) for x in range(W)]
+    down = [contrast / 2 * wave(y, 29) for y in range(H)]
+    return [[mean + a + d + dice.noise(noise) for a in across] for d in down]
+
+
+def pixels(rows):
+    return bytes(min(255, max(0, int(v + 0.5))) for row in rows for v in row)
+
+
+def machine(dice, size=1.0, noise=0.3, offset=0.0, tone=0.0, rough=False):
+    """A shaft and some noise; tone: a line at 0.31 of the sampling rate."""
+    out, before = [], 0.0
+    for i in range(N):
+        fresh = dice.noise(noise)
+        before = fresh if rough else (before + fresh) / 2
+        out.append(offset + size * (wave(i, 51.2) + 0.4 * wave(i, 25.6)) + before + tone * wave(i * 31, 100))
+    return out
+
+
+def floats(values):
+    return struct.pack(f"<{len(values)}f", *values)
+
+
+def blocks(title, feature, low, high, block, data, areas, limits=(), stamps=None, also=()):
+    """One line per feature, one band; the limits are drawn where they are given."""
+    verdicts, lines = [], {f: [] for f in (feature,) + tuple(f for f, _ in also)}
+    for i, d in enumerate(data):
+        stamp, now = stamps[i] if stamps else (i, i)
+        verdict, f, _ = block.update(d, stamp, now)
+        verdicts.append(verdict)
+        for k, line in lines.items():
+            line.append(f[k] if d is not None else None)
+    p = Picture(title, low, high, len(verdicts), across="block")
+    for first, last, word in areas:
+        p.area(first, last, word)
+    for value, word, colour in limits:
+        p.limit(value, word, colour)
+    for which, (k, line) in enumerate(lines.items()):
+        p.line(line, which, dict(also).get(k, ""), 2)
+    p.band(verdicts)
+    p.legend(verdicts)
+    return p
+
+
+A = _abi
+
+
+def bytes_picture():
+    dice, data = Dice(21), []
+    for i in range(40):
+        data.append(pixels(scene(dice, i, mean=110 + 8 * wave(i, 30))))
+    data[10] = data[9]
+    data[18:21] = data[13:16]
+    data[32] = None
+    stamps = [(i * 100, i * 100 + (90 if i == 26 else 10)) for i in range(40)]
+    block = Block(A.DURA_B_TIME_REVERSED | A.DURA_B_TIME_DUPLICATE | A.DURA_B_TIME_GAP | A.DURA_B_FROZEN |
+                  A.DURA_B_REPEATED | A.DURA_B_LATE, {}, late_ns=50)
+    return blocks("bytes and stamps (drawn: mean)", A.DURA_IMAGE_MEAN, 90, 135, block, data,
+                  [(10, 10, "frozen"), (18, 20, "an old clip"), (26, 26, "late"), (32, 32, "missing")], stamps=stamps)
+
+
+def change_picture():
+    dice, data = Dice(22), []
+    for i in range(60):
+        if i < 20:
+            at, mean = i, 110
+        elif i < 30:
+            at, mean = 20, 110
+        else:
+            at, mean = i + 40, 110 if i < 44 else 160
+        data.append(pixels(scene(dice, at, mean=mean)))
+    block = Block(A.DURA_B_CHANGE, {A.DURA_IMAGE_CHANGE: (2.0, 8.0)})
+    return blocks("change: mean change of the projections, 2..8 levels", A.DURA_IMAGE_CHANGE, 0, 32, block, data,
+                  [(21, 29, "stands still"), (30, 30, "turned"), (44, 46, "jumps, and stays")],
+                  [(8, "fail_hi", RED), (2, "fail_lo", RED)])
+
+
+def exposure_picture():
+    dice, data = Dice(23), []
+    for i in range(50):
+        rows = scene(dice, i, mean=110 + (90 if 12 <= i < 18 else -70 if 26 <= i < 32 else 0))
+        if 40 <= i < 46:
+            rows = [[v * 0.45 if x < W // 2 else v for x, v in enumerate(row)] for row in rows]
+        data.append(pixels(rows))
+    block = Block(A.DURA_B_EXPOSURE | A.DURA_B_BALANCE,
+                  {A.DURA_IMAGE_MEAN: (75.0, 150.0), A.DURA_IMAGE_BRIGHT: (-1.0, 0.05), A.DURA_IMAGE_DARK: (-1.0, 0.05),
+                   A.DURA_IMAGE_LEFT_RIGHT: (-35.0, 35.0), A.DURA_IMAGE_TOP_BOTTOM: (-35.0, 35.0)})
+    return blocks("exposure and balance: mean, and left half less right half (levels)", A.DURA_IMAGE_MEAN, -75, 215, block,
+                  data, [(12, 17, "too bright"), (26, 31, "too dark"), (40, 45, "half covered")],
+                  [(150, "mean: fail_hi", RED), (75, "mean: fail_lo", RED), (-35, "left - right: fail_lo", RED)],
+                  also=[(A.DURA_IMAGE_LEFT_RIGHT, "left - right")])
+
+
+def texture_picture():
+    dice, data = Dice(24), []
+    for i in range(60):
+        rows = scene(dice, i, contrast=8 if 40 <= i < 46 else 45, noise=14 if 26 <= i < 32 else 2)
+        if 12 <= i < 18:
+            rows = [[sum(row[max(0, x - 4):x + 5]) / len(row[max(0, x - 4):x + 5]) for x in range(W)] for row in rows]
+        data.append(pixels(rows))
+    block = Block(A.DURA_B_CONTRAST | A.DURA_B_BLUR | A.DURA_B_NOISE,
+                  {A.DURA_IMAGE_CONTRAST: (20.0, 60.0), A.DURA_IMAGE_SHARPNESS: (0.12, 0.3), A.DURA_IMAGE_NOISE: (0.7, 4.0)})
+    return blocks("contrast, blur, noise (levels)", A.DURA_IMAGE_NOISE, 0, 40, block, data,
+                  [(12, 17, "out of focus"), (26, 31, "gain too high"), (40, 45, "fog")],
+                  [(4, "noise: fail_hi", RED), (20, "contrast: fail_lo", RED)], also=[(A.DURA_IMAGE_CONTRAST, "contrast")])
+
+
+def lines_picture():
+    dice, data = Dice(25), []
+    for i in range(50):
+        rows = scene(dice, i)
+        if i in (10, 11):
+            rows[20] = [0.0] * W
+        if i in (22, 23):
+            rows[30] = list(rows[29])
+        if i in (36, 37):
+            rows[16:24] = [row[-9:] + row[:-9] for row in rows[16:24]]
+        data.append(pixels(rows))
+    limits = {A.DURA_IMAGE_LINE_ODD: (-1.0, 3.0), A.DURA_IMAGE_LINE_BREAK: (-1.0, 6.0), A.DURA_IMAGE_LINE_SHIFT: (-1.0, 6.0),
+              A.DURA_IMAGE_LINE_VOID: (-1.0, 0.5)}
+    return blocks("lines: what a sideways shift explains, and a step of one row (levels)", A.DURA_IMAGE_LINE_SHIFT, 0, 45,
+                  Block(A.DURA_B_LINES, limits), data,
+                  [(10, 11, "row empty"), (22, 23, "row twice"), (36, 37, "rows shifted")], [(6, "fail_hi", RED)],
+                  also=[(A.DURA_IMAGE_LINE_BREAK, "")])
+
+
+def elements_picture():
+    dice, data = Dice(26), []
+    for i in range(50):
+        rows = scene(dice, i)
+        if i in (10, 11):
+            rows[20][30] = 255
+        if i in (22, 23):
+            rows[12][40] = rows[33][9] = 0
+        if i in (36, 37):
+            for row in rows:
+                row[25] += 40
+        data.append(pixels(rows))
+    limits = {A.DURA_IMAGE_DEAD: (-1.0, 0.5), A.DURA_IMAGE_HOT: (-1.0, 0.5), A.DURA_IMAGE_COLUMN_ODD: (-1.0, 6.0)}
+    return blocks("elements: a column unlike both neighbours (levels), hot pixels", A.DURA_IMAGE_COLUMN_ODD, 0, 42,
+                  Block(A.DURA_B_ELEMENTS, limits), data,
+                  [(10, 11, "a hot pixel"), (22, 23, "two dead"), (36, 37, "a column")], [(6, "column: fail_hi", RED)],
+                  also=[(A.DURA_IMAGE_HOT, "")])
+
+
+def windows(title, feature, low, high, checks, limits, make, areas, drawn, count=50, also=(), **fields):
+    dice = Dice(27)
+    data = [floats(make(dice, i)) for i in range(count)]
+    return blocks(title, feature, low, high, Block(checks, limits, False, **fields), data, areas, drawn, also=also)
+
+
+def rails_picture():
+    def make(dice, i):
+        x = machine(dice, offset=0.5 if 24 <= i < 28 else 0.0)
+        if 10 <= i < 14:
+            x = [min(4.0, max(-4.0, v * 4)) for v in x]
+        if 38 <= i < 42:
+            x[100:140] = [x[99]] * 40
+        return x
+    return windows("rails, offset, stuck (drawn: mean, and share at the rails)", A.DURA_WINDOW_MEAN, -0.2, 0.8,
+                   A.DURA_B_CLIPPED | A.DURA_B_OFFSET | A.DURA_B_STUCK,
+                   {A.DURA_WINDOW_CLIPPED: (-1.0, 0.01), A.DURA_WINDOW_MEAN: (-0.15, 0.15), A.DURA_WINDOW_RUN: (-1.0, 6.0)},
+                   make, [(10, 13, "at the rails"), (24, 27, "DC shift"), (38, 41, "40 stuck")], [(0.15, "mean: fail_hi", RED)],
+                   also=[(A.DURA_WINDOW_CLIPPED, "")])
+
+
+def level_picture():
+    def make(dice, i):
+        x = machine(dice, size=0.5 if 10 <= i < 14 else 1.7 if 24 <= i < 28 else 1.0)
+        if 38 <= i < 42:
+            for k in range(30, N, 70):
+                x[k] += 6.0
+        return x
+    return windows("level and shape (drawn: rms, and crest factor)", A.DURA_WINDOW_RMS, 0, 8,
+                   A.DURA_B_LEVEL | A.DURA_B_SHAPE,
+                   {A.DURA_WINDOW_RMS: (0.5, 1.1), A.DURA_WINDOW_CREST: (1.0, 3.5), A.DURA_WINDOW_KURTOSIS: (1.0, 4.0)},
+                   make, [(10, 13, "too weak"), (24, 27, "too strong"), (38, 41, "knocks")],
+                   [(1.1, "rms: fail_hi", RED), (3.5, "crest: fail_hi", RED)], also=[(A.DURA_WINDOW_CREST, "")])
+
+
+def spectrum_picture():
+    def make(dice, i):
+        return machine(dice, noise=1.2 if 10 <= i < 14 else 0.3, tone=0.25 if 26 <= i < 30 else 0.0, rough=10 <= i < 14)
+    return windows("band, spectrum, line (drawn: rms of the strongest line in 0.29..0.33)", A.DURA_WINDOW_LINE, 0, 0.3,
+                   A.DURA_B_BAND | A.DURA_B_SPECTRUM | A.DURA_B_LINE,
+                   {A.DURA_WINDOW_BAND: (-10.0, 5.0), A.DURA_WINDOW_BAND + 1: (-45.0, -12.0), A.DURA_WINDOW_LINE: (-1.0, 0.1),
+                    A.DURA_WINDOW_DISTANCE: (-1.0, 0.2)}, make,
+                   [(10, 13, "white noise"), (26, 29, "sound at the resonance")], [(0.1, "line: fail_hi", RED)], 40,
+                   spectrum=256, rate_hz=1.0, n_bands=2, n_lines=1, band_hz=(0.0, 0.1, 0.5), share=(0.98, 0.02),
+                   line_lo_hz=(0.29,), line_hi_hz=(0.33,))
+
+
+def unlike_picture():
+    dice, data = Dice(28), []
+    for i in range(60):
+        odd = 36 <= i < 46
+        data.append(pixels(scene(dice, i, mean=130 if odd else 110, contrast=36 if odd else 45, noise=2.8 if odd else 2)))
+    pins = {A.DURA_IMAGE_MEAN: (110.0, 4.0), A.DURA_IMAGE_CONTRAST: (33.0, 2.0), A.DURA_IMAGE_NOISE: (1.2, 0.15)}
+    mean, scale = [0.0] * 16, [0.0] * 16
+    for k, (m, d) in pins.items():
+        mean[k], scale[k] = m, 1 / d
+    block = Block(A.DURA_B_UNLIKE, {}, unlike_suspect=16.0, unlike_fail=30.0, pin_mean=mean, pin_scale=scale)
+    verdicts, distance = [], []
+    for i, d in enumerate(data):
+        verdict, _, report = block.update(d, i, i)
+        verdicts.append(verdict)
+        distance.append(report.distance)
+    p = Picture("unlike: squared distance of mean, contrast and noise from the pinned vector", 0, 80, 60, across="block")
+    p.area(36, 45, "a little brighter, flatter, noisier")
+    p.limit(30, "unlike_fail", RED)
+    p.limit(16, "unlike_suspect", AMBER)
+    p.line(distance)
+    p.band(verdicts)
+    p.legend(verdicts)
+    return p
+
+
 PICTURES = {"time": time_picture, "finite": finite_picture, "range": range_picture, "rate": rate_picture,
             "flat": flat_picture, "stale": stale_picture, "spike": spike_picture, "noise": noise_picture,
             "drift": drift_picture, "vote": vote_picture, "rule": rule_picture, "forbid": forbid_picture,
-            "transition": transition_picture, "parity": parity_picture, "joint": joint_picture}
+            "transition": transition_picture, "parity": parity_picture, "joint": joint_picture,
+            "block-bytes": bytes_picture, "block-change": change_picture, "block-exposure": exposure_picture,
+            "block-texture": texture_picture, "block-lines": lines_picture, "block-elements": elements_picture,
+            "block-rails": rails_picture, "block-level": level_picture, "block-spectrum": spectrum_picture,
+            "block-unlike": unlike_picture}
 
 
 def main():
