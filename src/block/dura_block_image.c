@@ -22,7 +22,7 @@
 #else
 #define PIECE 64u
 #endif
-#define LANES (PIECE / 4u)
+#define IN_QUARTER (PIECE / 4u)
 #define STRETCH (32u * PIECE)    /* pixels after which a tally is added up: 32 x 4 fits a byte */
 #define COLUMN_ROWS 256u         /* 256 x 255 fits 16 bits */
 #define SHIFT_MOST 32u           /* pixels a row is tried sideways */
@@ -62,9 +62,9 @@ typedef struct row_sums {
 /* A count, kept in bytes while a stretch of a row is walked. */
 typedef struct tally {
 #if !defined(__OPTIMIZE_SIZE__)
-    uint8_t of[LANES];
+    uint8_t of[IN_QUARTER];
 #endif
-    uint32_t rest;               /* what did not fill the lanes */
+    uint32_t rest;               /* what did not fill a quarter piece */
 } tally;
 
 #if defined(__OPTIMIZE_SIZE__)
@@ -149,8 +149,8 @@ static PIECE_INLINE uint32_t total(const uint8_t *p, const uint8_t *zero, uint32
     return piece_steps(p, zero, n);
 }
 
-/* IS of lane i, in a whole piece of its four quarters. */
-#define QUARTERS(IS, i) (IS(i) + IS((i) + LANES) + IS((i) + 2u * LANES) + IS((i) + 3u * LANES))
+/* IS at place i of each quarter of a whole piece. */
+#define QUARTERS(IS, i) (IS(i) + IS((i) + IN_QUARTER) + IS((i) + 2u * IN_QUARTER) + IS((i) + 3u * IN_QUARTER))
 
 /* Adds to two tallies how many of n pixels ONE(i) and OTHER(i) are true of. Both in a loop: gcc
  * -O3 takes a shorter one apart before it sees the vector in it. */
@@ -167,15 +167,15 @@ static PIECE_INLINE uint32_t total(const uint8_t *p, const uint8_t *zero, uint32
 #define COUNT(n, one, ONE, other, OTHER)                                               \
     do {                                                                               \
         uint32_t i;                                                                    \
-        for (i = 0; i < LANES && (n) == PIECE; i++) {                                  \
+        for (i = 0; i < IN_QUARTER && (n) == PIECE; i++) {                             \
             (one)->of[i] = (uint8_t)((one)->of[i] + QUARTERS(ONE, i));                 \
             (other)->of[i] = (uint8_t)((other)->of[i] + QUARTERS(OTHER, i));           \
         }                                                                              \
-        for (i = 0; i < LANES && (n) == LANES; i++) {                                  \
+        for (i = 0; i < IN_QUARTER && (n) == IN_QUARTER; i++) {                        \
             (one)->of[i] = (uint8_t)((one)->of[i] + ONE(i));                           \
             (other)->of[i] = (uint8_t)((other)->of[i] + OTHER(i));                     \
         }                                                                              \
-        for (i = 0; i < (n) && (n) != PIECE && (n) != LANES; i++) {                    \
+        for (i = 0; i < (n) && (n) != PIECE && (n) != IN_QUARTER; i++) {               \
             (one)->rest += (uint32_t)ONE(i);                                           \
             (other)->rest += (uint32_t)OTHER(i);                                       \
         }                                                                              \
@@ -303,7 +303,7 @@ static uint32_t added_up(const tally *t)
     uint32_t sum = t->rest;
 #if !defined(__OPTIMIZE_SIZE__)
     uint32_t i;
-    for (i = 0; i < LANES; i++)
+    for (i = 0; i < IN_QUARTER; i++)
         sum += t->of[i];
 #endif
     return sum;
@@ -313,7 +313,7 @@ static void row_levels(const look *l, row_sums *s, const uint8_t *p)
 {
     uint32_t x = 0, end;
     uint8_t lo = l->lo, hi = l->hi;
-    DURA_ASSERT(32u * 4u + PIECE / LANES <= 255u);   /* what a byte of a tally may come to */
+    DURA_ASSERT(32u * 4u + PIECE / IN_QUARTER <= 255u);   /* what a byte of a tally may come to */
 #define LEVELS_OF(n) (piece_levels(s, p + x, l->zero, n), piece_ends(&dark, &bright, p + x, n, lo, hi))
     while (x < l->width) {
         tally dark = NONE_YET, bright = NONE_YET;
