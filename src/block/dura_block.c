@@ -39,8 +39,8 @@ static float settled(float x)
 /* Not NaN, and inside; the comparison alone would do but for -ffast-math. */
 static int lies_within(float x, float lo, float hi)
 {
-    x = settled(x);
-    return durai_finite(x) && x >= settled(lo) && x <= settled(hi);
+    float at = settled(x);
+    return durai_finite(at) && at >= settled(lo) && at <= settled(hi);
 }
 
 static int limit_is_sound(const dura_block_config *c, uint32_t i)
