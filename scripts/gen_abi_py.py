@@ -27,13 +27,15 @@ STRUCTS = """dura_time dura_layout_row dura_fn dura_frame dura_decision dura_gua
     dura_why_options dura_story_options
     dura_learn_options dura_learn_channel dura_learn_report dura_learn_family
     dura_people_options dura_people_report dura_gate_key dura_gate_config dura_release dura_golden dura_crypto dura_mac_key dura_sodium
-    dura_link_config dura_link_key dura_link_report dura_link_status""".split()
+    dura_link_config dura_link_key dura_link_report dura_link_status
+    dura_block_config dura_block_report""".split()
 FUNCTIONS = """dura_abi dura_version dura_strerror dura_layout
     dura_sensor_bytes dura_sensor_init dura_sensor_attach dura_sensor_update dura_sensor_update_n
     dura_sensor_verdicts dura_sensor_reasons dura_sensor_query dura_sensor_reset
     dura_sensor_poll dura_sensor_translate dura_sensor_extra_bytes dura_sensor_extend dura_sensor_add
     dura_link_bytes dura_link_init dura_link_attach dura_link_start dura_link_seal dura_link_open
     dura_link_event dura_link_save dura_link_load dura_link_query
+    dura_block_bytes dura_block_init dura_block_update dura_block_features
     dura_guard_override dura_guard_query dura_guard_log
     dura_error_text dura_session_open dura_session_step dura_session_close dura_session_abort
     dura_session_guard dura_session_channels dura_session_outputs dura_session_channel

@@ -318,6 +318,46 @@ DT_TEST(block_image, compares_change_only_with_what_did_not_fail)
     dt_eq(show(b), DURA_GOOD);
 }
 
+/* A ramp that starts at `base`. */
+static void scene_at(uint32_t base)
+{
+    for (uint32_t i = 0; i < W * H; i++)
+        image[i] = (uint8_t)(base + i % W / 2u + dice(5));
+}
+
+DT_TEST(block_image, takes_a_scene_that_jumped_and_stays_after_some_blocks_that_agree)
+{
+    dura_block_config c = camera(DURA_B_CHANGE | DURA_B_EXPOSURE);
+    dura_block *b;
+    c.fail_hi[DURA_IMAGE_CHANGE] = 5.0f;
+    c.fail_hi[DURA_IMAGE_MEAN] = 200.0f;
+    b = built(&c);
+    scene_at(50);
+    dt_eq(show(b), DURA_UNKNOWN);
+    dt_eq(show(b), DURA_GOOD);
+    for (int i = 0; i < 3; i++) {
+        scene_at(100);
+        dt_eq(show(b), DURA_FAIL, "block %d elsewhere: refused", i);
+        dt_eq(rep.fails, DURA_B_CHANGE);
+    }
+    scene_at(100);
+    dt_eq(show(b), DURA_GOOD, "the fourth is at home there");
+    scene_at(50);
+    dt_eq(show(b), DURA_FAIL, "and the old place is the jump");
+    for (int i = 0; i < 12; i++) {
+        scene_at(i % 2 ? 20 : 60);
+        dt_eq(show(b), DURA_FAIL, "block %d: blocks that disagree are no scene", i);
+    }
+    scene_at(100);
+    dt_eq(show(b), DURA_GOOD, "the base has not moved");
+    for (int i = 0; i < 12; i++) {
+        scene_at(i % 3 == 2 ? 205 : 60);
+        dt_eq(show(b), DURA_FAIL, "block %d: nor when one of three fails for something else", i);
+    }
+    scene_at(100);
+    dt_eq(show(b), DURA_GOOD);
+}
+
 /* ---- windows ------------------------------------------------------------------------------- */
 
 DT_TEST(block_window, measures_a_sine)

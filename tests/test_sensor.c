@@ -4,8 +4,8 @@
  *
  * Read aloud, the names are the specification. Expected values are worked out by hand,
  * or by a second implementation written plainly below (ref_*), which is run beside the
- * real one over random frames. The px4 tests are probes that a well-known flight stack's
- * validator answers wrongly; the edge tests are the rules of docs/sensor.md.
+ * real one over random frames. The edge tests are the rules of docs/sensor.md; probes that
+ * other validators answer wrongly are in test_sensor_torture.c.
  *
  * Compiled with SENSOR_PROBE the file is only a small program: it prints a digest of
  * what the sensor says of a fixed run. One test builds it with -ffast-math and wants
@@ -1341,128 +1341,6 @@ DT_TEST(sensor_update_n, changes_nothing_when_it_refuses)
     cfg.n_channels = 1;
     dt_eq(dura_sensor_init(&s, memory, sizeof memory, &cfg), DURA_OK, "");
     dt_eq(dura_sensor_update_n(s, t, x, 2, 1, a, NULL), DURA_ESTATE, "nothing attached");
-}
-
-/* ---- twelve probes that another validator answers wrongly ----------------------------------- */
-
-/* Three axes at 100 Hz; what: which axes are frozen. Returns the frame of the first FAIL. */
-static int first_fail_of_frozen(unsigned frozen, int frames, uint8_t verdict[3])
-{
-    dura_sensor_channel c = channel(ALL_CHECKS);
-    dura_sensor *s;
-    int f, k, first = -1;
-    c.rate_fail = 1000.0f, c.rate_suspect = 0.0f;
-    c.flat_suspect_ns = 0, c.flat_fail_ns = S;
-    s = built(3, S, 0, &c, 1);
-    for (f = 0; f < frames; f++) {
-        float x[3];
-        for (k = 0; k < 3; k++)
-            x[k] = frozen >> k & 1 ? 50.0f : 50.0f + 0.5f * (float)((f * 7 + k) % 5);
-        rep.struct_size = sizeof rep;
-        if (dura_sensor_update(s, (int64_t)f * 10 * MS, x, NULL, 3, usable, &rep) != DURA_OK)
-            return -2;
-        if (first < 0 && rep.verdict == DURA_FAIL)
-            first = f;
-    }
-    memcpy(verdict, dura_sensor_verdicts(s), 3);
-    return first;
-}
-
-static void five_hundred_are_refused(float a, float b)
-{
-    dura_sensor_channel c = channel(ALL_CHECKS);
-    dura_sensor *s = one(&c);
-    int i;
-    for (i = 0; i < 500; i++) {
-        dt_eq(feed(s, (int64_t)i * 10 * MS, i & 1 ? a : b), DURA_FAIL, "sample %d", i);
-        dt_eq(rep.action, DURA_REJECT, "sample %d", i);
-    }
-    dt_ok(state_of(s).quality == 0.0f, "");
-}
-DT_TEST(sensor_px4, five_hundred_nans_are_refused) { five_hundred_are_refused(NAN, -NAN); }
-DT_TEST(sensor_px4, five_hundred_infinities_are_refused) { five_hundred_are_refused(INFINITY, -INFINITY); }
-
-DT_TEST(sensor_px4, one_frozen_axis_is_found_beside_live_ones)
-{
-    uint8_t v[3];
-    dt_eq(first_fail_of_frozen(1, 5000, v), 100, "after 1 s");
-    dt_ok(v[0] == DURA_FAIL && v[1] == DURA_GOOD && v[2] == DURA_GOOD, "and it is axis 0");
-}
-DT_TEST(sensor_px4, the_last_frozen_axis_is_found_too)
-{
-    uint8_t v[3];
-    dt_eq(first_fail_of_frozen(4, 5000, v), 100, "");
-    dt_ok(v[0] == DURA_GOOD && v[1] == DURA_GOOD && v[2] == DURA_FAIL, "");
-}
-DT_TEST(sensor_px4, all_frozen_axes_trip_at_the_stated_time_not_at_a_third_of_it)
-{
-    uint8_t v[3];
-    dt_eq(first_fail_of_frozen(7, 200, v), 100, "");
-}
-DT_TEST(sensor_px4, a_frozen_scalar_trips_at_the_stated_time)
-{
-    dura_sensor_channel c = channel(DURA_CHECK_FLAT);
-    dura_sensor *s;
-    int i;
-    c.flat_suspect_ns = 0, c.flat_fail_ns = S;
-    s = one(&c);
-    for (i = 0; i < 200; i++)
-        dt_eq(feed(s, (int64_t)i * 10 * MS, 1.0f), i < 100 ? DURA_GOOD : DURA_FAIL, "sample %d", i);
-}
-DT_TEST(sensor_px4, time_running_backwards_is_refused)
-{
-    dura_sensor_channel c = channel(ALL_CHECKS);
-    dura_sensor *s = one(&c);
-    int i;
-    feed(s, 600 * S, 50.0f);
-    for (i = 1; i <= 500; i++) {
-        dt_eq(feed(s, (600 - i) * S, 50.0f + (float)(i & 1)), DURA_FAIL, "sample %d", i);
-        dt_reasons(DURA_R_TIME_REVERSED, "sample %d", i);
-    }
-}
-DT_TEST(sensor_px4, the_same_stamp_again_and_again_is_refused)
-{
-    dura_sensor_channel c = channel(ALL_CHECKS);
-    dura_sensor *s = one(&c);
-    int i;
-    feed(s, S, 50.0f);
-    for (i = 1; i <= 500; i++)
-        dt_eq(feed(s, S, 50.0f + (float)(i & 1)), DURA_FAIL, "sample %d", i);
-}
-DT_TEST(sensor_px4, a_question_older_than_the_last_sample_is_refused)
-{
-    dura_sensor_channel c = channel(ALL_CHECKS);
-    dura_sensor *s = one(&c);
-    feed(s, 10 * S, 50.0f);
-    dt_eq(feed_nothing(s, 9 * S), DURA_MISSING, "");
-    dt_reasons(DURA_R_MISSING | DURA_R_STALE | DURA_R_TIME_REVERSED, "");
-}
-DT_TEST(sensor_px4, spikes_of_a_billion_are_refused)
-{
-    dura_sensor_channel c = channel(DURA_CHECK_TIME | DURA_CHECK_RATE);
-    dura_sensor *s = one(&c);
-    int i;
-    for (i = 0; i < 500; i++) {
-        int spike = i % 50 == 49;
-        uint8_t v = feed(s, (int64_t)i * 10 * MS, spike ? 1e9f : 50.0f + 0.01f * (float)(i % 3));
-        dt_eq(v, spike ? DURA_FAIL : i ? DURA_GOOD : DURA_UNKNOWN, "sample %d", i);
-    }
-}
-DT_TEST(sensor_px4, live_data_in_a_large_unit_is_not_stale)
-{
-    dura_sensor_channel c = channel(DURA_CHECK_TIME | DURA_CHECK_FINITE | DURA_CHECK_FLAT);
-    dura_sensor *s;
-    int i;
-    c.flat_tolerance = 1e-10f; /* the sensor's resolution in that unit */
-    s = one(&c);
-    for (i = 0; i < 5000; i++)
-        dt_eq(feed(s, (int64_t)i * 10 * MS, 1e-8f + 1e-9f * (float)(i % 7)), DURA_GOOD, "sample %d", i);
-}
-DT_TEST(sensor_px4, good_data_stamped_zero_is_good)
-{
-    dura_sensor_channel c = channel(DURA_CHECK_TIME | DURA_CHECK_FINITE | DURA_CHECK_RANGE);
-    dura_sensor *s = one(&c);
-    dt_eq(feed(s, 0, 50.0f), DURA_GOOD, "");
 }
 
 /* ---- the second implementation --------------------------------------------------------------- */

@@ -10,7 +10,8 @@
  *
  *   dura_block_bytes -> init -> update... (poll while nothing comes) -> query, features
  *
- * A block that failed never updates what later blocks are compared with.
+ * A block that failed never updates what later blocks are compared with, but for a scene
+ * that jumped and stays (`rebase_after`).
  * The digest finds faults. It is no signature: whoever can choose the bytes can choose
  * the digest, and only an authenticated link keeps that out.
  *
@@ -121,7 +122,9 @@ typedef struct dura_block_config {
     uint8_t  kind;           /* DURA_BLOCK_* */
     uint8_t  bits;           /* U16: bits that carry the image, 8..16; others: 0 */
     uint8_t  flags;          /* DURA_BLOCK_SUSPECT_OK */
-    uint8_t  rebase_after;   /* as in dura_sensor_config; default 3 */
+    uint8_t  rebase_after;   /* stamps: as in dura_sensor_config; CHANGE: so many blocks in a
+                                row refused for it alone, like one another, are the new
+                                scene; default 3 */
     uint32_t width;          /* image: pixels per row, 16..SIDE_MAX; window: samples,
                                 64..SAMPLES_MAX */
     uint32_t height;         /* image: rows, 16..SIDE_MAX; window: 0 */

@@ -39,8 +39,8 @@ static float settled(float x)
 /* Not NaN, and inside; the comparison alone would do but for -ffast-math. */
 static int lies_within(float x, float lo, float hi)
 {
-    x = settled(x);
-    return durai_finite(x) && x >= settled(lo) && x <= settled(hi);
+    float at = settled(x);
+    return durai_finite(at) && at >= settled(lo) && at <= settled(hi);
 }
 
 static int limit_is_sound(const dura_block_config *c, uint32_t i)
@@ -294,7 +294,7 @@ static void forget_blocks(dura_block *b)
     memset(&b->past, 0, sizeof b->past);
     b->last_ns = b->reversed_ns = b->poll_ns = NS_NEVER;
     b->blocks = b->accepted = b->repeated = b->bad = 0;
-    b->reversed = b->measured = b->has_profile = 0;
+    b->reversed = b->measured = b->has_profile = b->moved = 0;
     b->last = nothing;
 }
 

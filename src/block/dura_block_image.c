@@ -22,7 +22,7 @@
 #else
 #define PIECE 64u
 #endif
-#define PIECE_LANES (PIECE / 4u)
+#define IN_QUARTER (PIECE / 4u)
 #define STRETCH (32u * PIECE)    /* pixels after which a tally is added up: 32 x 4 fits a byte */
 #define COLUMN_ROWS 256u         /* 256 x 255 fits 16 bits */
 #define SHIFT_MOST 32u           /* pixels a row is tried sideways */
@@ -62,9 +62,9 @@ typedef struct row_sums {
 /* A count, kept in bytes while a stretch of a row is walked. */
 typedef struct tally {
 #if !defined(__OPTIMIZE_SIZE__)
-    uint8_t of[PIECE_LANES];
+    uint8_t of[IN_QUARTER];
 #endif
-    uint32_t rest;               /* what did not fill the lanes */
+    uint32_t rest;               /* what did not fill a quarter piece */
 } tally;
 
 #if defined(__OPTIMIZE_SIZE__)
@@ -149,8 +149,8 @@ static PIECE_INLINE uint32_t total(const uint8_t *p, const uint8_t *zero, uint32
     return piece_steps(p, zero, n);
 }
 
-/* IS of lane i, in a whole piece of its four quarters. */
-#define QUARTERS(IS, i) (IS(i) + IS((i) + PIECE_LANES) + IS((i) + 2u * PIECE_LANES) + IS((i) + 3u * PIECE_LANES))
+/* IS at place i of each quarter of a whole piece. */
+#define QUARTERS(IS, i) (IS(i) + IS((i) + IN_QUARTER) + IS((i) + 2u * IN_QUARTER) + IS((i) + 3u * IN_QUARTER))
 
 /* Adds to two tallies how many of n pixels ONE(i) and OTHER(i) are true of. Both in a loop: gcc
  * -O3 takes a shorter one apart before it sees the vector in it. */
@@ -167,15 +167,15 @@ static PIECE_INLINE uint32_t total(const uint8_t *p, const uint8_t *zero, uint32
 #define COUNT(n, one, ONE, other, OTHER)                                               \
     do {                                                                               \
         uint32_t i;                                                                    \
-        for (i = 0; i < PIECE_LANES && (n) == PIECE; i++) {                                  \
+        for (i = 0; i < IN_QUARTER && (n) == PIECE; i++) {                             \
             (one)->of[i] = (uint8_t)((one)->of[i] + QUARTERS(ONE, i));                 \
             (other)->of[i] = (uint8_t)((other)->of[i] + QUARTERS(OTHER, i));           \
         }                                                                              \
-        for (i = 0; i < PIECE_LANES && (n) == PIECE_LANES; i++) {                                  \
+        for (i = 0; i < IN_QUARTER && (n) == IN_QUARTER; i++) {                        \
             (one)->of[i] = (uint8_t)((one)->of[i] + ONE(i));                           \
             (other)->of[i] = (uint8_t)((other)->of[i] + OTHER(i));                     \
         }                                                                              \
-        for (i = 0; i < (n) && (n) != PIECE && (n) != PIECE_LANES; i++) {                    \
+        for (i = 0; i < (n) && (n) != PIECE && (n) != IN_QUARTER; i++) {               \
             (one)->rest += (uint32_t)ONE(i);                                           \
             (other)->rest += (uint32_t)OTHER(i);                                       \
         }                                                                              \
@@ -303,7 +303,7 @@ static uint32_t added_up(const tally *t)
     uint32_t sum = t->rest;
 #if !defined(__OPTIMIZE_SIZE__)
     uint32_t i;
-    for (i = 0; i < PIECE_LANES; i++)
+    for (i = 0; i < IN_QUARTER; i++)
         sum += t->of[i];
 #endif
     return sum;
@@ -313,6 +313,7 @@ static void row_levels(const look *l, row_sums *s, const uint8_t *p)
 {
     uint32_t x = 0, end;
     uint8_t lo = l->lo, hi = l->hi;
+    DURA_ASSERT(32u * 4u + PIECE / IN_QUARTER <= 255u);   /* what a byte of a tally may come to */
 #define LEVELS_OF(n) (piece_levels(s, p + x, l->zero, n), piece_ends(&dark, &bright, p + x, n, lo, hi))
     while (x < l->width) {
         tally dark = NONE_YET, bright = NONE_YET;
@@ -344,6 +345,7 @@ static uint32_t row_step(const uint8_t *p, const uint8_t *q, uint32_t n)
 static void row_elements(const look *l, row_sums *s, const uint8_t *a, const uint8_t *p, const uint8_t *c)
 {
     uint32_t x = 1, last = l->width - 1u, end;
+    DURA_ASSERT(last > x && l->step > 0);
     uint8_t step = l->step;
 #define ELEMENTS_OF(n) piece_elements(&dead, &hot, a + x, p + x, c + x, n, step)
     while (x < last) {
@@ -358,6 +360,7 @@ static void row_elements(const look *l, row_sums *s, const uint8_t *a, const uin
 static void row_texture(const look *l, row_sums *s, const uint8_t *a, const uint8_t *p, const uint8_t *c)
 {
     uint32_t x = 1, end = l->width - 1u, slope = 0, noise = 0;
+    DURA_ASSERT(end > x && a != c);
 #define TEXTURE_OF(n)                                                                  \
     do {                                                                               \
         slope += piece_squares(p + x, p + x + 1u, n) + piece_squares(p + x, a + x, n); \
@@ -530,14 +533,12 @@ static float half_against_half(const float *bin)
     return d * (2.0f / (float)PROFILE);
 }
 
-static float change(const dura_block *b)
+float durai_block_change(const dura_block *b, const float *profile)
 {
     float sum = 0.0f;
     uint32_t k;
-    if (!b->has_profile)
-        return 0.0f;
     for (k = 0; k < 2u * PROFILE; k++) {
-        float d = b->fresh[k] - b->profile[k];
+        float d = b->fresh[k] - profile[k];
         sum += d < 0.0f ? -d : d;
     }
     return sum * (0.5f / (float)PROFILE);
@@ -569,7 +570,7 @@ static DURAI_NOINLINE void figures(const look *l, const image_sums *i)
     f[DURA_IMAGE_HOT] = (float)i->hot;
     f[DURA_IMAGE_LEFT_RIGHT] = half_against_half(b->fresh);
     f[DURA_IMAGE_TOP_BOTTOM] = half_against_half(b->fresh + PROFILE);
-    f[DURA_IMAGE_CHANGE] = change(b);
+    f[DURA_IMAGE_CHANGE] = b->has_profile ? durai_block_change(b, b->profile) : 0.0f;
 }
 
 /* The first whole level that is not below x. */

@@ -323,6 +323,29 @@ static void take_in(dura_block *b, const finding *v)
     b->past.n += b->past.n < b->c.history;
 }
 
+/* A scene that jumped and goes on elsewhere: refused for CHANGE (and the distance, of which it is a
+ * part) alone, rebase_after times in a row that agree among themselves, it is what later blocks
+ * are compared with. Else one refusal would refuse for ever whatever keeps moving. */
+static void note_moved(dura_block *b, const finding *v)
+{
+    const uint32_t alone = DURA_B_CHANGE | DURA_B_UNLIKE;
+    float change;
+    if ((v->fails & alone) == 0 || (v->fails & ~alone)) {
+        b->moved = 0;
+        return;
+    }
+    DURA_ASSERT(durai_block_is_image(&b->c) && b->moved <= b->c.rebase_after);
+    change = durai_block_change(b, b->moved_to);
+    b->moved = b->moved > 0 && change >= b->c.fail_lo[DURA_IMAGE_CHANGE] && change <= b->c.fail_hi[DURA_IMAGE_CHANGE]
+                   ? b->moved + 1u : 1u;
+    memcpy(b->moved_to, b->fresh, sizeof b->moved_to);
+    if (b->moved < b->c.rebase_after)
+        return;
+    memcpy(b->profile, b->fresh, sizeof b->profile);
+    b->has_profile = 1;
+    b->moved = 0;
+}
+
 static void publish(dura_block *b, const finding *v)
 {
     dura_block_report *r = &b->last;
@@ -373,6 +396,8 @@ int dura_block_update(dura_block *b, int64_t mono_ns, int64_t now_ns, const void
     b->bad = (b->bad << 1) | (b->last.verdict != DURA_GOOD);
     if (v.stamp_is_good && b->last.verdict != DURA_FAIL)
         take_in(b, &v);
+    if ((b->c.checks & DURA_B_CHANGE) && v.stamp_is_good)
+        note_moved(b, &v);
     return durai_struct_out(out, &b->last, (uint32_t)sizeof b->last, BLOCK_REPORT_V1);
 }
 

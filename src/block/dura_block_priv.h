@@ -46,12 +46,14 @@ struct dura_block {
     block_past past;
     uint32_t reversed;           /* consecutive reversed stamps */
     uint32_t measured;           /* 1: `feature` holds a block */
+    uint32_t moved;              /* of those so many in a row that agree */
     uint32_t has_profile;        /* 1: `profile` is that of the last accepted block */
     uint32_t bin[DURA_BLOCK_BANDS][2];   /* first point of a band, first behind it */
     uint32_t line[DURA_BLOCK_LINES][2];
     float feature[F];
     float profile[2 * PROFILE];  /* of the last accepted image: columns, then rows */
     float fresh[2 * PROFILE];    /* of the one that is judged */
+    float moved_to[2 * PROFILE]; /* of the last one refused for CHANGE alone */
     dura_block_report last;
     /* Where each array begins, in bytes from the object; 0: it has none. */
     uint32_t ring_at;            /* uint64_t: digests, c.history of them */
@@ -93,6 +95,8 @@ uint64_t durai_block_digest(uint64_t h, const uint8_t *p, size_t n);
 /* Features of the block at data into b->feature (and b->fresh). The window says whether
  * all samples are finite; if not, the features before stay. */
 void durai_block_image(dura_block *b, const uint8_t *data, size_t stride);
+/* Mean change from the projections in `profile`, levels. */
+float durai_block_change(const dura_block *b, const float *profile);
 int durai_block_window(dura_block *b, const uint8_t *data, size_t stride);
 
 /* One window's samples, `first` on, n of them, settled; 0 when one is not finite. */

@@ -1488,6 +1488,57 @@ class dura_link_status(Structure):
     ]
 
 
+class dura_block_config(Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("checks", ctypes.c_uint32),
+        ("kind", ctypes.c_uint8),
+        ("bits", ctypes.c_uint8),
+        ("flags", ctypes.c_uint8),
+        ("rebase_after", ctypes.c_uint8),
+        ("width", ctypes.c_uint32),
+        ("height", ctypes.c_uint32),
+        ("history", ctypes.c_uint16),
+        ("repeat_fail", ctypes.c_uint16),
+        ("gap_ns", ctypes.c_int64),
+        ("late_ns", ctypes.c_int64),
+        ("max_age_ns", ctypes.c_int64),
+        ("clip_lo", ctypes.c_float),
+        ("clip_hi", ctypes.c_float),
+        ("step", ctypes.c_float),
+        ("rate_hz", ctypes.c_float),
+        ("spectrum", ctypes.c_uint16),
+        ("n_bands", ctypes.c_uint8),
+        ("n_lines", ctypes.c_uint8),
+        ("band_hz", (ctypes.c_float * 9)),
+        ("share", (ctypes.c_float * 8)),
+        ("line_lo_hz", (ctypes.c_float * 4)),
+        ("line_hi_hz", (ctypes.c_float * 4)),
+        ("fail_lo", (ctypes.c_float * 16)),
+        ("suspect_lo", (ctypes.c_float * 16)),
+        ("suspect_hi", (ctypes.c_float * 16)),
+        ("fail_hi", (ctypes.c_float * 16)),
+        ("pin_mean", (ctypes.c_float * 16)),
+        ("pin_scale", (ctypes.c_float * 16)),
+        ("unlike_suspect", ctypes.c_float),
+        ("unlike_fail", ctypes.c_float),
+        ("pin_matrix", ctypes.c_void_p),
+    ]
+
+
+class dura_block_report(Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("verdict", ctypes.c_uint8),
+        ("action", ctypes.c_uint8),
+        ("feature", ctypes.c_uint16),
+        ("reasons", ctypes.c_uint32),
+        ("fails", ctypes.c_uint32),
+        ("ratio", ctypes.c_float),
+        ("distance", ctypes.c_float),
+    ]
+
+
 STRUCTS = (
     dura_time,
     dura_layout_row,
@@ -1543,6 +1594,8 @@ STRUCTS = (
     dura_link_key,
     dura_link_report,
     dura_link_status,
+    dura_block_config,
+    dura_block_report,
 )
 
 PROTOTYPES = {
@@ -1574,6 +1627,10 @@ PROTOTYPES = {
     "dura_link_save": (ctypes.c_int, [ctypes.c_void_p, ctypes.c_void_p, POINTER(ctypes.c_size_t)]),
     "dura_link_load": (ctypes.c_int, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t]),
     "dura_link_query": (ctypes.c_int, [ctypes.c_void_p, POINTER(dura_link_status)]),
+    "dura_block_bytes": (ctypes.c_size_t, [POINTER(dura_block_config)]),
+    "dura_block_init": (ctypes.c_int, [POINTER(ctypes.c_void_p), ctypes.c_void_p, ctypes.c_size_t, POINTER(dura_block_config)]),
+    "dura_block_update": (ctypes.c_int, [ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t, POINTER(dura_block_report)]),
+    "dura_block_features": (ctypes.c_int, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t]),
     "dura_guard_override": (ctypes.c_int, [ctypes.c_void_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_char_p, POINTER(dura_time)]),
     "dura_guard_query": (ctypes.c_int, [ctypes.c_void_p, POINTER(dura_guard_status)]),
     "dura_guard_log": (ctypes.c_int, [ctypes.c_void_p, POINTER(dura_log_status)]),
