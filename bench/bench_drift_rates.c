@@ -57,12 +57,7 @@ static dura_drift_reference known(int bernoulli)
     dura_drift_reference r = DURA_DRIFT_REFERENCE_INIT;
     r.mean = bernoulli ? 0.2f : 0.0f;
     r.deviation = bernoulli ? 0.4f : 1.0f;
-#ifdef DURA_DRIFT_BOUNDED
-    if (bernoulli) {
-        r.kind = DURA_DRIFT_BOUNDED;
-        r.high = 1.0f;
-    }
-#endif
+    r.high = bernoulli ? 1.0f : 0.0f;
     return r;
 }
 
