@@ -4,11 +4,14 @@
  *
  * Asked in the user's terms: the expected number of samples between two false alarms of
  * the whole monitor (ARL0). Per channel a Shiryaev-Roberts statistic, mixed over shifts
- * of the mean (a quarter, half, one and two deviations, both ways) and changes of the
- * spread (up, down): R = (1 + R) x likelihood ratio, alarm when the mixture reaches the
- * limit. Under the reference R - t is a martingale, so E[samples to a false alarm] is at
- * least the limit (Pollak 1985; Shin, Ramdas, Rinaldo, e-detectors): with n channels the
- * limit of each is n x ARL0, and no simulation is needed.
+ * of the mean (0.16 to 2.4 deviations, both ways) and changes of the spread (up, down):
+ * R = (1 + R) x likelihood ratio, alarm when the mixture reaches the limit. Under the
+ * reference R - t is a martingale, so E[samples to a false alarm] is what R is on average
+ * when it crosses (Pollak 1985; Shin, Ramdas, Rinaldo, e-detectors): with n channels the
+ * limit of each is n x ARL0 less what crossing overshoots, a constant (docs/drift.md).
+ *
+ * Errors, confidences and other samples with bounds are bet on instead, with mean 1 under
+ * any law that has the reference's mean: give the reference `low` and `high`.
  *
  * Samples are standardised by a reference learned once from clean data and kept as part
  * of the policy: mean, autoregression of order up to 4 (real sensors are autocorrelated,
@@ -18,9 +21,10 @@
  *   dura_drift_learn -> references
  *   dura_drift_bytes -> init -> attach (per channel) -> update... -> query, save, load
  *
- * Memory: yours, fixed. No allocation, no globals, no clock, no I/O, no libm. The work of
- * update() does not depend on the data (but for facts that are written, and repeats of a
- * HELD channel, which count as no sample). Threads: one caller at a time per object.
+ * Memory: yours, fixed, 128 bytes of state and 48 of reference a channel (in fours where the
+ * target has vectors). No allocation, no globals, no clock, no I/O, no libm. The work of
+ * update() does not depend on the data (but for facts that are written, alarms that stand,
+ * and samples that are missing or repeats of a HELD channel, which count as no sample). Threads: one caller at a time per object.
  */
 #ifndef DURA_DRIFT_H
 #define DURA_DRIFT_H
@@ -36,13 +40,16 @@ extern "C" {
 
 /* Why a reference cannot carry the asked rate. Bits; 0 when it can. */
 enum {
-    DURA_DRIFT_SHORT = 1 << 0,      /* fewer than 1000 effective samples */
+    DURA_DRIFT_SHORT = 1 << 0,      /* fewer than 1000 samples, or 250 that are independent */
     DURA_DRIFT_CORRELATED = 1 << 1, /* what the autoregression leaves is still correlated */
     DURA_DRIFT_TAILS = 1 << 2,      /* heavier tails than a Gaussian's */
     DURA_DRIFT_CONSTANT = 1 << 3,   /* the reference never moved: any change is an alarm */
     DURA_DRIFT_HELD = 1 << 4,       /* values repeat: sampled and held elsewhere */
     DURA_DRIFT_TREND = 1 << 5       /* the reference itself moves: its halves differ */
 };
+
+/* Bit of `order` for learn: the samples are in 0..1 (errors, confidences, scores). */
+#define DURA_DRIFT_BOUNDED 0x100u
 
 /* One channel's reference. Start from DURA_DRIFT_REFERENCE_INIT. 56 bytes. */
 typedef struct dura_drift_reference {
@@ -55,11 +62,13 @@ typedef struct dura_drift_reference {
     float    resolution;       /* smallest step seen: the floor of `deviation`; >= 0 */
     float    clip;             /* standardised samples are cut to +- this, 3..6; 0: 6 */
     uint32_t why;              /* DURA_DRIFT_* */
-    uint32_t reserved[3];      /* 0 */
+    float    hold;             /* HELD: frames a value stays, on average; 0: 1 */
+    float    low, high;        /* both 0: none. A sample is never outside, and is bet on
+                                  instead of taken for Gaussian: errors, confidences */
 } dura_drift_reference;
 #define DURA_DRIFT_REFERENCE_INIT                                                      \
     { (uint32_t)sizeof(dura_drift_reference), 0, 0.0f, 0.0f, {0.0f, 0.0f, 0.0f, 0.0f}, \
-      0.0f, 0.0f, 0, {0, 0, 0} }
+      0.0f, 0.0f, 0, 0.0f, 0.0f, 0.0f }
 
 enum {
     DURA_DRIFT_RESTART = 1     /* after an alarm the statistic starts anew at once; without:
@@ -107,9 +116,9 @@ typedef struct dura_drift_state {
 
 /** Learn a reference from n clean samples in order; missing: NULL, or n bytes, non-zero
  *  where x has none. order: highest autoregression tried, 0..4; the fit that predicts best
- *  by the Akaike criterion is taken.
+ *  by the Akaike criterion is taken. DURA_DRIFT_BOUNDED instead: the samples are in 0..1.
  *  returns  DURA_OK (look at out->why); DURA_EINVAL (NULL, order, a sample that is not
- *           finite); DURA_ENOENT (fewer than 8 samples).          [any] O(n x order) */
+ *           finite or not in its bounds); DURA_ENOENT (fewer than 8 samples).          [any] O(n x order) */
 DURA_API DURA_CHECK int dura_drift_learn(dura_drift_reference *out, const float *x,
                                          const uint8_t *missing, size_t n, uint32_t order);
 

@@ -25,6 +25,7 @@ void durai_assert_failed(const char *text, const char *file, int line);
 
 /* Keeps a frame's locals out of its caller's: worst stack is a budget. */
 #define DURAI_NOINLINE __attribute__((noinline))
+#define DURAI_INLINE inline __attribute__((always_inline))
 
 /* ---- byte order ----------------------------------------------------------------- */
 

@@ -18,6 +18,10 @@
 #define ARL0_MIN 100.0f
 #define ARL0_MAX 1e9f
 #define WHY_KNOWN 0x3Fu
+#define HOLD_MOST 1e6f
+#define OVERSHOOT_6 1.455f
+#define OVERSHOOT_4 1.49f
+#define OVERSHOOT_3 1.75f
 
 /* ---- building -------------------------------------------------------------------- */
 
@@ -37,9 +41,14 @@ static int read_config(dura_drift_config *c, const dura_drift_config *theirs)
     return DURA_OK;
 }
 
+static uint32_t blocks_of(uint32_t n)
+{
+    return durai_drift_block(n + DRIFT_LANES - 1u);
+}
+
 static size_t object_bytes(uint16_t n)
 {
-    return sizeof(dura_drift) + (size_t)n * (sizeof(drift_channel) + sizeof(drift_reference));
+    return sizeof(dura_drift) + (size_t)blocks_of(n) * (sizeof(drift_block) + sizeof(drift_reference));
 }
 
 size_t dura_drift_bytes(const dura_drift_config *cfg)
@@ -66,44 +75,55 @@ int dura_drift_init(dura_drift **out, void *mem, size_t len, const dura_drift_co
     if (len < object_bytes(c.n_channels))
         return DURA_ENOSPC;
     memset(d, 0, object_bytes(c.n_channels));
-    DURA_ASSERT(sizeof(drift_channel) == 128 && sizeof(drift_reference) == 40);
+    DURA_ASSERT(sizeof(drift_block) == 128 * DRIFT_LANES && sizeof(drift_reference) == 48 * DRIFT_LANES);
     d->n = c.n_channels;
     d->flags = c.flags;
     d->arl0 = c.arl0;
-    d->channel = (drift_channel *)(void *)(d + 1);
-    d->reference = (drift_reference *)(void *)(d->channel + d->n);
+    d->blocks = (uint16_t)blocks_of(d->n);
+    d->block = (drift_block *)(void *)(d + 1);
+    d->reference = (drift_reference *)(void *)(d->block + d->blocks);
     *out = d;
-    return DURA_OK;
+    return dura_drift_reset(d);
 }
 
-void durai_drift_restart(drift_channel *c)
+void durai_drift_restart(drift_block *b, uint32_t l)
 {
-    memset(c->r, 0, sizeof c->r);
-    memset(c->aged, 0, sizeof c->aged);
-    c->flags = 0;
+    uint32_t i;
+    for (i = 0; i < HYPOTHESES; i++) {
+        b->r[i][l] = 0.0f;
+        b->aged[i][l] = 0.0f;
+    }
+    b->keep[l] = 1.0f;
+    b->flags[l] = 0;
 }
 
-void durai_drift_forget(drift_channel *c, const drift_reference *r)
+void durai_drift_forget(drift_block *b, uint32_t l, const drift_reference *r)
 {
-    DURA_ASSERT(r->order <= DURA_DRIFT_ORDER_MAX);
-    memset(c, 0, sizeof *c);
-    c->fill = r->order;
+    uint32_t k;
+    DURA_ASSERT(r->order[l] <= DURA_DRIFT_ORDER_MAX);
+    durai_drift_restart(b, l);
+    for (k = 0; k < DURA_DRIFT_ORDER_MAX; k++)
+        b->past[k][l] = 0.0f;
+    b->z[l] = b->last[l] = 0.0f;
+    b->gap[l] = b->usual[l] = 0;
+    b->fill[l] = r->order[l];
+    b->n[l] = 0;
 }
 
 int dura_drift_reset(dura_drift *d)
 {
-    uint16_t i;
+    uint32_t i;
     if (!d)
         return DURA_EINVAL;
-    for (i = 0; i < d->n; i++)
-        durai_drift_forget(&d->channel[i], &d->reference[i]);
+    for (i = 0; i < d->blocks * DRIFT_LANES; i++)
+        durai_drift_forget(&d->block[durai_drift_block(i)], durai_drift_lane(i), &d->reference[durai_drift_block(i)]);
     return DURA_OK;
 }
 
 /* ---- references ------------------------------------------------------------------ */
 
 /* All reflection coefficients of the autoregression are inside (-1, 1). */
-static int stationary(const float *phi, uint32_t order)
+static DURAI_NOINLINE int stationary(const float *phi, uint32_t order)
 {
     float a[DURA_DRIFT_ORDER_MAX], b[DURA_DRIFT_ORDER_MAX];
     uint32_t i, m;
@@ -128,69 +148,138 @@ static uint32_t order_of(const float *phi)
     return m;
 }
 
-static int sound(const dura_drift_reference *r)
+static int all_finite(const dura_drift_reference *r)
 {
     uint32_t i;
+    int good = durai_finite(r->mean) && durai_finite(r->deviation) && durai_finite(r->resolution) &&
+               durai_finite(r->clip) && durai_finite(r->hold) && durai_finite(r->low) && durai_finite(r->high);
     for (i = 0; i < DURA_DRIFT_ORDER_MAX; i++)
-        if (!durai_finite(r->phi[i]))
-            return 0;
-    if (!durai_finite(r->mean) || !durai_finite(r->deviation) || !durai_finite(r->resolution) ||
-        !durai_finite(r->clip))
+        good &= durai_finite(r->phi[i]);
+    return good;
+}
+
+static int bounded(const dura_drift_reference *r)
+{
+    return r->low < 0.0f || r->low > 0.0f || r->high < 0.0f || r->high > 0.0f;
+}
+
+/* Bets want the mean inside the bounds, a deviation that is possible there, and samples
+ * that are taken as they come. */
+static int sound_bounds(const dura_drift_reference *r)
+{
+    const uint32_t cannot = DURA_DRIFT_HELD | DURA_DRIFT_CONSTANT;
+    float width = r->high - r->low;
+    return r->low < r->mean && r->mean < r->high && durai_finite(width) && r->deviation > width * 1e-6f &&
+           r->deviation <= 0.51f * width && order_of(r->phi) == 0 && (r->why & cannot) == 0;
+}
+
+static int sound(const dura_drift_reference *r)
+{
+    if (!all_finite(r))
         return 0;
-    if (r->deviation < 0.0f || r->resolution < 0.0f || (r->why & ~WHY_KNOWN) != 0 ||
-        (r->reserved[0] | r->reserved[1] | r->reserved[2]) != 0)
+    if (r->deviation < 0.0f || r->resolution < 0.0f || (r->why & ~WHY_KNOWN) != 0)
         return 0;
     if (!(r->deviation > 0.0f) && !(r->why & (uint32_t)DURA_DRIFT_CONSTANT))
         return 0;
     if (r->clip != 0.0f && (r->clip < CLIP_LEAST || r->clip > CLIP_MOST))
         return 0;
+    if (r->hold != 0.0f && (r->hold < 1.0f || r->hold > HOLD_MOST || !(r->why & (uint32_t)DURA_DRIFT_HELD)))
+        return 0;
+    if (bounded(r))
+        return sound_bounds(r);
     return stationary(r->phi, order_of(r->phi));
+}
+
+/* How many standard errors of the reference are allowed for. The longer the samples between
+ * false alarms are to be, beside those it was learned from, the smaller an error of it is
+ * seen in time, and the rarer an error must be that may pass for a drift (docs/drift.md,
+ * What n samples leave open). */
+static float errors_of(const dura_drift_reference *r, float arl0)
+{
+    float times = arl0 / (float)r->n;
+    return (times > 1.0f ? 0.3f + 0.18f * durai_log(times) : 0.3f) +
+           (float)((r->why & (uint32_t)DURA_DRIFT_SHORT) != 0) +
+           (float)((r->why & (uint32_t)DURA_DRIFT_CORRELATED) != 0);
 }
 
 /* What n samples leave open about the reference, so that it does not pass for a drift: up
  * to `errors` standard errors, the mean is off by s = errors / sqrt(n) and the deviation by
  * the factor f = 1 + errors / sqrt(2 n). A shift by d keeps E[LR] <= 1 when its ratio is
- * multiplied by exp(-d s); the wider spreads when f raises the deviation; a spread of
- * sqrt(1/2), under a true one of 1 / f^2, when its ratio is multiplied by
- * sqrt((1 + f^-4) / 2), and one of 1/2 by the cube of that. One error is allowed for; one
- * more when the reference is SHORT, as its autoregression is uncertain too; one more when
- * the residue is CORRELATED, as its mean is then less certain than 1 / sqrt(n). Returns
- * f. */
-static float allow_for(drift_reference *out, uint32_t n, uint32_t why)
+ * multiplied by exp(-d s); the wider spreads when f raises the deviation; the narrower one,
+ * with 1/s^2 = 3.25, under a true one of 1 / f^2, when its ratio is multiplied by
+ * sqrt((1 + 2.25 f^-4) / 3.25). One error more is allowed for when the reference is SHORT,
+ * as its autoregression is uncertain too; one more when the residue is CORRELATED, as its
+ * mean is then less certain than 1 / sqrt(n). arl0: of this channel. Returns f. */
+static DURAI_NOINLINE float allow_for(drift_reference *out, uint32_t l, const dura_drift_reference *r, float arl0)
 {
-    float errors = 1.0f + (float)((why & (uint32_t)DURA_DRIFT_SHORT) != 0) +
-                   (float)((why & (uint32_t)DURA_DRIFT_CORRELATED) != 0);
-    float s = n > 0 ? errors / durai_sqrt((float)n) : 0.0f;
+    float s = r->n > 0 ? errors_of(r, arl0) / durai_sqrt((float)r->n) : 0.0f;
     float f = 1.0f + s * 0.707106781f, f4 = f * f * f * f;
-    out->shift_slack = durai_exp(-0.25f * s);
-    out->narrow_slack = durai_sqrt((1.0f + 1.0f / f4) * 0.5f);
-    return f;
+    out->shift_slack[l] = bounded(r) ? s : durai_exp(-0.16f * s);
+    out->narrow_slack[l] = durai_sqrt((1.0f + 2.25f / f4) / 3.25f);
+    return bounded(r) ? 1.0f : f;
 }
 
-/* A deviation below what the values can show is raised to it; then a calm stretch says
- * nothing. */
-static void settle(drift_reference *out, const dura_drift_reference *r)
+/* What crossing the limit overshoots it by, on average and with the Gaussian ratios; by
+ * simulation (docs/drift.md, Overshoot). */
+static float overshoot(float clip)
+{
+    return clip >= 5.0f ? OVERSHOOT_6 : clip >= 3.5f ? OVERSHOOT_4 : OVERSHOOT_3;
+}
+
+/* The same for bets. Where samples are either bound, a statistic crosses by steps of ln(1 +
+ * bet x largest z) = a, lands anywhere in the last one, and 1 / overshoot is (1 - e^-a) / a
+ * on average. Six tenths of that are divided out; of anything else nothing is, and the
+ * theorem holds as it stands. Two values at the bounds have the largest deviation there is. */
+static DURAI_NOINLINE float overshoot_of_bets(const drift_reference *out, uint32_t l)
+{
+    float kept = 0.0f, lo = out->phi[0][l], hi = out->phi[1][l];
+    uint32_t i;
+    if (lo * hi > 1.02f)
+        return 1.0f;
+    for (i = 0; i < SPREAD; i++) {
+        float most = 1.0f + durai_drift_bet(out, l, i) * (i < DOWN ? hi : lo);
+        kept += durai_drift_bet_weight(i) * (1.0f - 1.0f / most) / durai_log(most);
+    }
+    return 1.0f + 0.6f * (1.0f / kept - 1.0f);
+}
+
+/* The deviation that is used: one below what the values can show is raised to it; then a
+ * calm stretch says nothing. */
+static float deviation_of(const dura_drift_reference *r, float *floor)
 {
     float least = r->resolution, deviation = r->deviation;
     if (!(deviation > 0.0f) && !(least > 0.0f))
         least = (r->mean < 0.0f ? -r->mean : r->mean) * 1e-6f + 1e-12f;
-    if (least < 1e-30f)         /* so that the reciprocal is a normal number */
+    if (bounded(r) || least < 1e-30f)   /* so that the reciprocal is a normal number */
         least = 1e-30f;
-    out->flags = REF_WATCHED;
+    *floor = (float)(deviation < least || (r->why & (uint32_t)DURA_DRIFT_CONSTANT));
+    return deviation < least ? least : deviation;
+}
+
+static DURAI_NOINLINE void settle(drift_reference *out, uint32_t l, const dura_drift_reference *r, float arl0)
+{
+    float deviation = deviation_of(r, &out->floor[l]), clip = r->clip != 0.0f ? r->clip : CLIP_DEFAULT;
+    uint32_t k;
+    out->flags[l] = REF_WATCHED;
     if (r->why & (uint32_t)DURA_DRIFT_HELD)
-        out->flags |= REF_HELD;
-    if (deviation < least || (r->why & (uint32_t)DURA_DRIFT_CONSTANT))
-        out->flags |= REF_COARSE;
-    if (deviation < least)
-        deviation = least;
-    deviation *= allow_for(out, r->n, r->why);
-    out->mean = r->mean;
-    out->scale = 1.0f / deviation;
-    out->clip = r->clip != 0.0f ? r->clip : CLIP_DEFAULT;
-    out->why = (uint16_t)r->why;
-    out->order = (uint8_t)order_of(r->phi);
-    memcpy(out->phi, r->phi, sizeof out->phi);
-    DURA_ASSERT(durai_finite(out->scale) && out->clip >= CLIP_LEAST);
+        out->flags[l] |= REF_HELD;
+    deviation *= allow_for(out, l, r, arl0);
+    out->mean[l] = r->mean;
+    out->scale[l] = 1.0f / deviation;
+    out->clip[l] = clip;
+    out->why[l] = (uint16_t)r->why;
+    out->order[l] = (uint8_t)order_of(r->phi);
+    for (k = 0; k < DURA_DRIFT_ORDER_MAX; k++)
+        out->phi[k][l] = r->phi[k];
+    if (bounded(r)) {
+        out->flags[l] |= REF_BOUNDED;
+        out->phi[0][l] = (r->mean - r->low) * out->scale[l];
+        out->phi[1][l] = (r->high - r->mean) * out->scale[l];
+    }
+    /* Less too where a channel is judged less often than frames come. */
+    out->share[l] = 1.0f / (bounded(r) ? overshoot_of_bets(out, l) : overshoot(clip));
+    out->share[l] /= r->hold > 1.0f ? r->hold : 1.0f;
+    DURA_ASSERT(durai_finite(out->scale[l]) && clip >= CLIP_LEAST);
 }
 
 int dura_drift_attach(dura_drift *d, uint16_t index, const dura_drift_reference *ref)
@@ -204,55 +293,60 @@ int dura_drift_attach(dura_drift *d, uint16_t index, const dura_drift_reference 
         return rc;
     if (!sound(&r))
         return DURA_EINVAL;
-    if (d->reference[index].flags & REF_WATCHED)
+    if (durai_drift_watched(d, index))
         return DURA_ESTATE;
-    settle(&d->reference[index], &r);
-    durai_drift_forget(&d->channel[index], &d->reference[index]);
+    settle(&d->reference[durai_drift_block(index)], durai_drift_lane(index), &r,
+           d->arl0 * (float)d->n);
+    durai_drift_forget(&d->block[durai_drift_block(index)], durai_drift_lane(index),
+                       &d->reference[durai_drift_block(index)]);
     d->watched++;
     /* One limit for all: the sum of the channels' statistics less watched x t is a
      * martingale, so the first of them reaches arl0 x watched after arl0 samples or more. */
     d->limit = d->arl0 * (float)d->watched;
-    d->back = durai_sqrt(d->limit);
-    DURA_ASSERT(d->watched <= d->n && d->back < d->limit);
+    DURA_ASSERT(d->watched <= d->n);
     return DURA_OK;
 }
 
 /* ---- what it knows --------------------------------------------------------------- */
 
-uint8_t durai_drift_leader(const drift_channel *c, float *size, uint32_t *onset)
+uint8_t durai_drift_leader(const drift_block *b, uint32_t l, float *size, uint32_t *onset)
 {
-    static const float sizes[DRIFT_LANES + DRIFT_LANES] = {0.25f, 0.5f, 1.0f, 2.0f,
-                                               1.41421356f, 2.0f, 0.707106781f, 0.5f};
-    uint32_t i, best = 0, family;
+    static const float sizes[HYPOTHESES] = {0.16f, 0.48f, 1.12f, 2.4f, 0.16f, 0.48f, 1.12f, 2.4f,
+                                            1.41421356f, 2.0f, 0.554700196f};
+    static const uint8_t ways[HYPOTHESES] = {DURA_DRIFT_UP, DURA_DRIFT_UP, DURA_DRIFT_UP, DURA_DRIFT_UP,
+                                             DURA_DRIFT_DOWN, DURA_DRIFT_DOWN, DURA_DRIFT_DOWN, DURA_DRIFT_DOWN,
+                                             DURA_DRIFT_WIDER, DURA_DRIFT_WIDER, DURA_DRIFT_NARROWER};
+    uint32_t i, best = 0;
     float age;
     for (i = 1; i < HYPOTHESES; i++)
-        if (c->r[i] > c->r[best])
-            best = i;
-    family = best < SPREAD ? best / DRIFT_LANES : 2u + (best - SPREAD) / 2u;
-    DURA_ASSERT(DURA_DRIFT_UP + family <= DURA_DRIFT_NARROWER);
-    *size = sizes[best < SPREAD ? best % DRIFT_LANES : best - DRIFT_LANES];
-    age = c->r[best] > 0.0f ? c->aged[best] / c->r[best] : 0.0f;
+        best = b->r[i][l] > b->r[best][l] ? i : best;
+    *size = sizes[best];
+    age = b->r[best][l] > 0.0f ? b->aged[best][l] / b->r[best][l] : 0.0f;
     age = age < AGE_MAX ? age : AGE_MAX;
     *onset = age > 1.0f ? (uint32_t)(age - 0.5f) : 0u;  /* the sample of now has age 1 */
-    return (uint8_t)(DURA_DRIFT_UP + family);
+    return ways[best];
 }
 
 int dura_drift_query(const dura_drift *d, uint16_t channel, dura_drift_state *out)
 {
     dura_drift_state s = DURA_DRIFT_STATE_INIT;
-    const drift_channel *c;
+    const drift_reference *r;
+    const drift_block *b;
+    uint32_t l;
     if (!d || !out || channel >= d->n)
         return DURA_EINVAL;
-    if (!(d->reference[channel].flags & REF_WATCHED))
+    if (!durai_drift_watched(d, channel))
         return DURA_ENOENT;
-    c = &d->channel[channel];
-    s.alarm = c->flags & CH_ALARM;
-    s.direction = durai_drift_leader(c, &s.size, &s.onset);
-    s.why = d->reference[channel].why;
-    s.statistic = durai_drift_sum(c->r);
-    s.limit = d->limit;
-    s.z = c->z;
-    s.n = c->n;
+    b = &d->block[durai_drift_block(channel)];
+    r = &d->reference[durai_drift_block(channel)];
+    l = durai_drift_lane(channel);
+    s.alarm = b->flags[l] & CH_ALARM;
+    s.direction = durai_drift_leader(b, l, &s.size, &s.onset);
+    s.why = r->why[l];
+    s.statistic = durai_drift_sum(b, l) * b->keep[l];
+    s.limit = d->limit * r->share[l];
+    s.z = b->z[l];
+    s.n = b->n[l];
     return durai_struct_out(out, &s, (uint32_t)sizeof s, STATE_V1);
 }
 

@@ -13,7 +13,8 @@
 #include "dura_drift_priv.h"
 
 enum { LAGS = 10, LEAST = 8 };          /* residual lags looked at; samples needed */
-#define EFFECTIVE_LEAST 1000.0          /* below: SHORT */
+#define SAMPLES_LEAST 1000.0            /* below: SHORT */
+#define EFFECTIVE_LEAST 250.0           /* and so many that know nothing of each other */
 #define BOX_LEAST 36.0                  /* n sum rho^2 over 10 lags: once in 10^4 by chance */
 #define RHO2_LEAST 0.005                /* and as much that it matters */
 #define TAILS_LEAST 1.0                 /* excess kurtosis */
@@ -215,7 +216,7 @@ static DURAI_NOINLINE void conclude(dura_drift_reference *out, reader *in, const
     DURA_ASSERT(s.n + DURA_DRIFT_ORDER_MAX >= f->n);
     out->deviation = deviation_of(s.square / (double)s.n);
     out->why |= doubts(&s);
-    if ((double)f->n * (1.0 - rho) < EFFECTIVE_LEAST * (1.0 + rho))
+    if ((double)f->n < SAMPLES_LEAST || (double)f->n * (1.0 - rho) < EFFECTIVE_LEAST * (1.0 + rho))
         out->why |= DURA_DRIFT_SHORT;
     if (out->why & (uint32_t)DURA_DRIFT_TAILS)
         out->clip = CLIP_TAILS;
@@ -236,22 +237,36 @@ static int usable(const float *x, const uint8_t *missing, size_t n, size_t *pres
     return 1;
 }
 
+/* All samples that are there lie in 0..1. */
+static int in_unit(const float *x, const uint8_t *missing, size_t n)
+{
+    size_t i;
+    for (i = 0; i < n; i++)
+        if (!(missing && missing[i]) && (x[i] < 0.0f || x[i] > 1.0f))
+            return 0;
+    return 1;
+}
+
 int dura_drift_learn(dura_drift_reference *out, const float *x, const uint8_t *missing, size_t n,
                      uint32_t order)
 {
     reader in = {x, missing, n, 0, 0, 0, 0.0f};
     first_look f;
     size_t present;
-    if (!out || out->struct_size < sizeof *out || !x || order > DURA_DRIFT_ORDER_MAX || !usable(x, missing, n, &present))
+    uint32_t bounded = order & DURA_DRIFT_BOUNDED;
+    if (!out || out->struct_size < sizeof *out || !x || !usable(x, missing, n, &present))
+        return DURA_EINVAL;
+    if (bounded ? order != bounded || !in_unit(x, missing, n) : order > DURA_DRIFT_ORDER_MAX)
         return DURA_EINVAL;
     if (present < LEAST)
         return DURA_ENOENT;
     memset(out, 0, sizeof *out);     /* in place: a copy would be on the deepest stack of the core */
     out->struct_size = (uint32_t)sizeof *out;
     look_once(&f, &in);
-    if (2u * f.still > f.n - 1u && f.n - f.still >= LEAST) {
+    if (!bounded && 2u * f.still > f.n - 1u && f.n - f.still >= LEAST) {
         out->why = DURA_DRIFT_HELD;
         in.held = 1;
+        out->hold = (float)f.n / (float)(f.n - f.still);
         look_once(&f, &in);
     }
     out->n = f.n < UINT32_MAX ? (uint32_t)f.n : UINT32_MAX;
@@ -260,8 +275,13 @@ int dura_drift_learn(dura_drift_reference *out, const float *x, const uint8_t *m
     out->clip = CLIP_CALM;
     if (!(f.least > 0.0)) {
         out->why |= (uint32_t)DURA_DRIFT_CONSTANT;
-    } else {
-        conclude(out, &in, &f, regress(out->phi, order, &in, &f));
+        return DURA_OK;
+    }
+    conclude(out, &in, &f, regress(out->phi, bounded ? 0 : order, &in, &f));
+    if (bounded) {
+        out->why &= ~(uint32_t)DURA_DRIFT_TAILS;   /* bets ask for no shape */
+        out->clip = 0.0f;
+        out->high = 1.0f;
     }
     return DURA_OK;
 }

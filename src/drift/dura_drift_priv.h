@@ -9,74 +9,101 @@
 
 #include <dura/drift.h>
 
-/* Twelve changes in three rows of four, so that a row is one vector: mean up by a
- * quarter, half, one, two deviations; down by the same; spread times sqrt 2, 2, sqrt 1/2,
- * 1/2. */
-enum { DRIFT_LANES = 4, UP = 0, DOWN = 4, SPREAD = 8, HYPOTHESES = 12 };
+/* Channels lie side by side in blocks as wide as a vector of the target; without vectors a
+ * block is one channel. Every lane is worked on alone, so the width changes no bit. */
+#if defined(__SSE2__) || defined(__ARM_NEON)
+#define DRIFT_LANES 4u
+#else
+#define DRIFT_LANES 1u
+#endif
+
+/* Eleven changes: mean up by 0.16 times 1, 3, 7, 15 deviations, down by the same, spread
+ * times sqrt 2, 2, 1 / sqrt 3.25. */
+enum { SHIFTS = 4, UP = 0, DOWN = 4, SPREAD = 8, HYPOTHESES = 11 };
 
 #define CLIP_DEFAULT 6.0f
 #define CLIP_LEAST 3.0f         /* below it a narrower spread gains by clipping: E[LR] > 1 */
-#define CLIP_MOST 6.0f          /* above it exp(-3/2 clip^2) comes close to subnormal */
+#define CLIP_MOST 6.0f
 #define FAR_AWAY 1e30f          /* of the mean, in deviations: no sum of products overflows */
 #define AGE_MAX 33554432.0f     /* 2^25; an age stops growing at 2^24, where 1 is lost in it */
-#define CAP 10.0f               /* a latched mixture is kept below this many limits */
+#define CAP 1000.0f             /* a latched mixture is kept below this many limits */
+#define RATIO_MOST 4e5f         /* no likelihood ratio is larger */
 
 /* drift_reference.flags */
 enum {
     REF_WATCHED = 1,
-    REF_COARSE = 2,             /* a calm stretch is no sign of a narrower spread */
+    REF_BOUNDED = 2,            /* bets on a bounded sample instead of Gaussian ratios */
     REF_HELD = 4                /* a value equal to the last one is no sample */
 };
 
-/* What update() needs of a reference. 40 bytes. */
+/* What update() needs of the references. 48 bytes a channel. */
 typedef struct drift_reference {
-    float mean;
-    float scale;                /* 1 / deviation */
-    float clip;
-    float shift_slack;          /* exp(-s/4): shifts of the mean by s count for nothing */
-    float narrow_slack;         /* factor of the narrower spreads, 1 or a little less */
-    float phi[DURA_DRIFT_ORDER_MAX];
-    uint16_t why;               /* DURA_DRIFT_* */
-    uint8_t order;              /* of the autoregression: past samples needed */
-    uint8_t flags;              /* REF_* */
+    float mean[DRIFT_LANES];
+    float scale[DRIFT_LANES];           /* 1 / deviation */
+    float clip[DRIFT_LANES];
+    float shift_slack[DRIFT_LANES];     /* exp(-0.16 s): shifts of the mean by s count for
+                                           nothing; BOUNDED: s */
+    float narrow_slack[DRIFT_LANES];    /* factor of the narrower spread, 1 or a little less */
+    float floor[DRIFT_LANES];           /* of z^2: 1 when calm is no sign of a narrower spread */
+    float share[DRIFT_LANES];           /* of the common limit */
+    float phi[DURA_DRIFT_ORDER_MAX][DRIFT_LANES];   /* BOUNDED: phi[0], [1]: how far down and
+                                           up a sample can be, in deviations */
+    uint16_t why[DRIFT_LANES];          /* DURA_DRIFT_* */
+    uint8_t order[DRIFT_LANES];         /* of the autoregression: past samples needed */
+    uint8_t flags[DRIFT_LANES];         /* REF_* */
 } drift_reference;
 
-/* drift_channel.flags */
+/* drift_block.flags */
 enum { CH_ALARM = 1, CH_TOLD = 2 };
 
-/* What a channel knows. 128 bytes. */
-typedef struct drift_channel {
-    float r[HYPOTHESES];        /* Shiryaev-Roberts statistics, each times its weight */
-    float aged[HYPOTHESES];     /* each r times the age of its change: samples since then,
-                                   averaged over where it may have begun */
-    float past[DURA_DRIFT_ORDER_MAX];   /* the last samples in deviations, latest first */
-    float z;
-    uint8_t fill;               /* samples still to come before the past is whole */
-    uint8_t flags;              /* CH_* */
-    uint8_t gap;                /* frames without a sample since the last one; 255: or more */
-    uint8_t usual;              /* the gap before that */
-    uint64_t n;                 /* samples judged */
-} drift_channel;
+/* What the channels know. 128 bytes each. */
+typedef struct drift_block {
+    float r[HYPOTHESES][DRIFT_LANES];   /* Shiryaev-Roberts statistics, each times its weight */
+    float aged[HYPOTHESES][DRIFT_LANES];/* each r times the age of its change: samples since
+                                           then, averaged over where it may have begun */
+    float past[DURA_DRIFT_ORDER_MAX][DRIFT_LANES];  /* the last samples in deviations, latest
+                                           first */
+    float z[DRIFT_LANES];
+    float last[DRIFT_LANES];            /* the last sample in deviations, not cut */
+    float keep[DRIFT_LANES];            /* what the next sample multiplies everything by: 1,
+                                           less above the cap */
+    uint8_t fill[DRIFT_LANES];          /* samples still to come before the past is whole */
+    uint8_t gap[DRIFT_LANES];           /* frames without a sample since the last one; 255:
+                                           or more */
+    uint8_t usual[DRIFT_LANES];         /* the gap before that */
+    uint8_t flags[DRIFT_LANES];         /* CH_* */
+    uint64_t n[DRIFT_LANES];            /* samples judged */
+} drift_block;
 
 struct dura_drift {
     uint16_t n, watched;
     uint16_t flags;             /* DURA_DRIFT_RESTART */
-    uint16_t reserved;
+    uint16_t blocks;
     float arl0;
-    float limit;                /* arl0 x watched */
-    float back;                 /* below it a drifted channel has come back */
-    float reserved2;
-    drift_channel *channel;     /* behind this struct, n each */
+    float limit;                /* arl0 x watched; each channel has its share of it */
+    drift_block *block;         /* behind this struct */
     drift_reference *reference;
 };
 
-/* Sum of the statistics in the one order every target uses. */
-float durai_drift_sum(const float r[HYPOTHESES]);
+/* Where channel i is. */
+static inline uint32_t durai_drift_lane(uint32_t i) { return i % DRIFT_LANES; }
+static inline uint32_t durai_drift_block(uint32_t i) { return i / DRIFT_LANES; }
+
+static inline int durai_drift_watched(const dura_drift *d, uint32_t i)
+{
+    return d->reference[durai_drift_block(i)].flags[durai_drift_lane(i)] & REF_WATCHED;
+}
+
+/* The mixture of a channel, in the one order every target uses. */
+float durai_drift_sum(const drift_block *b, uint32_t lane);
 /* As if no sample had come. */
-void durai_drift_forget(drift_channel *c, const drift_reference *r);
+void durai_drift_forget(drift_block *b, uint32_t lane, const drift_reference *r);
 /* Statistics and onset begin anew, the past stays. */
-void durai_drift_restart(drift_channel *c);
+void durai_drift_restart(drift_block *b, uint32_t lane);
 /* The leading hypothesis: DURA_DRIFT_*, its size and the age of the change. */
-uint8_t durai_drift_leader(const drift_channel *c, float *size, uint32_t *onset);
+uint8_t durai_drift_leader(const drift_block *b, uint32_t lane, float *size, uint32_t *onset);
+/* BOUNDED: what hypothesis i bets on a deviation, and its weight. */
+float durai_drift_bet(const drift_reference *r, uint32_t lane, uint32_t i);
+float durai_drift_bet_weight(uint32_t i);
 
 #endif

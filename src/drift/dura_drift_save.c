@@ -10,12 +10,13 @@
 #include "dura_drift_priv.h"
 
 #define MAGIC 0x31544644u       /* "DFT1" */
-#define FORMAT 1u
-#define CAP_SEEN (CAP * 1.0001f)        /* capping multiplies, and the product is rounded */
+#define FORMAT 2u
+#define R_MOST (CAP * 1.01f * RATIO_MOST)       /* of the limit: a sample above the cap */
+#define KEEP_LEAST 1e-7f
 #define AGED_MOST 1099511627776.0f      /* 2^40 samples */
 enum { HEAD = 16, BLOCK = 128, TAIL = 4 };
 /* Offsets in a block; the statistics come first. */
-enum { AGED = 48, PAST = 96, LAST_Z = 112, FILL = 116, COUNT = 120 };
+enum { AGED = 44, PAST = 88, LAST_Z = 104, LAST = 108, KEEP = 112, FILL = 116, COUNT = 120 };
 
 static size_t image_bytes(const dura_drift *d)
 {
@@ -25,68 +26,75 @@ static size_t image_bytes(const dura_drift *d)
 /* CRC-32C over what the statistics depend on, in channel order. */
 static DURAI_NOINLINE uint32_t digest(const dura_drift *d)
 {
-    uint8_t b[44];
-    uint32_t crc, k;
-    uint16_t i;
+    uint8_t b[52];
+    uint32_t crc, k, i;
     durai_put16(b, d->n);
     durai_put16(b + 2, d->flags);
     durai_put32(b + 4, durai_f32_bits(d->arl0));
     crc = durai_crc32c(0, b, 8);
     for (i = 0; i < d->n; i++) {
-        const drift_reference *r = &d->reference[i];
-        if (!(r->flags & REF_WATCHED))
+        const drift_reference *r = &d->reference[durai_drift_block(i)];
+        uint32_t l = durai_drift_lane(i);
+        if (!durai_drift_watched(d, i))
             continue;
         durai_put32(b, i);
-        durai_put32(b + 4, durai_f32_bits(r->mean));
-        durai_put32(b + 8, durai_f32_bits(r->scale));
-        durai_put32(b + 12, durai_f32_bits(r->clip));
-        durai_put32(b + 16, durai_f32_bits(r->shift_slack));
-        durai_put32(b + 20, durai_f32_bits(r->narrow_slack));
+        durai_put32(b + 4, durai_f32_bits(r->mean[l]));
+        durai_put32(b + 8, durai_f32_bits(r->scale[l]));
+        durai_put32(b + 12, durai_f32_bits(r->clip[l]));
+        durai_put32(b + 16, durai_f32_bits(r->shift_slack[l]));
+        durai_put32(b + 20, durai_f32_bits(r->narrow_slack[l]));
+        durai_put32(b + 24, durai_f32_bits(r->floor[l]));
+        durai_put32(b + 28, durai_f32_bits(r->share[l]));
         for (k = 0; k < DURA_DRIFT_ORDER_MAX; k++)
-            durai_put32(b + 24 + 4 * k, durai_f32_bits(r->phi[k]));
-        durai_put16(b + 40, r->why);
-        b[42] = r->order;
-        b[43] = r->flags;
+            durai_put32(b + 32 + 4 * k, durai_f32_bits(r->phi[k][l]));
+        durai_put16(b + 48, r->why[l]);
+        b[50] = r->order[l];
+        b[51] = r->flags[l];
         crc = durai_crc32c(crc, b, sizeof b);
     }
     return crc;
 }
 
-static void put_channel(uint8_t *p, const drift_channel *c)
+static void put_channel(uint8_t *p, const drift_block *b, uint32_t l)
 {
     uint32_t i;
+    DURA_ASSERT(b->keep[l] > KEEP_LEAST && b->keep[l] <= 1.0f);
     for (i = 0; i < HYPOTHESES; i++)
-        durai_put32(p + 4 * i, durai_f32_bits(c->r[i]));
+        durai_put32(p + 4 * i, durai_f32_bits(b->r[i][l]));
     for (i = 0; i < HYPOTHESES; i++)
-        durai_put32(p + AGED + 4 * i, durai_f32_bits(c->aged[i]));
+        durai_put32(p + AGED + 4 * i, durai_f32_bits(b->aged[i][l]));
     for (i = 0; i < DURA_DRIFT_ORDER_MAX; i++)
-        durai_put32(p + PAST + 4 * i, durai_f32_bits(c->past[i]));
-    durai_put32(p + LAST_Z, durai_f32_bits(c->z));
-    p[FILL] = c->fill;
-    p[FILL + 1] = c->flags;
-    p[FILL + 2] = c->gap;
-    p[FILL + 3] = c->usual;
-    durai_put64(p + COUNT, c->n);
+        durai_put32(p + PAST + 4 * i, durai_f32_bits(b->past[i][l]));
+    durai_put32(p + LAST_Z, durai_f32_bits(b->z[l]));
+    durai_put32(p + LAST, durai_f32_bits(b->last[l]));
+    durai_put32(p + KEEP, durai_f32_bits(b->keep[l]));
+    p[FILL] = b->fill[l];
+    p[FILL + 1] = b->flags[l];
+    p[FILL + 2] = b->gap[l];
+    p[FILL + 3] = b->usual[l];
+    durai_put64(p + COUNT, b->n[l]);
 }
 
-static void get_channel(drift_channel *c, const uint8_t *p)
+static void get_channel(drift_block *b, uint32_t l, const uint8_t *p)
 {
     uint32_t i;
     for (i = 0; i < HYPOTHESES; i++)
-        c->r[i] = durai_f32(durai_le32(p + 4 * i));
+        b->r[i][l] = durai_f32(durai_le32(p + 4 * i));
     for (i = 0; i < HYPOTHESES; i++) {
         /* No real age comes near; a forged one must not grow out of a float's range. */
-        float aged = durai_f32(durai_le32(p + AGED + 4 * i)), most = AGED_MOST * c->r[i];
-        c->aged[i] = aged < most ? aged : most;
+        float aged = durai_f32(durai_le32(p + AGED + 4 * i)), most = AGED_MOST * b->r[i][l];
+        b->aged[i][l] = aged < most ? aged : most;
     }
     for (i = 0; i < DURA_DRIFT_ORDER_MAX; i++)
-        c->past[i] = durai_f32(durai_le32(p + PAST + 4 * i));
-    c->z = durai_f32(durai_le32(p + LAST_Z));
-    c->fill = p[FILL];
-    c->flags = p[FILL + 1];
-    c->gap = p[FILL + 2];
-    c->usual = p[FILL + 3];
-    c->n = durai_le64(p + COUNT);
+        b->past[i][l] = durai_f32(durai_le32(p + PAST + 4 * i));
+    b->z[l] = durai_f32(durai_le32(p + LAST_Z));
+    b->last[l] = durai_f32(durai_le32(p + LAST));
+    b->keep[l] = durai_f32(durai_le32(p + KEEP));
+    b->fill[l] = p[FILL];
+    b->flags[l] = p[FILL + 1];
+    b->gap[l] = p[FILL + 2];
+    b->usual[l] = p[FILL + 3];
+    b->n[l] = durai_le64(p + COUNT);
 }
 
 /* The bits of a float from -top to top; of one from 0 to top when no sign is allowed.
@@ -96,20 +104,31 @@ static int in_range(uint32_t bits, float top, uint32_t sign)
     return (bits & ~sign) <= durai_f32_bits(top);
 }
 
+/* How far from the mean a sample is cut, either way. */
+static float widest(const drift_reference *r, uint32_t l)
+{
+    if (!(r->flags[l] & REF_BOUNDED))
+        return r->clip[l];
+    return r->phi[0][l] > r->phi[1][l] ? r->phi[0][l] : r->phi[1][l];
+}
+
 /* A block update() could have left behind. */
-static int sound_channel(const uint8_t *p, const drift_reference *r, float cap)
+static int sound_channel(const uint8_t *p, const drift_reference *r, uint32_t l, float limit)
 {
     const uint32_t sign = 0x80000000u;
+    float most = R_MOST * limit * r->share[l];
     int good = 1;
     uint32_t i;
     for (i = 0; i < HYPOTHESES; i++)
-        good &= in_range(durai_le32(p + 4 * i), cap, 0);
+        good &= in_range(durai_le32(p + 4 * i), most, 0);
     for (i = 0; i < HYPOTHESES; i++)
-        good &= in_range(durai_le32(p + AGED + 4 * i), 2.0f * AGED_MOST * cap, 0);
+        good &= in_range(durai_le32(p + AGED + 4 * i), AGED_MOST * most, 0);
     for (i = 0; i < DURA_DRIFT_ORDER_MAX; i++)
         good &= in_range(durai_le32(p + PAST + 4 * i), FAR_AWAY, sign);
-    good &= in_range(durai_le32(p + LAST_Z), r->clip, sign);
-    good &= p[FILL] <= r->order && p[FILL + 1] <= (CH_ALARM | CH_TOLD);
+    good &= in_range(durai_le32(p + LAST_Z), widest(r, l), sign);
+    good &= in_range(durai_le32(p + LAST), FAR_AWAY, sign);
+    good &= in_range(durai_le32(p + KEEP), 1.0f, 0) && !in_range(durai_le32(p + KEEP), KEEP_LEAST, 0);
+    good &= p[FILL] <= r->order[l] && p[FILL + 1] <= (CH_ALARM | CH_TOLD);
     return good;
 }
 
@@ -134,9 +153,9 @@ int dura_drift_save(const dura_drift *d, void *out, size_t *len)
     durai_put16(p + 10, 0);
     durai_put32(p + 12, digest(d));
     for (i = 0; i < d->n; i++) {
-        if (!(d->reference[i].flags & REF_WATCHED))
+        if (!durai_drift_watched(d, i))
             continue;
-        put_channel(p + at, &d->channel[i]);
+        put_channel(p + at, &d->block[durai_drift_block(i)], durai_drift_lane(i));
         at += BLOCK;
     }
     DURA_ASSERT(at + TAIL == wanted);
@@ -173,17 +192,17 @@ int dura_drift_load(dura_drift *d, const void *bytes, size_t len)
     if (rc < 0)
         return rc;
     for (i = 0; i < d->n; i++) {
-        if (!(d->reference[i].flags & REF_WATCHED))
+        if (!durai_drift_watched(d, i))
             continue;
-        if (!sound_channel(p + at, &d->reference[i], CAP_SEEN * d->limit))
+        if (!sound_channel(p + at, &d->reference[durai_drift_block(i)], durai_drift_lane(i), d->limit))
             return DURA_ECORRUPT;
         at += BLOCK;
     }
     DURA_ASSERT(at + TAIL == len);
     for (i = 0, at = HEAD; i < d->n; i++) {
-        if (!(d->reference[i].flags & REF_WATCHED))
+        if (!durai_drift_watched(d, i))
             continue;
-        get_channel(&d->channel[i], p + at);
+        get_channel(&d->block[durai_drift_block(i)], durai_drift_lane(i), p + at);
         at += BLOCK;
     }
     return DURA_OK;

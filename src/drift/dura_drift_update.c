@@ -8,26 +8,39 @@
  * stays one when several R are averaged: E[samples to the first R >= limit] >= limit
  * (Pollak 1985). Each R is kept times its weight, so their mixture is a plain sum.
  *
- * The hypotheses are chosen so that one exponential serves each kind: shifts of a quarter
- * times 1, 2, 4, 8 are powers of exp(z/4); spreads with 1 - 1/s^2 = 1/2, 3/4, -1, -3 are
- * powers of exp(z^2/8). The age of a change, averaged over its possible beginnings with
+ * The hypotheses are chosen so that one exponential serves each kind: shifts by 0.16 times
+ * 1, 3, 7, 15 are powers of exp(0.16 z); spreads with 1 - 1/s^2 = 1/2, 3/4, -9/4 are
+ * powers of exp(z^2/64). The age of a change, averaged over its possible beginnings with
  * those likelihoods as weights, is S / R with S(t) = (S(t-1) + R(t-1) + 1) x LR(z).
  *
- * Nothing overflows: z is cut to +-6 at most, so LR < 4e5, R <= 10 limits <= 1e13 and
- * S <= 2^25 R; nothing becomes subnormal either: LR > 1e-24.
+ * A bounded sample is bet on instead: LR = 1 + bet x z has mean 1 under any law with that
+ * mean, and is the likelihood ratio itself where there are two values.
+ *
+ * A block of which every channel has a sample goes through `advance`, where the compiler
+ * makes vectors of the lanes; any other one is worked on lane by lane. Both do the same
+ * arithmetic in the same order, so which way was taken shows in no bit.
+ *
+ * Nothing overflows: z is cut to +-6 at most, so LR < 4e5, R <= 1000 limits x LR <= 4e20
+ * and S <= 2^25 R; nothing becomes subnormal either: LR > 1e-18, and `keep` > 1e-7.
  */
 #include "dura_drift_priv.h"
 
 /* Weights, with sum 1. A small change needs the statistic for longer and has more to gain
  * from a nat than a large one, so it weighs more (docs/drift.md, Weights). */
-static const float weight[HYPOTHESES] = {0.105f, 0.1f,  0.085f, 0.075f, 0.105f, 0.1f,
-                                         0.085f, 0.075f, 0.08f, 0.08f,  0.055f, 0.055f};
+static const float weight[HYPOTHESES] = {0.165f, 0.069f, 0.062f, 0.072f, 0.165f, 0.069f,
+                                         0.062f, 0.072f, 0.1f,   0.09f,  0.074f};
 
 /* What a likelihood ratio is at z = 0: exp(-d^2/2), and 1/s. */
 static const float at_zero[HYPOTHESES] = {
-    0.969233234f, 0.882496903f, 0.60653066f, 0.135335283f,
-    0.969233234f, 0.882496903f, 0.60653066f, 0.135335283f,
-    0.707106781f, 0.5f, 1.41421356f, 2.0f};
+    0.987281572f, 0.891187889f, 0.534085148f, 0.0561347628f,
+    0.987281572f, 0.891187889f, 0.534085148f, 0.0561347628f,
+    0.707106781f, 0.5f, 1.80277564f};
+
+/* BOUNDED: what is bet on a deviation, and what of a stake may be lost at most. The weights
+ * are those of one direction. */
+static const float bets[SHIFTS] = {0.16f, 0.48f, 0.96f, 1.92f};
+static const float stake[SHIFTS] = {0.5f, 0.75f, 0.9f, 0.95f};
+static const float bet_weight[SHIFTS] = {0.1f, 0.2f, 0.1f, 0.1f};
 
 #define SEVERITY_ALARM 5        /* out of the reference: look at it, nothing was hurt */
 #define SEVERITY_BACK 1
@@ -39,122 +52,253 @@ static inline float within(float x, float lo, float hi)
     return x > hi ? hi : x;
 }
 
-float durai_drift_sum(const float r[HYPOTHESES])
+/* exp(x) and exp(-x) for |x| <= 0.96, as even part plus and minus odd part, in few steps
+ * that wait for each other; c: coefficients of x .. x^7. */
+static DURAI_INLINE void exp_both(float x, const float c[7], float *up, float *down)
 {
-    float lane[DRIFT_LANES];
-    uint32_t i;
-    for (i = 0; i < DRIFT_LANES; i++)
-        lane[i] = r[UP + i] + r[DOWN + i] + r[SPREAD + i];
-    return (lane[0] + lane[1]) + (lane[2] + lane[3]);
+    float y = x * x, y2 = y * y;
+    float even = (1.0f + c[1] * y) + y2 * (c[3] + c[5] * y);
+    float odd = ((c[0] + c[2] * y) + y2 * (c[4] + c[6] * y)) * x;
+    *up = even + odd;
+    *down = even - odd;
 }
 
-/* u, a sample in deviations, whitened and cut. The past keeps the cut value: a lone spike leaves it after one
- * sample, a shift is followed within a few. */
-static float whiten(drift_channel *c, const drift_reference *r, float u)
+/* Fitted here by Lawson's iteration for the smallest relative error: 2^-22.6 for |x| <= 0.96,
+ * 2^-28 for |x| <= 0.5625. */
+static const float exp_wide[7] = {1.00000068f,   0.500002997f,   0.166660186f, 0.0416450765f,
+                                  0.00834671179f, 0.00143158934f, 0.000192991197f};
+static const float exp_close[7] = {1.00000001f,    0.500000136f,  0.166666395f, 0.0416639798f,
+                                   0.0083349534f, 0.00140381591f, 0.000196493484f};
+
+static DURAI_INLINE float mixture(const drift_block *b, uint32_t l)
 {
-    float expected = (r->phi[0] * c->past[0] + r->phi[1] * c->past[1]) +
-                     (r->phi[2] * c->past[2] + r->phi[3] * c->past[3]);
-    float z = within(u - expected, -r->clip, r->clip);
-    DURA_ASSERT(durai_finite(expected));
-    c->past[3] = c->past[2];
-    c->past[2] = c->past[1];
-    c->past[1] = c->past[0];
-    /* u itself where it is not cut: a repeated value must be known again. */
-    c->past[0] = within(within(u, expected - r->clip, expected + r->clip), -FAR_AWAY, FAR_AWAY);
-    return z;
+    float up = (b->r[UP][l] + b->r[UP + 1][l]) + (b->r[UP + 2][l] + b->r[UP + 3][l]);
+    float down = (b->r[DOWN][l] + b->r[DOWN + 1][l]) + (b->r[DOWN + 2][l] + b->r[DOWN + 3][l]);
+    return (up + down) + ((b->r[SPREAD][l] + b->r[SPREAD + 1][l]) + b->r[SPREAD + 2][l]);
 }
 
-/* Likelihood ratios of the twelve, less at_zero. */
-static void ratios(float lr[HYPOTHESES], float z, const drift_reference *r)
+float durai_drift_sum(const drift_block *b, uint32_t l)
 {
-    float coarse = (float)((r->flags & REF_COARSE) != 0);
-    float q = z * z, up = durai_exp(0.25f * z), down = r->shift_slack / up, wide, narrow;
-    up *= r->shift_slack;
-    q = q < coarse ? coarse : q;
-    wide = durai_exp(0.125f * q);
-    narrow = 1.0f / wide;
-    narrow *= narrow;
-    narrow *= narrow * r->narrow_slack;
-    lr[UP] = up;
-    lr[UP + 1] = up * up;
-    lr[UP + 2] = lr[UP + 1] * lr[UP + 1];
-    lr[UP + 3] = lr[UP + 2] * lr[UP + 2];
-    lr[DOWN] = down;
-    lr[DOWN + 1] = down * down;
-    lr[DOWN + 2] = lr[DOWN + 1] * lr[DOWN + 1];
-    lr[DOWN + 3] = lr[DOWN + 2] * lr[DOWN + 2];
-    lr[SPREAD] = wide * wide;
-    lr[SPREAD + 1] = lr[SPREAD] * wide;
-    lr[SPREAD + 2] = narrow;
-    lr[SPREAD + 3] = narrow * narrow * narrow;
+    return mixture(b, l);
 }
 
-/* One sample of one channel; the mixture comes back. */
-static float judge(drift_channel *c, const drift_reference *ref, float z, float cap)
+/* Hypothesis i of one lane takes a sample whose ratio is c x lr. */
+static DURAI_INLINE void grow(drift_block *restrict b, uint32_t i, uint32_t l, float lr)
 {
-    float lr[HYPOTHESES], sum, keep;
-    uint32_t i;
-    ratios(lr, z, ref);
-    for (i = 0; i < HYPOTHESES; i++) {
-        float factor = at_zero[i] * lr[i], r = c->r[i] + weight[i];
-        c->aged[i] = (c->aged[i] + r) * factor;
-        c->r[i] = r * factor;
-    }
-    sum = durai_drift_sum(c->r);
-    /* Always multiplied, so that the work is the same: by 1 while nothing is latched. */
-    keep = cap / (sum > cap ? sum : cap);
-    for (i = 0; i < HYPOTHESES; i++) {
-        c->aged[i] *= keep;
-        c->r[i] *= keep;
-    }
-    c->z = z;
-    c->n++;
-    return sum * keep;
+    float r = b->r[i][l] + weight[i];
+    lr *= at_zero[i] * b->keep[l];
+    b->aged[i][l] = (b->aged[i][l] + r) * lr;
+    b->r[i][l] = r * lr;
 }
+
+static inline float standardise(const drift_reference *restrict r, uint32_t l, float x)
+{
+    return within((x - r->mean[l]) * r->scale[l], -FAR_AWAY, FAR_AWAY);
+}
+
+/* A sample in deviations, whitened and cut, into the past; z comes back. The past keeps the
+ * cut value: a lone spike leaves it after one sample, a shift is followed within a few. */
+static DURAI_INLINE float whiten(drift_block *restrict b, const drift_reference *restrict r, uint32_t l, float u)
+{
+    float clip = r->clip[l];
+    float expected = (r->phi[0][l] * b->past[0][l] + r->phi[1][l] * b->past[1][l]) +
+                     (r->phi[2][l] * b->past[2][l] + r->phi[3][l] * b->past[3][l]);
+    b->past[3][l] = b->past[2][l];
+    b->past[2][l] = b->past[1][l];
+    b->past[1][l] = b->past[0][l];
+    b->past[0][l] = within(within(u, expected - clip, expected + clip), -FAR_AWAY, FAR_AWAY);
+    b->last[l] = u;
+    return within(u - expected, -clip, clip);
+}
+
+/* The mixture after a sample, and what the next one multiplies by. */
+static DURAI_INLINE float conclude(drift_block *restrict b, uint32_t l, float z, float cap)
+{
+    float sum = mixture(b, l);
+    DURA_ASSERT(cap > 0.0f);
+    b->keep[l] = cap / (sum > cap ? sum : cap);
+    b->z[l] = z;
+    return sum;
+}
+
+/* A whitened sample of one lane; the mixture comes back. */
+static DURAI_INLINE float judge(drift_block *restrict b, const drift_reference *restrict r, uint32_t l, float z, float limit)
+{
+    float q = z * z, one, back, two, three, seven, t, i;
+    exp_both(0.16f * z, exp_wide, &one, &back);
+    one *= r->shift_slack[l];
+    two = one * one;
+    three = two * one;
+    seven = three * three * one;
+    grow(b, UP, l, one);
+    grow(b, UP + 1, l, three);
+    grow(b, UP + 2, l, seven);
+    grow(b, UP + 3, l, seven * seven * one);
+    back *= r->shift_slack[l];
+    two = back * back;
+    three = two * back;
+    seven = three * three * back;
+    grow(b, DOWN, l, back);
+    grow(b, DOWN + 1, l, three);
+    grow(b, DOWN + 2, l, seven);
+    grow(b, DOWN + 3, l, seven * seven * back);
+    q = q < r->floor[l] ? r->floor[l] : q;
+    exp_both(0.015625f * q, exp_close, &t, &i);
+    t *= t;
+    t *= t;
+    t *= t;                             /* exp(q/8) */
+    two = t * t;
+    grow(b, SPREAD, l, two);
+    grow(b, SPREAD + 1, l, two * t);
+    i *= i;
+    i *= i;
+    i *= i;                             /* exp(-q/8), to the ninth: */
+    two = i * i;
+    two *= two;
+    grow(b, SPREAD + 2, l, two * two * (i * r->narrow_slack[l]));
+    return conclude(b, l, z, CAP * limit * r->share[l]);
+}
+
+/* One sample in every lane; the mixtures come back in sum. */
+static DURAI_NOINLINE void advance(drift_block *restrict b, const drift_reference *restrict r,
+                                   const float *restrict x, float limit, float *restrict sum)
+{
+    uint32_t l;
+    for (l = 0; l < DRIFT_LANES; l++)
+        sum[l] = judge(b, r, l, whiten(b, r, l, standardise(r, l, x[l])), limit);
+    for (l = 0; l < DRIFT_LANES; l++)
+        b->n[l]++;
+}
+
+/* ---- lanes that are not like the others -------------------------------------------- */
 
 /* No sample. The gap is counted: after one longer than usual the past is of no use. */
-static void skip(drift_channel *c)
+static void skip(drift_block *b, uint32_t l)
 {
-    if (c->gap < UINT8_MAX)
-        c->gap++;
+    b->gap[l] = (uint8_t)(b->gap[l] + (b->gap[l] < UINT8_MAX));
+}
+
+float durai_drift_bet_weight(uint32_t i) { return bet_weight[i % SHIFTS]; }
+
+float durai_drift_bet(const drift_reference *r, uint32_t l, uint32_t i)
+{
+    float slack = r->shift_slack[l], most = stake[i % SHIFTS], bet = bets[i % SHIFTS];
+    float room = (i < DOWN ? r->phi[0][l] : r->phi[1][l]) + slack;
+    DURA_ASSERT(i < SPREAD && room > 0.0f);
+    return bet * room < most ? bet : most / room;
+}
+
+/* A bounded sample in deviations; the mixture comes back. */
+static DURAI_NOINLINE float bet_on(drift_block *b, const drift_reference *r, uint32_t l, float u, float limit)
+{
+    float z = within(u, -r->phi[0][l], r->phi[1][l]), s = r->shift_slack[l];
+    uint32_t i;
+    for (i = 0; i < SPREAD; i++) {
+        float bet = durai_drift_bet(r, l, i), lr = i < DOWN ? 1.0f + bet * (z - s) : 1.0f - bet * (z + s);
+        float was = b->r[i][l] + bet_weight[i % SHIFTS];
+        lr *= b->keep[l];
+        b->aged[i][l] = (b->aged[i][l] + was) * lr;
+        b->r[i][l] = was * lr;
+    }
+    b->last[l] = u;
+    return conclude(b, l, z, CAP * limit * r->share[l]);
 }
 
 /* A sample is there: 1 when it can be judged, 0 while the past is being filled. Values
  * that come every so many frames are a series of their own; only a gap more than twice
  * the one before breaks it. */
-static int arrive(drift_channel *c, uint8_t order)
+static int arrive(drift_block *b, uint8_t order, uint32_t l)
 {
-    if (c->gap > 2u * c->usual)
-        c->fill = order;
-    c->usual = c->gap;
-    c->gap = 0;
-    if (c->fill == 0)
+    if (b->gap[l] > 2u * b->usual[l])
+        b->fill[l] = order;
+    b->usual[l] = b->gap[l];
+    b->gap[l] = 0;
+    if (b->fill[l] == 0)
         return 1;
-    c->fill--;
+    b->fill[l]--;
     return 0;
 }
 
-/* One channel, one sample: 1 when it has something to tell. */
-static int step(dura_drift *d, drift_channel *c, const drift_reference *r, float x)
+/* The alarm of a lane after a sample. What was not told yet is told, even when the channel
+ * came back in between. */
+static inline void decide(drift_block *b, const drift_reference *r, uint32_t l, float sum, float limit)
 {
-    float u = within((x - r->mean) * r->scale, -FAR_AWAY, FAR_AWAY), z, sum;
-    uint32_t alarm = c->flags & CH_ALARM, told = (c->flags & CH_TOLD) != 0;
-    int ready;
-    if ((r->flags & REF_HELD) && !(u < c->past[0] || u > c->past[0])) {
-        skip(c);
-        return alarm != told;
-    }
-    ready = arrive(c, r->order);
-    z = whiten(c, r, u);
-    if (!ready)
-        return alarm != told;
-    sum = judge(c, r, z, CAP * d->limit);
+    uint32_t alarm = b->flags[l] & CH_ALARM, told = b->flags[l] & CH_TOLD;
+    float least = sum < 1e18f ? sum : 1e18f;    /* its square is a float */
+    uint32_t back = (uint32_t)(least * least < limit * r->share[l]) & (uint32_t)(told != 0);
     DURA_ASSERT(sum >= 0.0f && durai_finite(sum));
-    /* What was not told yet is told, even when the channel came back in between. */
-    alarm = (uint32_t)(sum >= d->limit) | (alarm & ~((uint32_t)(sum < d->back) & told));
-    c->flags = (uint8_t)(alarm | (told ? CH_TOLD : 0));
-    return alarm != told;
+    alarm = (uint32_t)(sum >= limit * r->share[l]) | (alarm & ~back);
+    b->flags[l] = (uint8_t)(alarm | told);
 }
+
+static inline int has_news(uint8_t flags)
+{
+    return flags == CH_ALARM || flags == CH_TOLD;
+}
+
+/* One sample of one lane. */
+static DURAI_NOINLINE void advance_one(drift_block *b, const drift_reference *r, uint32_t l, float x, float limit)
+{
+    float u = standardise(r, l, x), z, sum;
+    int ready;
+    DURA_ASSERT(r->flags[l] & REF_WATCHED);
+    if ((r->flags[l] & REF_HELD) && !(u < b->last[l] || u > b->last[l])) {
+        skip(b, l);
+        return;
+    }
+    ready = arrive(b, r->order[l], l);
+    if (r->flags[l] & REF_BOUNDED) {
+        sum = bet_on(b, r, l, u, limit);
+    } else {
+        z = whiten(b, r, l, u);
+        if (!ready)
+            return;
+        sum = judge(b, r, l, z, limit);
+    }
+    b->n[l]++;
+    decide(b, r, l, sum, limit);
+}
+
+/* A frame lane by lane; n samples from the block's first channel on. 1: there is news. */
+static DURAI_NOINLINE int advance_some(drift_block *b, const drift_reference *r, const float *x,
+                                       const uint8_t *missing, size_t n, float limit)
+{
+    uint32_t l, lanes = n < DRIFT_LANES ? (uint32_t)n : DRIFT_LANES;
+    int news = 0;
+    for (l = 0; l < lanes; l++) {
+        if (!(r->flags[l] & REF_WATCHED))
+            continue;
+        if ((missing && missing[l]) || !durai_finite(x[l]))
+            skip(b, l);
+        else
+            advance_one(b, r, l, x[l], limit);
+        news |= has_news(b->flags[l]);
+    }
+    return news;
+}
+
+/* The bytes of all lanes as one number. */
+static inline uint32_t lanes_of(const uint8_t *p)
+{
+    uint32_t v = 0;
+    memcpy(&v, p, DRIFT_LANES);
+    return v;
+}
+
+/* Every lane is there, watched, Gaussian, changes, and waits for nothing. */
+static inline int plain(const drift_block *b, const drift_reference *r, const float *x, const uint8_t *missing)
+{
+    static const uint8_t watched[4] = {REF_WATCHED, REF_WATCHED, REF_WATCHED, REF_WATCHED};
+    uint32_t l, odd = lanes_of(b->fill) | lanes_of(b->gap) | lanes_of(b->usual);
+    odd |= lanes_of(r->flags) ^ lanes_of(watched);
+    if (missing)
+        odd |= lanes_of(missing);
+    for (l = 0; l < DRIFT_LANES; l++)
+        odd |= (uint32_t)!durai_finite(x[l]);
+    return odd == 0;
+}
+
+/* ---- alarms ------------------------------------------------------------------------- */
 
 static uint32_t thousandths(float x)
 {
@@ -164,60 +308,85 @@ static uint32_t thousandths(float x)
 /* What channel i has to say, and the state after it was said. */
 static void tell(dura_drift *d, uint16_t i, dura_fact *f)
 {
-    drift_channel *c = &d->channel[i];
-    uint32_t onset;
+    drift_block *b = &d->block[durai_drift_block(i)];
+    const drift_reference *r = &d->reference[durai_drift_block(i)];
+    uint32_t l = durai_drift_lane(i), onset;
     float size;
-    uint8_t direction = durai_drift_leader(c, &size, &onset);
-    int alarm = c->flags & CH_ALARM;
+    uint8_t direction = durai_drift_leader(b, l, &size, &onset);
+    int alarm = b->flags[l] & CH_ALARM;
+    DURA_ASSERT(i < d->n && has_news(b->flags[l]));
     memset(f, 0, sizeof *f);
     f->kind = DURA_FACT_DRIFT;
     f->severity = alarm ? SEVERITY_ALARM : SEVERITY_BACK;
     f->log = DURA_LOG_DECISION;
     f->channel = i;
     f->asset = f->zone = f->source = f->control = f->risk = f->component = DURA_NONE;
-    f->reasons = d->reference[i].why;
-    f->value[3] = thousandths(durai_drift_sum(c->r) / d->limit);
+    f->reasons = r->why[l];
+    f->value[3] = thousandths(mixture(b, l) * b->keep[l] / (d->limit * r->share[l]));
     if (alarm) {
         f->value[0] = direction;
         f->value[1] = thousandths(size);
         f->value[2] = onset;
-        c->flags |= CH_TOLD;
+        b->flags[l] |= CH_TOLD;
     }
     if (!alarm || (d->flags & DURA_DRIFT_RESTART))
-        durai_drift_restart(c);
+        durai_drift_restart(b, l);
 }
 
 /* The facts of those that have something to tell, as far as there is room. */
 static DURAI_NOINLINE int tell_all(dura_drift *d, dura_fact *facts, size_t max_facts)
 {
     size_t told = 0;
-    uint16_t i;
-    for (i = 0; i < d->n && told < max_facts; i++) {
-        uint8_t flags = d->channel[i].flags;
-        if (flags == CH_ALARM || flags == CH_TOLD)
-            tell(d, i, &facts[told++]);
+    uint32_t k, l;
+    for (k = 0; k < d->blocks; k++) {
+        if (lanes_of(d->block[k].flags) == 0)
+            continue;
+        for (l = 0; l < DRIFT_LANES && told < max_facts; l++)
+            if (has_news(d->block[k].flags[l]))
+                tell(d, (uint16_t)(k * DRIFT_LANES + l), &facts[told++]);
     }
     return (int)told;
+}
+
+/* ---- a frame ------------------------------------------------------------------------ */
+
+/* A frame of a block all of whose lanes are alike: 1 when there is news. */
+static inline int advance_all(drift_block *b, const drift_reference *r, const float *x, float limit)
+{
+    float sum[DRIFT_LANES];
+    uint32_t l, any;
+    int news = 0;
+    advance(b, r, x, limit, sum);
+    any = lanes_of(b->flags);
+    for (l = 0; l < DRIFT_LANES; l++)
+        any |= (uint32_t)(sum[l] >= limit * r->share[l]);
+    for (l = 0; any && l < DRIFT_LANES; l++) {
+        decide(b, r, l, sum[l], limit);
+        news |= has_news(b->flags[l]);
+    }
+    return news;
+}
+
+/* One frame of block k: 1 when it has something to tell. n: samples from its first on. */
+static inline int frame_of(dura_drift *d, uint32_t k, const float *x, const uint8_t *missing, size_t n)
+{
+    drift_block *b = &d->block[k];
+    const drift_reference *r = &d->reference[k];
+    DURA_ASSERT(k < d->blocks && n > 0);
+    /* Without vectors there is one way, and the other is not in the device's flash. */
+    if (DRIFT_LANES == 1u || n < DRIFT_LANES || !plain(b, r, x, missing))
+        return advance_some(b, r, x, missing, n, d->limit);
+    return advance_all(b, r, x, d->limit);
 }
 
 int dura_drift_update(dura_drift *d, const float *x, const uint8_t *missing, size_t n,
                       dura_fact *facts, size_t max_facts)
 {
     int speak = 0;
-    uint16_t i;
+    uint32_t k, at = 0;
     if (!d || !x || n != d->n || (!facts && max_facts > 0))
         return DURA_EINVAL;
-    for (i = 0; i < d->n; i++) {
-        drift_channel *c = &d->channel[i];
-        const drift_reference *r = &d->reference[i];
-        if (!(r->flags & REF_WATCHED))
-            continue;
-        if ((missing && missing[i]) || !durai_finite(x[i])) {
-            skip(c);
-            speak |= c->flags == CH_ALARM || c->flags == CH_TOLD;
-        } else {
-            speak |= step(d, c, r, x[i]);
-        }
-    }
+    for (k = 0; k < d->blocks; k++, at += DRIFT_LANES)
+        speak |= frame_of(d, k, x + at, missing ? missing + at : NULL, n - at);
     return speak ? tell_all(d, facts, max_facts) : 0;
 }

@@ -432,7 +432,9 @@ typedef struct v1_dura_drift_reference {
     float resolution;
     float clip;
     uint32_t why;
-    uint32_t reserved[3];
+    float hold;
+    float low;
+    float high;
 } v1_dura_drift_reference;
 KEEPS(dura_drift_reference, struct_size);
 KEEPS(dura_drift_reference, n);
@@ -442,7 +444,9 @@ KEEPS(dura_drift_reference, phi);
 KEEPS(dura_drift_reference, resolution);
 KEEPS(dura_drift_reference, clip);
 KEEPS(dura_drift_reference, why);
-KEEPS(dura_drift_reference, reserved);
+KEEPS(dura_drift_reference, hold);
+KEEPS(dura_drift_reference, low);
+KEEPS(dura_drift_reference, high);
 GROWS(dura_drift_reference);
 
 typedef struct v1_dura_drift_config {
@@ -1672,6 +1676,7 @@ VALUE(DURA_EVIDENCE_MAX, 16);
 VALUE(DURA_INCIDENT_CHANNELS, 16);
 VALUE(DURA_DRIFT_CHANNELS_MAX, 1024);
 VALUE(DURA_DRIFT_ORDER_MAX, 4);
+VALUE(DURA_DRIFT_BOUNDED, 256);
 VALUE(DURA_FEATURES_MAX, 1024);
 VALUE(DURA_FEATURE_WINDOW_MAX, 1024);
 VALUE(DURA_RELEASE_MAX, 1024);

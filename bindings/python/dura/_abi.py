@@ -87,6 +87,7 @@ DURA_COMPONENT_BOX = 1
 DURA_COMPONENT_BRAIN = 2
 DURA_COMPONENT_POLICY = 3
 DURA_DRIFT_BACK = 0
+DURA_DRIFT_BOUNDED = 256
 DURA_DRIFT_CHANNELS_MAX = 1024
 DURA_DRIFT_CONSTANT = 8
 DURA_DRIFT_CORRELATED = 2
@@ -1068,7 +1069,9 @@ class dura_drift_reference(Structure):
         ("resolution", ctypes.c_float),
         ("clip", ctypes.c_float),
         ("why", ctypes.c_uint32),
-        ("reserved", (ctypes.c_uint32 * 3)),
+        ("hold", ctypes.c_float),
+        ("low", ctypes.c_float),
+        ("high", ctypes.c_float),
     ]
 
 

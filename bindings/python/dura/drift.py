@@ -26,6 +26,9 @@ class Reference:
     resolution: float = 0.0      #: smallest step seen
     clip: float = 0.0            #: standardised samples are cut to plus and minus this; 0: 6
     why: Tuple[str, ...] = ()    #: why the asked rate cannot be promised: short, correlated, tails, ...
+    hold: float = 0.0            #: held: frames a value stays, on average; a policy does not carry it
+    low: float = 0.0             #: bounds of the samples, which are then bet on; both 0: none;
+    high: float = 0.0            #: a policy does not carry them either
 
     @property
     def promises(self) -> bool:
@@ -101,6 +104,7 @@ def _to_c(reference: Reference) -> _abi.dura_drift_reference:
     r.struct_size, r.n, r.mean, r.deviation = ctypes.sizeof(r), reference.n, reference.mean, reference.deviation
     r.phi[:] = (tuple(reference.phi) + (0.0,) * _ORDER)[:_ORDER]
     r.resolution, r.clip, r.why = reference.resolution, reference.clip, _why_bits(reference.why)
+    r.hold, r.low, r.high = reference.hold, reference.low, reference.high
     return r
 
 
@@ -119,7 +123,8 @@ def learn_reference(x: Sequence[Optional[float]], order: int = 4) -> Reference:
     out = _abi.dura_drift_reference()
     out.struct_size = ctypes.sizeof(out)
     check(lib.dura_drift_learn(ctypes.byref(out), values.buffer_info()[0], gone, len(values), order))
-    return Reference(out.n, out.mean, out.deviation, tuple(out.phi), out.resolution, out.clip, why_words(out.why))
+    return Reference(out.n, out.mean, out.deviation, tuple(out.phi), out.resolution, out.clip, why_words(out.why),
+                     out.hold, out.low, out.high)
 
 
 def _of_policy(policy: Source) -> Tuple[Dict[str, Reference], float]:
