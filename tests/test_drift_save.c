@@ -115,7 +115,7 @@ DT_TEST(drift_save, writes_the_same_bytes_on_every_target)
     uint32_t facts = future(d, 0, SAMPLES);
     save(d, image[0]);
     dt_eq(facts, 0xCC3EDD44u, "the digest of the facts");
-    dt_eq(durai_crc32c(0, image[0], IMAGE), 0x48674BC7u, "the digest of the state");
+    dt_eq(durai_crc32c(0, image[0], IMAGE - 4), 0x132905F8u, "the digest of the state");
 }
 
 DT_TEST(drift_learn, learns_the_same_bits_on_every_target)
