@@ -158,80 +158,81 @@ static inline int is_tiny(uint32_t u)
     return (u << 1) - 1u < TINY_BITS << 1;
 }
 
-#if SENSOR_VECTORS
 /* Every bit, or none: what vectors select by. */
 static inline uint32_t all_if(int holds)
 {
     return 0u - (uint32_t)holds;
 }
-#define BOTH &
-#else
-#define all_if(holds) (holds)
-#define BOTH &&
-#endif
 
-/* The lane's value is GOOD by range and rate. Neither it nor what it is compared with is tiny,
- * so plain differences are those of the checks, or at most TINY where the checks see 0: which
- * is no rate's excess the checks would find, and never leaves a window. */
-static inline uint32_t is_fine(const sensor_block *b, size_t i, float x, float dt)
+/* The lane's value u is GOOD by range and rate. Neither it nor what it is compared with is
+ * tiny, so plain differences are those of the checks, or at most TINY where the checks see 0:
+ * which is no rate's excess the checks would find, and never leaves a window. */
+#define IS_FINE(b, i, u, rank, dt, AND)                                                \
+    (all_if((rank) >= (b)->suspect_lo[i]) AND all_if((rank) <= (b)->suspect_hi[i]) AND \
+     all_if(!is_tiny(u)) AND                                                           \
+     all_if((int32_t)durai_sensor_apart(u, (b)->acc[i]) <= (int32_t)durai_f32_bits((b)->rate_suspect[i] * (dt))))
+
+static inline int is_moving(const sensor_block *b, size_t i, uint32_t u)
 {
-    uint32_t u = durai_f32_bits(x);
-    int32_t rank = durai_sensor_rank(u);
-    return all_if(rank >= b->suspect_lo[i]) BOTH all_if(rank <= b->suspect_hi[i]) BOTH all_if(!is_tiny(u)) BOTH
-        all_if((int32_t)durai_sensor_apart(u, b->acc[i]) <= (int32_t)durai_f32_bits(b->rate_suspect[i] * dt));
-}
-static inline uint32_t is_moving(const sensor_block *b, size_t i, float x)
-{
-    return all_if((int32_t)durai_sensor_apart(durai_f32_bits(x), b->win[i]) > (int32_t)b->flat_away[i]);
+    return (int32_t)durai_sensor_apart(u, b->win[i]) > (int32_t)b->flat_away[i];
 }
 
-/* Values for pass_lanes; where it is not quiet, or has none, such as decide nothing. */
+/* Values for pass_few; where it is not quiet such as decide nothing. */
 static SENSOR_SLOW void take_lanes(float *x, const float *values, uint32_t quiet, size_t lanes)
 {
     DURA_ASSERT(lanes >= 1 && lanes <= LANES);
-    for (size_t i = 0; i < LANES; i++) {
-        x[i] = 1.0f;
-        if (i < lanes)
-            x[i] = quiet >> i & 1u ? values[i] : durai_f32(ODD_CELL);
-    }
+    for (size_t i = 0; i < lanes; i++)
+        x[i] = quiet >> i & 1u ? values[i] : durai_f32(ODD_CELL);
 }
 
-/* Lanes whose values x are fine move on. Returns the others, by lane; nothing of those changed. */
-#if SENSOR_VECTORS
-static inline uint32_t pass_lanes(sensor_block *b, const float *x, const sensor_frame *f)
-{
-    static const uint32_t lane[8] = {1, 2, 4, 8, 16, 32, 64, 128};
-    uint32_t odd = 0, clear = f->clear, half = f->half, low = (uint32_t)f->now, high = (uint32_t)((uint64_t)f->now >> 32);
-    float dt = f->dt;
-    LANE_LOOP
-    for (size_t i = 0; i < LANES; i++) {
-        uint32_t u = durai_f32_bits(x[i]), ok = is_fine(b, i, x[i], dt), left = ok & is_moving(b, i, x[i]);
-        b->win[i] = (u & left) | (b->win[i] & ~left);
-        b->other[i] = (b->acc[i] & ok) | (b->other[i] & ~ok);
-        b->acc[i] = (u & ok) | (b->acc[i] & ~ok);
-        b->bad[half][i] &= ~(clear & ok);
-        b->win_ns[0][i] = (low & left) | (b->win_ns[0][i] & ~left);
-        b->win_ns[1][i] = (high & left) | (b->win_ns[1][i] & ~left);
-        odd |= lane[i] & ~ok;
-    }
-    return odd;
-}
-#else
-static SENSOR_SLOW uint32_t pass_lanes(sensor_block *b, const float *x, const sensor_frame *f)
+/* Of the first `lanes` those whose values x are fine move on. Returns the others, by lane;
+ * nothing of those changed. */
+static SENSOR_SLOW uint32_t pass_few(sensor_block *b, const float *x, const sensor_frame *f, size_t lanes)
 {
     uint32_t odd = 0, keep = ~f->clear, *bad = b->bad[f->half];
-    for (size_t i = 0; i < LANES; i++) {
-        if (is_fine(b, i, x[i], f->dt)) {
-            if (is_moving(b, i, x[i]))
-                durai_sensor_open_window(b, i, durai_f32_bits(x[i]), f->now);
+    for (size_t i = 0; i < lanes; i++) {
+        uint32_t u = durai_f32_bits(x[i]);
+        int32_t rank = durai_sensor_rank(u);
+        if (IS_FINE(b, i, u, rank, f->dt, &&)) {
+            if (is_moving(b, i, u))
+                durai_sensor_open_window(b, i, u, f->now);
             b->other[i] = b->acc[i];
-            b->acc[i] = durai_f32_bits(x[i]);
+            b->acc[i] = u;
             bad[i] &= keep;
         } else {
             odd |= (uint32_t)1 << i;
         }
     }
     return odd;
+}
+
+#if SENSOR_VECTORS
+/* The same for all lanes, without a branch. */
+static inline uint32_t pass_all(sensor_block *b, const float *x, const sensor_frame *f)
+{
+    static const uint32_t lane[8] = {1, 2, 4, 8, 16, 32, 64, 128};
+    uint32_t odd = 0, clear = f->clear, half = f->half, low = (uint32_t)f->now, high = (uint32_t)((uint64_t)f->now >> 32);
+    float dt = f->dt;
+    LANE_LOOP
+    for (size_t i = 0; i < LANES; i++) {
+        uint32_t u = durai_f32_bits(x[i]), ok, left;
+        int32_t rank = durai_sensor_rank(u);
+        ok = IS_FINE(b, i, u, rank, dt, &);
+        left = ok & all_if(is_moving(b, i, u));
+        b->win[i] = (u & left) | (b->win[i] & ~left);
+        b->win_ns[0][i] = (low & left) | (b->win_ns[0][i] & ~left);
+        b->win_ns[1][i] = (high & left) | (b->win_ns[1][i] & ~left);
+        b->other[i] = (b->acc[i] & ok) | (b->other[i] & ~ok);
+        b->acc[i] = (u & ok) | (b->acc[i] & ~ok);
+        b->bad[half][i] &= ~(clear & ok);
+        odd |= lane[i] & ~ok;
+    }
+    return odd;
+}
+#else
+static inline uint32_t pass_all(sensor_block *b, const float *x, const sensor_frame *f)
+{
+    return pass_few(b, x, f, LANES);
 }
 #endif
 
@@ -455,36 +456,36 @@ static void find_recent(const dura_sensor *s, uint64_t last, uint32_t *recent)
 
 /* VALID once enough frames were seen, few of the last 64 were bad and none of the last
  * `dwell`. In a row of GOOD frames this becomes true and stays so: asking later is enough. */
-static inline int has_recovered(const dura_sensor *s, const sensor_block *b, size_t i, uint64_t frames,
-                                const uint32_t *recent)
-{
-    return frames >= s->dwell && ((b->bad[0][i] & recent[0]) | (b->bad[1][i] & recent[1])) == 0 &&
-           durai_sensor_ones(b, i) <= s->valid_at;
-}
-
 uint8_t durai_sensor_state_at(const dura_sensor *s, const sensor_block *b, size_t i)
 {
     uint32_t recent[2];
     find_recent(s, s->frames, recent);
-    if (has_recovered(s, b, i, s->frames, recent))
+    if (s->frames >= s->dwell && ((b->bad[0][i] & recent[0]) | (b->bad[1][i] & recent[1])) == 0 &&
+        durai_sensor_ones(b, i) <= s->valid_at)
         return DURA_STATE_VALID;
     return (uint8_t)(b->what[i] >> STATE_SHIFT);
 }
 
 /* A bad frame, its place in the history still that of 64 frames ago: how the channel was
- * until now, and whether this one is too much. */
+ * until now (see durai_sensor_state_at), and whether this one is too much. */
 static inline uint32_t worse_state(sensor_frame *f, const sensor_block *b, size_t i)
 {
     const dura_sensor *s = f->s;
-    uint32_t state = (uint32_t)b->what[i] >> STATE_SHIFT, bad;
+    uint32_t state = (uint32_t)b->what[i] >> STATE_SHIFT, lately, bad;
+    if (s->frames <= s->dwell)
+        return state; /* INIT, as it was in every frame before */
     if ((f->recent[0] | f->recent[1]) == 0)
         find_recent(s, s->frames - 1u, f->recent);
-    if (has_recovered(s, b, i, s->frames - 1u, f->recent))
+    lately = (b->bad[0][i] & f->recent[0]) | (b->bad[1][i] & f->recent[1]);
+    if (lately && (state == DURA_STATE_INIT || state == DURA_STATE_INVALID))
+        return state;
+    bad = durai_sensor_ones(b, i);
+    DURA_ASSERT(bad <= 64);
+    if (!lately && bad <= s->valid_at)
         state = DURA_STATE_VALID;
     if (state == DURA_STATE_INIT || state == DURA_STATE_INVALID)
         return state;
-    bad = durai_sensor_ones(b, i) + !(b->bad[f->half][i] & f->bit);
-    DURA_ASSERT(bad >= 1 && bad <= 64);
+    bad += !(b->bad[f->half][i] & f->bit);
     if (bad >= s->invalid_at)
         return DURA_STATE_INVALID;
     return bad >= s->degraded_at ? (uint32_t)DURA_STATE_DEGRADED : state;
@@ -514,7 +515,7 @@ static SENSOR_SLOW void look_closer(sensor_frame *f, sensor_block *b, size_t cha
 {
     size_t i = channel % LANES;
     uint32_t u = durai_f32_bits(f->values[channel]);
-    uint32_t what = b->what[i], reasons, time;
+    uint32_t what = b->what[i], reasons, time, *all;
     uint8_t verdict;
     time = what & DURA_CHECK_TIME ? f->time_bits : 0;
     wake(b, i, f->before);
@@ -536,8 +537,9 @@ static SENSOR_SLOW void look_closer(sensor_frame *f, sensor_block *b, size_t cha
     } else {
         b->bad[f->half][i] &= ~f->clear;
     }
-    durai_sensor_reasons(f->s)[channel] = reasons;
-    durai_sensor_verdicts(f->s)[channel] = verdict;
+    all = durai_sensor_reasons(f->s);
+    all[channel] = reasons;
+    ((uint8_t *)(all + (size_t)f->s->blocks * LANES))[channel] = verdict;
     if (f->usable)
         f->usable[channel] = usable_of(b, i, u, reasons);
 }
@@ -605,11 +607,13 @@ static uint32_t odd_lanes(sensor_frame *f, sensor_block *b, size_t first, size_t
         return ALL_LANES;
     if (f->missing || f->found)
         quiet = quiet_lanes(f, b, first, lanes);
-    if (quiet != ALL_LANES || lanes != LANES) {
+    if (quiet == ALL_LANES && lanes == LANES)
+        return pass_all(b, x, f);
+    if (quiet != ALL_LANES) {
         take_lanes(own, x, quiet, lanes);
         x = own;
     }
-    return pass_lanes(b, x, f);
+    return pass_few(b, x, f, lanes);
 }
 
 /* What the model may see, should all channels be GOOD. */
@@ -641,10 +645,8 @@ static void judge_channels(sensor_frame *f)
 {
     size_t n = f->s->n, first;
     sensor_block *b = f->s->block;
-    for (first = 0; first < n; first += LANES, b++) {
-        size_t lanes = n - first < LANES ? n - first : LANES;
-        judge_block(f, b, first, lanes);
-    }
+    for (first = 0; first < n; first += LANES, b++)
+        judge_block(f, b, first, n - first < LANES ? n - first : LANES);
 }
 
 static void begin_frame(sensor_frame *f, dura_sensor *s, dura_sensor_report *out, int64_t mono_ns)

@@ -127,12 +127,13 @@ static inline uint32_t all_if(int holds)
  * at one by one: a limit may be exceeded, or an innovation has to be clamped. A step no longer
  * than the least limit is no spike of either kind. */
 static inline uint32_t look_lanes(const shape_block *b, const float *x, const uint32_t *last, const float *restrict square,
-                                  const float *restrict lean, float *restrict new_square, float *restrict new_lean)
+                                  const float *restrict lean, float *restrict new_square, float *restrict new_lean,
+                                  size_t lanes)
 {
     static const uint32_t lane[8] = {1, 2, 4, 8, 16, 32, 64, 128};
     uint32_t odd = 0;
     LANE_LOOP
-    for (size_t i = 0; i < LANES; i++) {
+    for (size_t i = 0; i < lanes; i++) {
         float d = x[i] - durai_f32(last[i]), step = durai_checks_settle(d), fresh = step * step, size, z, to;
         size = settle_size(square[i] + b->noise_weight[i] * (fresh - square[i]));
         z = durai_checks_settle(x[i] - b->mean[i]) * b->per_scale[i];
@@ -243,12 +244,12 @@ static void note_counts(checks *k, const dura_sensor *s)
     }
 }
 
-/* Values and last values of a block that is not whole, or has counts. */
-static SENSOR_SLOW void read_lanes(const shape_block *b, const sensor_block *s, const float *values, size_t lanes,
+/* Values and last values of a block that has counts. */
+static inline void read_lanes(const shape_block *b, const sensor_block *s, const float *values, size_t lanes,
                                    float *x, uint32_t *last)
 {
-    for (size_t i = 0; i < LANES; i++) {
-        x[i] = i < lanes ? lane_value(b, s, i, durai_f32_bits(values[i])) : 1.0f;
+    for (size_t i = 0; i < lanes; i++) {
+        x[i] = lane_value(b, s, i, durai_f32_bits(values[i]));
         last[i] = durai_f32_bits(lane_value(b, s, i, s->acc[i]));
     }
 }
@@ -270,28 +271,40 @@ static SENSOR_SLOW void look_closer(checks *k, const sensor_frame *f, size_t at,
     }
 }
 
+/* A block that is not whole, or has counts. */
+static SENSOR_SLOW void look_few(checks *k, const sensor_frame *f, size_t at, size_t lanes)
+{
+    shape_block *b = &k->shape[at];
+    size_t old = k->side, new = old ^ 1u;
+    float x[LANES];
+    uint32_t last[LANES], odd;
+    DURA_ASSERT(lanes >= 1 && lanes <= LANES);
+    read_lanes(b, &f->s->block[at], f->values + at * LANES, lanes, x, last);
+    odd = look_lanes(b, x, last, b->square[old], b->lean[old], b->square[new], b->lean[new], lanes) | b->filling;
+    if (odd)
+        look_closer(k, f, at, x, last, odd);
+}
+
 void durai_shape_look(checks *k, const sensor_frame *f)
 {
-    size_t old = k->side, new = old ^ 1u;
+    size_t old = k->side, new = old ^ 1u, n = k->n;
     if (f->s->frames == 1)
         note_counts(k, f->s);
     if (k->has_found)
         memset(k->found, 0, k->blocks * LANES * sizeof k->found[0]);
     k->has_found = 0;
-    for (size_t at = 0; at < k->blocks; at++) {
+    for (size_t at = 0, first = 0; first < n; at++, first += LANES) {
         shape_block *b = &k->shape[at];
-        const float *x = f->values + at * LANES;
+        const float *x = f->values + first;
         const uint32_t *last = f->s->block[at].acc;
-        float own[LANES];
-        uint32_t own_last[LANES], odd;
+        uint32_t odd;
         if (!b->on)
             continue;
-        if (b->counts || at * LANES + LANES > k->n) {
-            read_lanes(b, &f->s->block[at], x, k->n - at * LANES, own, own_last);
-            x = own;
-            last = own_last;
+        if (b->counts || first + LANES > n) {
+            look_few(k, f, at, n - first < LANES ? n - first : LANES);
+            continue;
         }
-        odd = look_lanes(b, x, last, b->square[old], b->lean[old], b->square[new], b->lean[new]) | b->filling;
+        odd = look_lanes(b, x, last, b->square[old], b->lean[old], b->square[new], b->lean[new], LANES) | b->filling;
         if (odd)
             look_closer(k, f, at, x, last, odd);
     }
@@ -307,6 +320,7 @@ static void count_steps(shape_block *b, uint32_t accepted)
         uint32_t full = b->full[i], enough = full < SPIKE_AFTER ? SPIKE_AFTER : full < STEPS_MAX ? full + 1u : full;
         uint32_t steps = b->steps[i] + (accepted >> i & 1u);
         steps = steps < enough ? steps : enough;
+        DURA_ASSERT(steps <= UINT16_MAX && enough >= SPIKE_AFTER);
         b->steps[i] = (uint16_t)steps;
         if (steps < SPIKE_AFTER || steps <= full)
             filling |= (uint32_t)1 << i;
@@ -341,6 +355,7 @@ static void move_block(shape_block *b, uint32_t side, uint32_t accepted)
 void durai_shape_move(checks *k, const sensor_frame *f)
 {
     int quiet = f->report->n_not_good == 0 && !f->missing;
+    DURA_ASSERT(k->side <= 1 && f->good);
     k->side ^= 1u;
     if (quiet && !k->filling)
         return;
