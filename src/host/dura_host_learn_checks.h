@@ -158,7 +158,7 @@ typedef struct durai_learned_check {
     dura_sensor_check c;       /* terms point into the heap */
     int family;
     uint8_t *terms;
-    char why[200];
+    char why[256];             /* what a policy takes */
 } durai_learned_check;
 
 typedef struct durai_checks {

@@ -11,7 +11,7 @@
 static void put_why(durai_text *t, const dura_learned *l, uint32_t c)
 {
     const durai_limits *k = &l->limits[c];
-    durai_text_put(t, ", \"why\": \"%.9g to %.9g in %zu rows, %.3g days", k->seen_lo, k->seen_hi, l->rows,
+    durai_text_put(t, ", \"why\": \"%.7g to %.7g in %zu rows, %.3g days", k->seen_lo, k->seen_hi, l->rows,
                    l->clock.seconds / 86400.0);
     if (k->flags & (uint32_t)DURA_LEARN_KEPT)
         durai_text_put(t, "; fail limits as given, learned ones are suspect\"");
