@@ -802,8 +802,8 @@ DT_TEST(pack_check, wants_features_references_and_keys_to_fit)
         {"feature reserved", f + 23, 1, 1, DURA_EINVAL}, {"scale NaN", f + 4, 4, 0x7FC00000, DURA_EINVAL},
         {"arl0 99", d, 4, 0x42C60000, DURA_EINVAL}, {"arl0 2e9", d, 4, 0x4EEE6B28, DURA_EINVAL}, {"arl0 100", d, 4, 0x42C80000, DURA_OK},
         {"no drift record", ENTRY(10, 2), 2, 0, DURA_EVERSION}, {"two drift records", ENTRY(10, 2), 2, 2, DURA_EINVAL},
-        {"reference of nothing", r + 2 * 40, 2, 9, DURA_EINVAL}, {"out of order", r + 40, 2, 0, DURA_EINVAL},
-        {"twice", r + 40, 2, 1, DURA_EINVAL}, {"why 64", r + 2, 2, 64, DURA_EINVAL}, {"deviation < 0", r + 12, 4, 0xBF800000, DURA_EINVAL},
+        {"reference of nothing", r + 2 * 56, 2, 9, DURA_EINVAL}, {"out of order", r + 56, 2, 0, DURA_EINVAL},
+        {"twice", r + 56, 2, 1, DURA_EINVAL}, {"why 64", r + 2, 2, 64, DURA_EINVAL}, {"deviation < 0", r + 12, 4, 0xBF800000, DURA_EINVAL},
         {"threshold above the keys", u + 21, 1, 3, DURA_EINVAL}, {"threshold 0", u + 21, 1, 0, DURA_EINVAL},
         {"roles odd", u + 22, 1, 31, DURA_EINVAL}, {"window 1441", u + 18, 2, 1441, DURA_EINVAL}, {"role 5", k + 32, 1, 5, DURA_EINVAL},
         {"min_clock 5", u + 20, 1, 5, DURA_EINVAL}, {"max_jump 0", u + 12, 4, 0, DURA_EINVAL}};

@@ -29,7 +29,7 @@ static const policy_shape policy_shapes[DURAI_POLICY_SECTIONS] = {
     /* gate */ {1, 1, 32},
     /* features */ {0, 1024, 24},
     /* drift */ {0, 1, 8},
-    /* references */ {0, 1024, 40},
+    /* references */ {0, 1024, 56},
     /* correlate */ {0, 1, 16},
     /* updates */ {0, 1, 24},
     /* release_keys */ {0, 8, 40},
@@ -116,6 +116,10 @@ static const policy_rule policy_rules[] = {
     {11, 28, POLICY_F32, 0, 0u, 0u}, /* references.phi4 */
     {11, 32, POLICY_F32, POLICY_POSITIVE, 0u, 0u}, /* references.resolution */
     {11, 36, POLICY_F32, POLICY_POSITIVE, 0u, 0u}, /* references.clip */
+    {11, 40, POLICY_F32, POLICY_POSITIVE, 0u, 0u}, /* references.hold */
+    {11, 44, POLICY_F32, 0, 0u, 0u}, /* references.low */
+    {11, 48, POLICY_F32, 0, 0u, 0u}, /* references.high */
+    {11, 52, POLICY_ZERO, 0, 0, 4u}, /* references: reserved */
     {12, 0, POLICY_U32, 0, 1u, 4294967295u}, /* correlate.window_ms */
     {12, 4, POLICY_U32, 0, 1u, 4294967295u}, /* correlate.quiet_ms */
     {12, 8, POLICY_U32, 0, 1u, 4294967295u}, /* correlate.heartbeat_ms */
@@ -687,6 +691,9 @@ int durai_policy_get_reference(const void *image, uint32_t index, durai_policy_r
     out->phi4 = durai_f32(durai_le32(p + 28));
     out->resolution = durai_f32(durai_le32(p + 32));
     out->clip = durai_f32(durai_le32(p + 36));
+    out->hold = durai_f32(durai_le32(p + 40));
+    out->low = durai_f32(durai_le32(p + 44));
+    out->high = durai_f32(durai_le32(p + 48));
     return DURA_OK;
 }
 

@@ -55,7 +55,7 @@ enum {
     DURAI_POLICY_GATE_BYTES = 32,
     DURAI_POLICY_FEATURE_BYTES = 24,
     DURAI_POLICY_DRIFT_BYTES = 8,
-    DURAI_POLICY_REFERENCE_BYTES = 40,
+    DURAI_POLICY_REFERENCE_BYTES = 56,
     DURAI_POLICY_CORRELATE_BYTES = 16,
     DURAI_POLICY_UPDATES_BYTES = 24,
     DURAI_POLICY_RELEASE_KEY_BYTES = 40,
@@ -252,6 +252,9 @@ typedef struct durai_policy_reference {
     float    phi4;             /* Autoregression, four samples back. */
     float    resolution;       /* Smallest step seen. */
     float    clip;             /* Standardised samples are cut to plus and minus this; 0: 6. */
+    float    hold;             /* Frames a held value stays, on average; 0: 1. */
+    float    low;              /* A sample is never below; low and high 0: it has no bounds. */
+    float    high;             /* A sample is never above. */
 } durai_policy_reference;
 
 /* Joins both logs into incidents: fault, drift, attack, change or unknown; absent: the device

@@ -102,6 +102,9 @@ static DURAI_NOINLINE int attach_reference(durai_watch *w, uint32_t index)
     r->phi[3] = p.phi4;
     r->resolution = p.resolution;
     r->clip = p.clip;
+    r->hold = p.hold;
+    r->low = p.low;
+    r->high = p.high;
     r->why = p.why;
     return w->drift_calls->attach(w->drift, p.of, r);
 }

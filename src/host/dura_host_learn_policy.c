@@ -105,6 +105,8 @@ static void put_reference(durai_text *t, const durai_watched *w, int last)
         durai_text_put(t, ", \"resolution\": %.9g", (double)w->ref.resolution);
     if (w->ref.clip > 0.0f)
         durai_text_put(t, ", \"clip\": %.9g", (double)w->ref.clip);
+    if (w->ref.hold > 0.0f)
+        durai_text_put(t, ", \"hold\": %.9g", (double)w->ref.hold);
     if (w->ref.why)
         durai_text_put(t, ", \"why\": %u", w->ref.why);
     durai_text_put(t, "}%s\n", last ? "" : ",");

@@ -206,6 +206,12 @@ static const pack_field pack_fields_reference[] = {
      "Smallest step seen."},
     {"clip", PACK_F32, PACK_POSITIVE, 36, 0, 0u, 0u, 0u, 0,
      "Standardised samples are cut to plus and minus this; 0: 6."},
+    {"hold", PACK_F32, PACK_POSITIVE, 40, 0, 0u, 0u, 0u, 0,
+     "Frames a held value stays, on average; 0: 1."},
+    {"low", PACK_F32, 0, 44, 0, 0u, 0u, 0u, 0,
+     "A sample is never below; low and high 0: it has no bounds."},
+    {"high", PACK_F32, 0, 48, 0, 0u, 0u, 0u, 0,
+     "A sample is never above."},
 };
 
 static const pack_field pack_fields_correlate[] = {

@@ -35,8 +35,8 @@ def test_names_row_time_channel_direction_size_and_onset(world):
     assert list(alarm) == ["row", "t", "channel", "direction", "size", "onset_row", "statistic", "limit"]
     assert alarm["channel"] == "a" and alarm["direction"] == "up"
     assert 3000 < alarm["row"] < 3060 and abs(alarm["onset_row"] - 3000) < 15
-    assert alarm["size"] in (0.5, 1.0, 2.0)
-    assert alarm["limit"] == 200000 and alarm["statistic"] >= alarm["limit"]
+    assert alarm["size"] in (0.48, 1.12, 2.4)
+    assert 100000 < alarm["limit"] < 200000 and alarm["statistic"] >= alarm["limit"]
     hours, minutes = divmod(alarm["row"], 60)
     assert alarm["t"] == f"2026-03-{1 + hours // 24:02d}T{hours % 24:02d}:{minutes:02d}:00Z"
 
@@ -84,7 +84,7 @@ def test_json_adds_references_and_totals(world):
     assert abs(lines[0]["mean"] - 20) < 0.2 and abs(lines[0]["deviation"] - 2) < 0.2
     assert lines[0]["phi"] == [0, 0, 0, 0] and lines[0]["why"] == []
     assert lines[-1]["rows_watched"] == 2000 and lines[-1]["alarms"] >= 1 and lines[-1]["arl0"] == 5000
-    assert lines[2]["limit"] == 10000
+    assert 5000 < lines[2]["limit"] < 10000, "arl0 x channels, less what crossing it overshoots"
 
 
 def test_names_the_reasons_why_no_rate_is_promised(world):

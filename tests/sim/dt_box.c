@@ -117,8 +117,8 @@ static void put_watch(uint8_t *image, size_t *end, const dt_spec *s)
     uint8_t *p = section(image, end, 10, n > 0, n > 0 ? 8 : 0);
     if (n)
         put_f32(p, s->arl0);
-    p = section(image, end, 11, n, 40u * n);
-    for (uint16_t i = 0; i < n; i++, p += 40) {
+    p = section(image, end, 11, n, 56u * n);
+    for (uint16_t i = 0; i < n; i++, p += 56) {
         durai_put16(p, i);
         durai_put32(p + 4, 5000);
         put_f32(p + 8, s->ref);

@@ -15,7 +15,7 @@
 #include <dura/guard.h>
 
 #define DT_BOX_CHANNELS 16
-#define DT_BOX_IMAGE 2048
+#define DT_BOX_IMAGE 4096
 #define DT_BOX_SEGMENT 4096u
 #define DT_BOX_SLOT 2048u
 

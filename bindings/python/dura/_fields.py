@@ -19,7 +19,7 @@ SECTIONS = {
     'gate': (8, 'gate', 32, False),
     'features': (9, 'features', 24, True),
     'drift': (10, 'drift', 8, True),
-    'references': (11, 'drift.references', 40, True),
+    'references': (11, 'drift.references', 56, True),
     'correlate': (12, 'correlate', 16, True),
     'updates': (13, 'updates', 24, True),
     'release_keys': (14, 'release_keys', 40, True),
@@ -119,6 +119,9 @@ FIELDS = {
         ('phi4', 'f32', 28, 'f', False, 0, None, None, '', None, 'Autoregression, four samples back.'),
         ('resolution', 'f32', 32, 'f', False, 0, 0, None, '', None, 'Smallest step seen.'),
         ('clip', 'f32', 36, 'f', False, 0, 0, None, '', None, 'Standardised samples are cut to plus and minus this; 0: 6.'),
+        ('hold', 'f32', 40, 'f', False, 0, 0, None, 'frames', None, 'Frames a held value stays, on average; 0: 1.'),
+        ('low', 'f32', 44, 'f', False, 0, None, None, '', None, 'A sample is never below; low and high 0: it has no bounds.'),
+        ('high', 'f32', 48, 'f', False, 0, None, None, '', None, 'A sample is never above.'),
     ),
     'correlate': (
         ('window_ms', 'u32', 0, 'I', False, 300000, 1, 4294967295, 'ms', None, 'Events that far before an anomaly are joined to it.'),

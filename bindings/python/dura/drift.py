@@ -26,9 +26,9 @@ class Reference:
     resolution: float = 0.0      #: smallest step seen
     clip: float = 0.0            #: standardised samples are cut to plus and minus this; 0: 6
     why: Tuple[str, ...] = ()    #: why the asked rate cannot be promised: short, correlated, tails, ...
-    hold: float = 0.0            #: held: frames a value stays, on average; a policy does not carry it
-    low: float = 0.0             #: bounds of the samples, which are then bet on; both 0: none;
-    high: float = 0.0            #: a policy does not carry them either
+    hold: float = 0.0            #: held: frames a value stays, on average
+    low: float = 0.0             #: bounds of the samples, which are then bet on; both 0: none
+    high: float = 0.0
 
     @property
     def promises(self) -> bool:
@@ -39,7 +39,7 @@ class Reference:
         """The member of a policy's "drift": {"references": []}."""
         return {"of": of, "why": _why_bits(self.why), "n": self.n, "mean": self.mean, "deviation": self.deviation,
                 **{f"phi{i + 1}": value for i, value in enumerate(self.phi)},
-                "resolution": self.resolution, "clip": self.clip}
+                "resolution": self.resolution, "clip": self.clip, "hold": self.hold, "low": self.low, "high": self.high}
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ def _of_policy(policy: Source) -> Tuple[Dict[str, Reference], float]:
     if not heads:
         raise ValueError("the policy watches no drift: it has no \"drift\" member")
     return {who[r["of"]]: Reference(r["n"], r["mean"], r["deviation"], tuple(r[f"phi{i + 1}"] for i in range(_ORDER)),
-                                    r["resolution"], r["clip"], why_words(r["why"]))
+                                    r["resolution"], r["clip"], why_words(r["why"]), r["hold"], r["low"], r["high"])
             for r in _policy.records(image, "references")}, heads[0]["arl0"]
 
 

