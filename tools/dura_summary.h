@@ -8,7 +8,7 @@
 
 #include <dura/guard.h>
 
-#define SUMMARY_REASONS 14      /* bits of DURA_R_* */
+#define SUMMARY_REASONS 27      /* bits of DURA_R_* */
 
 /* Rejected rows of one channel, by its being the worst of the row. */
 typedef struct summary_channel {

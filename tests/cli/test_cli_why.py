@@ -195,7 +195,7 @@ def test_a_relation_that_broke_is_judged_again_and_weighed(world):
     rows = ["time,a,b"] + [f"{1000 + i},{i % 40},{(i % 40) * 2 + (9 if i == 150 else 0)}" for i in range(300)]
     world.write("frames.csv", "\n".join(rows) + "\n")
     ran = world.run()
-    assert ran.returncode == 0, ran.stderr
+    assert ran.returncode == 0 and "parity_suspect 1" in ran.stdout, ran.stdout + ran.stderr
     told = why(world, "--frame", "150")
     assert "SUSPECT (parity_suspect)" in told and "implausible" in told, told
     again = world.dura("replay", world.out)
