@@ -35,7 +35,7 @@ typedef struct kept {
 typedef struct world {
     dura_link_config cfg;
     dura_sodium keys;
-    uint64_t memory[2][DURA_LINK_BYTES / 8];
+    __attribute__((aligned(8))) uint64_t memory[2][DURA_LINK_BYTES / 8]; /* it is not, on i386 */
     dura_link *from, *to;
     kept sealed[KEPT];
     uint32_t n;                /* sealed so far; the last KEPT are kept */

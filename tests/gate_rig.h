@@ -30,10 +30,12 @@ typedef struct rig_region {
     struct rig *rig;
 } rig_region;
 
+#define RIG_ALIGNED __attribute__((aligned(8))) /* a uint64_t in a struct is not, on i386 */
+
 /* Memory of one boot. */
 typedef struct rig_ram {
-    uint64_t arena[2][RIG_ARENA / 8];
-    uint64_t object[4096 / 8];
+    RIG_ALIGNED uint64_t arena[2][RIG_ARENA / 8];
+    RIG_ALIGNED uint64_t object[4096 / 8];
     dura_gate *gate;
     float bias[3];               /* of factory, arena 0, arena 1 */
     uint32_t champion, candidate, drives;   /* 0 factory, 1.. arenas, 9 none */
@@ -44,7 +46,7 @@ typedef struct rig_ram {
 typedef struct rig {
     dt_power power;
     rig_region region[3];        /* journal, A, B */
-    uint8_t memory[3][2 * RIG_SLOT + RIG_CACHE];
+    RIG_ALIGNED uint8_t memory[3][2 * RIG_SLOT + RIG_CACHE];
     uint8_t cut;                 /* RIG_* */
     uint8_t no_mac, frames_stop, arena_busy;
     uint8_t prog_lies;           /* the next prog: 1 says no and did it, 2 says yes and did not */

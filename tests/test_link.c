@@ -19,11 +19,13 @@ enum { N = 5, SLOT = DURA_KEY_LINK, ROOM = 256 };
 static const uint8_t hmac_key[32] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15,
                                      16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31};
 
+#define ALIGNED __attribute__((aligned(8))) /* a uint64_t is not, on i386 */
+
 /* A sender and a receiver, and what the last open() said. */
 typedef struct rig {
     dura_sodium keys;
     dura_link_config cfg;
-    uint64_t memory[2][DURA_LINK_BYTES / 8];
+    ALIGNED uint64_t memory[2][DURA_LINK_BYTES / 8];
     dura_link *from, *to;
     uint32_t epoch, persists;
     int persist_code;
@@ -1063,7 +1065,7 @@ DT_TEST(link_init, takes_kinds_it_knows_and_configs_from_before_there_were_any)
 DT_TEST(link_init, takes_only_what_is_in_range_and_touches_nothing_else)
 {
     static const dura_link_config good = {sizeof good, 5, N, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL};
-    uint64_t memory[DURA_LINK_BYTES / 8 + 1];
+    ALIGNED uint64_t memory[DURA_LINK_BYTES / 8 + 1];
     struct { dura_link_config cfg; uint64_t more; } newer = {good, 0};
     dura_link *l = (dura_link *)(void *)memory;
     dura_link_config c;
