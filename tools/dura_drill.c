@@ -305,12 +305,15 @@ static int missed(const dura_drill_report *r, uint32_t kind) { return r->caught[
 /* What was missed, and what it would take. */
 static void print_reasons(const dura_drill_report *r)
 {
-    if (missed(r, DURA_DRILL_BOUNDED))
+    if (missed(r, DURA_DRILL_BOUNDED) && r->has_checks)
+        printf("bounded attacks are missed where a channel can be moved that far before the others contradict it.\n");
+    else if (missed(r, DURA_DRILL_BOUNDED))
         printf("bounded attacks are missed because the policy knows nothing that they contradict: no physics (what other\n"
                "channels imply) and no redundancy is configured. A limit does not stop who has read it.\n");
     else if (r->total[DURA_DRILL_BOUNDED])
         printf("bounded attacks were caught because the largest ramp within range and rate is a large one. Who goes slower\n"
-               "or less far does what \"drift 1 dev\" and \"bias 1 dev\" do: look there. No physics and no redundancy is configured.\n");
+               "or less far does what \"drift 1 dev\" and \"bias 1 dev\" do: look there.%s\n",
+               r->has_checks ? "" : " No physics and no redundancy is configured.");
     if (missed(r, DURA_DRILL_REPLAY) || missed(r, DURA_DRILL_REPLAY_ALL))
         printf("replays are missed because old values were good values: only authenticated frames, or a channel the\n"
                "attacker does not have, tell them apart. They count apart from the rest.\n");

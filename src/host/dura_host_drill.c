@@ -77,6 +77,16 @@ static int load_model(drill_world *w, const dura_drill_options *o, dura_error *e
     return rc;
 }
 
+/* Does a check hold a channel against others? */
+static uint8_t relates(const void *policy)
+{
+    durai_policy_sensor_check c;
+    for (uint32_t i = 0; durai_policy_get_sensor_check(policy, i, &c) == DURA_OK; i++)
+        if (c.kind > DURAI_SENSOR_CHECK_DRIFT)
+            return 1;
+    return 0;
+}
+
 static int read_policy(dura_drill *d, dura_error *err)
 {
     dura_policy_info info = DURA_POLICY_INFO_INIT;
@@ -97,6 +107,7 @@ static int read_policy(dura_drill *d, dura_error *err)
     w->source = info.source;
     d->report.has_drift = durai_policy_get_drift(w->policy, &drift) == DURA_OK;
     d->report.has_correlate = durai_policy_get_correlate(w->policy, &correlate) == DURA_OK;
+    d->report.has_checks = relates(w->policy);
     d->names = calloc(info.n_channels, sizeof *d->names);
     d->measure = calloc(info.n_channels, sizeof *d->measure);
     if (!d->names || !d->measure)

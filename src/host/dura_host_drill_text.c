@@ -166,7 +166,8 @@ static void put_summary(line *l, const dura_drill_report *r)
         put(l, "%s%" PRIu64, i ? "," : "", r->start_row[i]);
     put(l, "],\"unclean_starts\":%" PRIu64 ",\"length\":%" PRIu64 ",\"tail\":%" PRIu64 ",\"seed\":\"%" PRIu64 "\"",
         r->unclean_starts, r->length, r->tail, r->seed);
-    put(l, ",\"drift\":%s,\"correlate\":%s", r->has_drift ? "true" : "false", r->has_correlate ? "true" : "false");
+    put(l, ",\"drift\":%s,\"correlate\":%s,\"checks\":%s", r->has_drift ? "true" : "false",
+        r->has_correlate ? "true" : "false", r->has_checks ? "true" : "false");
     put_hex(l, "policy_sha256", r->policy);
     put_hex(l, "model_sha256", r->model);
     put_hex(l, "frames_sha256", r->frames);

@@ -82,6 +82,17 @@ def test_words_begin_with_the_false_alarms_and_shout_what_was_missed(world):
     assert "replays are missed because" in ran.stdout and "No physics and no redundancy" in ran.stdout
 
 
+def test_channels_that_check_each_other_are_not_told_to_get_physics(world):
+    def related(policy):
+        watched(policy)
+        policy["checks"] = [{"kind": "parity", "channel": "b", "scale": 1, "suspect": 200,
+                             "terms": [{"channel": "a", "weight": 1}]}]
+    ran = drill(world, "--starts", "1", policy=related)
+    assert ran.returncode == 0 and "bounded attacks" in ran.stdout, ran.stdout + ran.stderr
+    assert "physics" not in ran.stdout
+    assert json.loads(drill(world, "--starts", "1", "--json", policy=related).stdout.splitlines()[-1])["checks"] is True
+
+
 def test_a_policy_that_watches_nothing_is_told_why_it_misses(world):
     def bare(policy):
         watched(policy)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""docs/tutorial.md, typed as it stands: every block of commands runs, in order, in one empty
+"""docs/tutorial.md and docs/signed-policy.md, typed as they stand: every block of commands runs, in order, in one empty
 folder, and prints the lines that the page shows behind it. A line with "..." in it is held to
 what is left of the dots; keys, origins and the length of a run's path differ and are not shown.
 """
@@ -7,15 +7,18 @@ import os
 import re
 import subprocess
 
+import pytest
 from cliworld import TREE
 
-PAGE = (TREE / "docs" / "tutorial.md").read_text()
-NO = ["dura verify copy", "dura gate check rel.dura"]     # commands whose answer is no, the first time
+NO = {   # commands whose answer is no, the first time
+    "tutorial.md": ["dura verify copy", "dura gate check rel.dura"],
+    "signed-policy.md": ["dura gate check rel.dura"],
+}
 
 
-def blocks():
+def blocks(page):
     """(commands, shown) in the page's order."""
-    found = re.findall(r"^```\n(.*?)^```$", PAGE, re.S | re.M)
+    found = re.findall(r"^```\n(.*?)^```$", (TREE / "docs" / page).read_text(), re.S | re.M)
     commands = re.compile(r"^(export|dura|sed|cp|printf|cat) ")
     out = []
     for text in found:
@@ -31,15 +34,16 @@ def squeezed(text):
     return re.sub(r"\s+", " ", text).strip()
 
 
-def test_the_page_is_what_happens(world, tmp_path):
+@pytest.mark.parametrize("page, least", [("tutorial.md", 13), ("signed-policy.md", 9)])
+def test_the_page_is_what_happens(world, tmp_path, page, least):
     folder = tmp_path / "empty"
     tools = tmp_path / "bin"
     folder.mkdir()
     tools.mkdir()
     (tools / "dura").symlink_to(world.cli)
     env = dict(os.environ, PATH=f"{tools}:{os.environ['PATH']}", HOME=str(tmp_path), DURA_STATE=str(folder / "state"))
-    seen, left = blocks(), NO
-    assert len(seen) > 12
+    seen, left = blocks(page), NO[page]
+    assert len(seen) >= least
     for commands, shown in seen:
         done = subprocess.run(["bash", "-c", commands], cwd=folder, env=env, text=True, timeout=300,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)

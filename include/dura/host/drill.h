@@ -159,12 +159,13 @@ typedef struct dura_drill_report {
     uint64_t total[DURA_DRILL_KINDS];   /* injections per kind ... */
     uint64_t caught[DURA_DRILL_KINDS];  /* ... and caught */
     uint8_t  has_drift, has_correlate;  /* the policy asks for them */
-    uint8_t  reserved[6];      /* 0 */
+    uint8_t  has_checks;       /* its checks hold channels against each other: vote, rule, parity, ... */
+    uint8_t  reserved[5];      /* 0 */
     uint8_t  policy[32], model[32], frames[32]; /* SHA-256 of packed policy, image, file */
 } dura_drill_report;
 #define DURA_DRILL_REPORT_INIT                                                         \
     { (uint32_t)sizeof(dura_drill_report), 0, 0, 0, 0, 0, 0.0, 0, 0, 0, 0, 0, 0, 0,    \
-      {0}, 0, 0, 0, {0}, {0}, 0, 0, {0}, {0}, {0}, {0} }
+      {0}, 0, 0, 0, {0}, {0}, 0, 0, 0, {0}, {0}, {0}, {0} }
 
 typedef struct dura_drill dura_drill;
 
