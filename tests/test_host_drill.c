@@ -252,7 +252,7 @@ DT_TEST(host_drill_open, tells_first_how_the_recording_is_by_itself)
     dt_eq(r.length, ROWS / 8, "length");
     dt_eq(r.tail, ROWS / 20, "tail");
     dt_eq(r.unclean_starts, 0, "places");
-    dt_ok(r.has_drift && r.has_correlate, "parts");
+    dt_ok(r.has_drift && r.has_correlate && !r.has_checks, "parts");
     for (uint32_t i = 0; i < r.starts; i++)
         dt_ok(r.start_row[i] >= ROWS / 2 && r.start_row[i] + r.length + r.tail <= ROWS, "place %u", i);
     dt_ok(r.start_row[0] < r.start_row[1] && r.start_row[1] < r.start_row[2], "places differ");
@@ -653,7 +653,7 @@ DT_TEST(host_drill_text, is_json_with_the_members_that_are_promised)
     static const char *const entry[] = {"channel", "kind", "size", "starts", "caught", "by", "delay_frames_median",
         "delay_frames_max", "delay_s_median", "action", "verdicts", "moved", "blind", NULL};
     static const char *const summary[] = {"summary", "control", "kinds", "all_but_replay", "entries", "not_drilled", "starts", "start_rows",
-        "unclean_starts", "length", "tail", "seed", "drift", "correlate", "policy_sha256", "model_sha256", "frames_sha256",
+        "unclean_starts", "length", "tail", "seed", "drift", "correlate", "checks", "policy_sha256", "model_sha256", "frames_sha256",
         "dura", NULL};
     dura_drill_options o = options();
     o.seed = UINT64_MAX;
@@ -666,7 +666,7 @@ DT_TEST(host_drill_text, is_json_with_the_members_that_are_promised)
         dura_error err = {0};
         dt_eq(dura_json_parse(at, end ? (size_t)(end - at) : strlen(at), "line", &doc, &err), DURA_OK, "%.99s", err.text);
         dt_eq(dura_json_only(doc, DURA_JSON_ROOT, end ? entry : summary, &err), DURA_OK, "%.99s", err.text);
-        dt_eq(dura_json_count(doc, DURA_JSON_ROOT), end ? 13 : 18, "members");
+        dt_eq(dura_json_count(doc, DURA_JSON_ROOT), end ? 13 : 19, "members");
         dura_json_deinit(doc);
         at = end ? end + 1 : NULL;
     }
