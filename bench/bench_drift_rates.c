@@ -13,7 +13,7 @@
  *             a bad one as it would hurt; those that refuse are counted by reason
  *
  * Argument 1: the parts with commas between, or "all". Argument 2: how much of the full
- * length, 1 by default (minutes); 0.1 is a look. Every ratio has its 95 % interval: of a
+ * length, 1 by default (minutes). Without arguments a look: all of it at a fiftieth. Every ratio has its 95 % interval: of a
  * mean of run lengths, or of a ratio over references as clusters. A ratio whose run has no
  * alarm is printed as "none", never as a number.
  */
@@ -299,8 +299,7 @@ static int part(const char *list, const char *name)
 int main(int argc, char **argv)
 {
     const char *list = argc > 1 ? argv[1] : "all";
-    if (argc > 2)
-        scale = atof(argv[2]);
+    scale = argc > 2 ? atof(argv[2]) : argc > 1 ? 1.0 : 0.02;
     if (part(list, "streams"))
         streams();
     if (part(list, "known"))
