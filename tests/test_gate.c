@@ -822,6 +822,25 @@ DT_TEST(gate_offer, a6_one_release_cannot_use_up_the_versions)
     dt_eq(rig_update(&box), DURA_GATE_COMMITTED, "and with it how far the versions had come");
 }
 
+DT_TEST(gate_offer, a6_a_brain_that_rotted_does_not_free_the_other_versions)
+{
+    with_five();
+    box.cfg.max_jump = 10;
+    rig_boot(&box);
+    dura_release r = rig_release(&box, DURA_COMPONENT_BOX, 3);
+    rig_envelope(&box, &r);
+    dt_eq(rig_update(&box), DURA_GATE_COMMITTED);
+    dt_flash_flip(&box.region[1].flash, 50, 4);
+    dt_eq(rig_boot(&box), DURA_EDENIED);
+    dt_eq(rig_status(&box).state, DURA_GATE_SAFE);
+    r = rig_release(&box, DURA_COMPONENT_BOX, 40);
+    rig_envelope(&box, &r);
+    dt_eq(rig_offer(&box), DURA_EDENIED, "its version is known");
+    dt_eq(rig_status(&box).why, DURA_WHY_JUMP);
+    rig_prepare(&box, 1000000);
+    dt_eq(rig_update(&box), DURA_GATE_COMMITTED, "the brain's is not");
+}
+
 /* Offer and, when it is taken, commit a box or policy release with needs. */
 static uint32_t release_with(uint8_t component, uint64_t version, uint32_t of, uint32_t least, uint32_t most)
 {

@@ -533,13 +533,13 @@ static durai_gate_need need_in(const dura_release *r)
 }
 
 /* One release must not use up the versions: from the running one, or from the floor where
- * that is higher, it is so far at most. A box that lost its journal does not know how far
- * it had come, and has to be helped. */
+ * that is higher, it is so far at most. Where nothing may run and no version of this
+ * component is known, as when the journal was lost, nobody knows how far it had come. */
 static uint32_t jumps(const dura_gate *g, const dura_release *r, uint32_t c)
 {
-    if (g->rec.active == DURAI_BRAIN_NOTHING)
-        return 0;
     uint64_t version = g->rec.n[DURAI_N_VERSION + c], floor_ = g->rec.n[DURAI_N_FLOOR + c];
+    if (g->rec.active == DURAI_BRAIN_NOTHING && version == 0)
+        return 0;
     uint64_t from = version > floor_ ? version : floor_;
     return r->version > from && r->version - from > g->cfg.max_jump ? DURA_WHY_JUMP : 0;
 }
