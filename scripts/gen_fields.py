@@ -297,7 +297,7 @@ static int policy_field(const policy_rule *r, const uint8_t *p)
 /* Every field of every record. */
 static int policy_fields(const uint8_t *image)
 {
-    uint32_t i, k, count, size;
+    uint32_t i, k, count = 0, size;
     for (i = 0; i < sizeof policy_rules / sizeof policy_rules[0]; i++) {
         const policy_rule *r = &policy_rules[i];
         const uint8_t *p = durai_policy_section(image, r->section, &count, NULL);
