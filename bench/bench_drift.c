@@ -15,7 +15,7 @@
  */
 #include "../tests/drift_streams.h"
 
-#include <dura/drift.h>
+#include <dura/host/drift.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,13 +69,22 @@ static int rising(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void cost(uint16_t n)
+static void cost(const dura_drift_calls *calls, const char *what, uint16_t n)
 {
     static float x[1024][TEP];
-    dura_drift *d = plain(n, DURA_DRIFT_RESTART, 1e5f);
+    dura_drift_config c = DURA_DRIFT_CONFIG_INIT;
+    dura_drift_reference r = DURA_DRIFT_REFERENCE_INIT;
+    dura_drift *d;
     drift_stream s = stream_open(40, 1);
     double took[9];
     int round, rep, t;
+    c.n_channels = n;
+    c.flags = DURA_DRIFT_RESTART;
+    c.arl0 = 1e5f;
+    r.deviation = 1.0f;
+    must(calls->init(&d, memory, sizeof memory, &c) == DURA_OK);
+    for (t = 0; t < n; t++)
+        must(calls->attach(d, (uint16_t)t, &r) == DURA_OK);
     for (t = 0; t < 1024; t++)
         for (round = 0; round < n; round++)
             x[t][round] = (float)stream_next(&s);
@@ -84,13 +93,13 @@ static void cost(uint16_t n)
         for (rep = 0; rep < 20; rep++)
             for (t = 0; t < 1024; t++) {
                 dura_fact f[4];
-                must(dura_drift_update(d, x[t], NULL, n, f, 4) >= 0);
+                must(calls->update(d, x[t], NULL, n, f, 4) >= 0);
             }
         took[round] = (seconds() - begin) / (20.0 * 1024.0 * n) * 1e9;
     }
     qsort(took, 9, sizeof *took, rising);
-    printf("  %2u channel%s  %.1f ns per channel and update (median of 9; %.1f .. %.1f)\n", n, n > 1 ? "s" : " ",
-           took[4], took[0], took[8]);
+    printf("  %-24s %2u channel%s  %.1f ns per channel and update (median of 9; %.1f .. %.1f)\n", what, n,
+           n > 1 ? "s" : " ", took[4], took[0], took[8]);
 }
 
 static void delays(void)
@@ -265,8 +274,10 @@ int main(int argc, char **argv)
 {
     const char *folder = argc > 1 ? argv[1] : getenv("DURA_DATA");
     printf("1 cost; published: ADWIN river 22, PageHinkley MOA 6.9, CUSUM MOA 23, KSWIN river 54000 ns\n");
-    cost(1);
-    cost(TEP);
+    cost(dura_drift_part(), "dura_drift_part", 1);
+    cost(dura_drift_part(), "dura_drift_part", TEP);
+    cost(dura_host_drift_part(), dura_host_drift_part() == dura_drift_part() ? "host: the same" : "dura_host_drift_part",
+         TEP);
     delays();
     rates();
     tep(folder ? folder : DURA_SOURCE_DIR "/../shared/data");

@@ -23,6 +23,22 @@
 #define OVERSHOOT_4 1.49f
 #define OVERSHOOT_3 1.75f
 
+/* ---- hypotheses ------------------------------------------------------------------- */
+
+/* Weights, with sum 1. A small change needs the statistic for longer and has more to gain
+ * from a nat than a large one, so it weighs more (docs/drift.md, Weights). In every lane,
+ * and here, where a compiler does not see the values: a vector of them is then one load. */
+const float durai_drift_weight[HYPOTHESES][DRIFT_LANES] = {
+    DRIFT_EVERY(0.165f), DRIFT_EVERY(0.069f), DRIFT_EVERY(0.062f), DRIFT_EVERY(0.072f),
+    DRIFT_EVERY(0.165f), DRIFT_EVERY(0.069f), DRIFT_EVERY(0.062f), DRIFT_EVERY(0.072f),
+    DRIFT_EVERY(0.1f), DRIFT_EVERY(0.09f), DRIFT_EVERY(0.074f)};
+
+/* What a likelihood ratio is at z = 0: exp(-d^2/2), and 1/s. */
+const float durai_drift_at_zero[HYPOTHESES][DRIFT_LANES] = {
+    DRIFT_EVERY(0.987281572f), DRIFT_EVERY(0.891187889f), DRIFT_EVERY(0.534085148f), DRIFT_EVERY(0.0561347628f),
+    DRIFT_EVERY(0.987281572f), DRIFT_EVERY(0.891187889f), DRIFT_EVERY(0.534085148f), DRIFT_EVERY(0.0561347628f),
+    DRIFT_EVERY(0.707106781f), DRIFT_EVERY(0.5f), DRIFT_EVERY(1.80277564f)};
+
 /* ---- building -------------------------------------------------------------------- */
 
 static int read_config(dura_drift_config *c, const dura_drift_config *theirs)
@@ -61,6 +77,7 @@ int dura_drift_init(dura_drift **out, void *mem, size_t len, const dura_drift_co
 {
     dura_drift_config c;
     dura_drift *d = mem;
+    uint32_t i;
     int rc;
     if (!out)
         return DURA_EINVAL;
@@ -82,6 +99,8 @@ int dura_drift_init(dura_drift **out, void *mem, size_t len, const dura_drift_co
     d->blocks = (uint16_t)blocks_of(d->n);
     d->block = (drift_block *)(void *)(d + 1);
     d->reference = (drift_reference *)(void *)(d->block + d->blocks);
+    for (i = 0; i < d->blocks * DRIFT_LANES; i++)
+        d->reference[durai_drift_block(i)].share[durai_drift_lane(i)] = SHARE_NOBODY;
     *out = d;
     return dura_drift_reset(d);
 }

@@ -10,11 +10,26 @@
 #include <dura/drift.h>
 
 /* Channels lie side by side in blocks as wide as a vector of the target; without vectors a
- * block is one channel. Every lane is worked on alone, so the width changes no bit. */
-#if defined(__SSE2__) || defined(__ARM_NEON)
+ * block is one channel. Every lane is worked on alone, so the width changes no bit. A byte
+ * of every lane is one drift_bytes. */
+#if defined(__AVX2__)
+#define DRIFT_LANES 8u
+#define DRIFT_EVERY(x) {x, x, x, x, x, x, x, x}
+typedef uint64_t drift_bytes;
+#elif defined(__SSE2__) || defined(__ARM_NEON)
 #define DRIFT_LANES 4u
+#define DRIFT_EVERY(x) {x, x, x, x}
+typedef uint32_t drift_bytes;
 #else
 #define DRIFT_LANES 1u
+#define DRIFT_EVERY(x) {x}
+typedef uint8_t drift_bytes;
+#endif
+
+#if defined(__GNUC__)
+#define DRIFT_ALIGNED __attribute__((aligned(4 * DRIFT_LANES)))
+#else
+#define DRIFT_ALIGNED
 #endif
 
 /* Eleven changes: mean up by 0.16 times 1, 3, 7, 15 deviations, down by the same, spread
@@ -28,6 +43,7 @@ enum { SHIFTS = 4, UP = 0, DOWN = 4, SPREAD = 8, HYPOTHESES = 11 };
 #define AGE_MAX 33554432.0f     /* 2^25; an age stops growing at 2^24, where 1 is lost in it */
 #define CAP 1000.0f             /* a latched mixture is kept below this many limits */
 #define RATIO_MOST 4e5f         /* no likelihood ratio is larger */
+#define SHARE_NOBODY 1e20f      /* of a lane that is not watched; times a limit it is a float */
 
 /* drift_reference.flags */
 enum {
@@ -36,7 +52,8 @@ enum {
     REF_HELD = 4                /* a value equal to the last one is no sample */
 };
 
-/* What update() needs of the references. 48 bytes a channel. */
+/* What update() needs of the references. 48 bytes a channel. A lane that is not watched has
+ * slacks of 0 and a share that no statistic reaches: it goes along and says nothing. */
 typedef struct drift_reference {
     float mean[DRIFT_LANES];
     float scale[DRIFT_LANES];           /* 1 / deviation */
@@ -54,7 +71,7 @@ typedef struct drift_reference {
 } drift_reference;
 
 /* drift_block.flags */
-enum { CH_ALARM = 1, CH_TOLD = 2 };
+enum { CH_ALARM = 1, CH_TOLD = 2, CH_CAPPED = 4 /* `keep` is below 1; not saved */ };
 
 /* What the channels know. 128 bytes each. */
 typedef struct drift_block {
@@ -62,9 +79,10 @@ typedef struct drift_block {
     float aged[HYPOTHESES][DRIFT_LANES];/* each r times the age of its change: samples since
                                            then, averaged over where it may have begun */
     float past[DURA_DRIFT_ORDER_MAX][DRIFT_LANES];  /* the last samples in deviations, latest
-                                           first */
+                                           first; means something up to the order */
     float z[DRIFT_LANES];
-    float last[DRIFT_LANES];            /* the last sample in deviations, not cut */
+    float last[DRIFT_LANES];            /* the last sample in deviations, not cut; means
+                                           something with HELD */
     float keep[DRIFT_LANES];            /* what the next sample multiplies everything by: 1,
                                            less above the cap */
     uint8_t fill[DRIFT_LANES];          /* samples still to come before the past is whole */
@@ -84,6 +102,10 @@ struct dura_drift {
     drift_block *block;         /* behind this struct */
     drift_reference *reference;
 };
+
+/* Of each hypothesis, the same in every lane: its weight, and its likelihood ratio at z = 0. */
+extern const float durai_drift_weight[HYPOTHESES][DRIFT_LANES] DRIFT_ALIGNED;
+extern const float durai_drift_at_zero[HYPOTHESES][DRIFT_LANES] DRIFT_ALIGNED;
 
 /* Where channel i is. */
 static inline uint32_t durai_drift_lane(uint32_t i) { return i % DRIFT_LANES; }

@@ -10,7 +10,7 @@
 #include "dura_drift_priv.h"
 
 #define MAGIC 0x31544644u       /* "DFT1" */
-#define FORMAT 2u
+#define FORMAT 3u
 #define R_MOST (CAP * 1.01f * RATIO_MOST)       /* of the limit: a sample above the cap */
 #define KEEP_LEAST 1e-7f
 #define AGED_MOST 1099511627776.0f      /* 2^40 samples */
@@ -55,7 +55,8 @@ static DURAI_NOINLINE uint32_t digest(const dura_drift *d)
     return crc;
 }
 
-static void put_channel(uint8_t *p, const drift_block *b, uint32_t l)
+/* What means nothing under this reference is 0: which way a sample went shows in no byte. */
+static void put_channel(uint8_t *p, const drift_block *b, const drift_reference *r, uint32_t l)
 {
     uint32_t i;
     DURA_ASSERT(b->keep[l] > KEEP_LEAST && b->keep[l] <= 1.0f);
@@ -64,12 +65,12 @@ static void put_channel(uint8_t *p, const drift_block *b, uint32_t l)
     for (i = 0; i < HYPOTHESES; i++)
         durai_put32(p + AGED + 4 * i, durai_f32_bits(b->aged[i][l]));
     for (i = 0; i < DURA_DRIFT_ORDER_MAX; i++)
-        durai_put32(p + PAST + 4 * i, durai_f32_bits(b->past[i][l]));
+        durai_put32(p + PAST + 4 * i, i < r->order[l] ? durai_f32_bits(b->past[i][l]) : 0u);
     durai_put32(p + LAST_Z, durai_f32_bits(b->z[l]));
-    durai_put32(p + LAST, durai_f32_bits(b->last[l]));
+    durai_put32(p + LAST, r->flags[l] & REF_HELD ? durai_f32_bits(b->last[l]) : 0u);
     durai_put32(p + KEEP, durai_f32_bits(b->keep[l]));
     p[FILL] = b->fill[l];
-    p[FILL + 1] = b->flags[l];
+    p[FILL + 1] = b->flags[l] & (CH_ALARM | CH_TOLD);
     p[FILL + 2] = b->gap[l];
     p[FILL + 3] = b->usual[l];
     durai_put64(p + COUNT, b->n[l]);
@@ -91,7 +92,7 @@ static void get_channel(drift_block *b, uint32_t l, const uint8_t *p)
     b->last[l] = durai_f32(durai_le32(p + LAST));
     b->keep[l] = durai_f32(durai_le32(p + KEEP));
     b->fill[l] = p[FILL];
-    b->flags[l] = p[FILL + 1];
+    b->flags[l] = (uint8_t)(p[FILL + 1] | (b->keep[l] < 1.0f ? CH_CAPPED : 0));
     b->gap[l] = p[FILL + 2];
     b->usual[l] = p[FILL + 3];
     b->n[l] = durai_le64(p + COUNT);
@@ -124,9 +125,9 @@ static int sound_channel(const uint8_t *p, const drift_reference *r, uint32_t l,
     for (i = 0; i < HYPOTHESES; i++)
         good &= in_range(durai_le32(p + AGED + 4 * i), AGED_MOST * most, 0);
     for (i = 0; i < DURA_DRIFT_ORDER_MAX; i++)
-        good &= in_range(durai_le32(p + PAST + 4 * i), FAR_AWAY, sign);
+        good &= in_range(durai_le32(p + PAST + 4 * i), i < r->order[l] ? FAR_AWAY : 0.0f, i < r->order[l] ? sign : 0);
     good &= in_range(durai_le32(p + LAST_Z), widest(r, l), sign);
-    good &= in_range(durai_le32(p + LAST), FAR_AWAY, sign);
+    good &= in_range(durai_le32(p + LAST), r->flags[l] & REF_HELD ? FAR_AWAY : 0.0f, r->flags[l] & REF_HELD ? sign : 0);
     good &= in_range(durai_le32(p + KEEP), 1.0f, 0) && !in_range(durai_le32(p + KEEP), KEEP_LEAST, 0);
     good &= p[FILL] <= r->order[l] && p[FILL + 1] <= (CH_ALARM | CH_TOLD);
     return good;
@@ -155,7 +156,7 @@ int dura_drift_save(const dura_drift *d, void *out, size_t *len)
     for (i = 0; i < d->n; i++) {
         if (!durai_drift_watched(d, i))
             continue;
-        put_channel(p + at, &d->block[durai_drift_block(i)], durai_drift_lane(i));
+        put_channel(p + at, &d->block[durai_drift_block(i)], &d->reference[durai_drift_block(i)], durai_drift_lane(i));
         at += BLOCK;
     }
     DURA_ASSERT(at + TAIL == wanted);

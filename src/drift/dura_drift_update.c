@@ -16,25 +16,14 @@
  * A bounded sample is bet on instead: LR = 1 + bet x z has mean 1 under any law with that
  * mean, and is the likelihood ratio itself where there are two values.
  *
- * A block of which every channel has a sample goes through `advance`, where the compiler
- * makes vectors of the lanes; any other one is worked on lane by lane. Both do the same
- * arithmetic in the same order, so which way was taken shows in no bit.
+ * A block of which every watched channel has a sample goes through `advance`, where the
+ * compiler makes vectors of the lanes; any other one is worked on lane by lane. Both do the
+ * same arithmetic in the same order, so which way was taken shows in no bit.
  *
  * Nothing overflows: z is cut to +-6 at most, so LR < 4e5, R <= 1000 limits x LR <= 4e20
  * and S <= 2^25 R; nothing becomes subnormal either: LR > 1e-18, and `keep` > 1e-7.
  */
 #include "dura_drift_priv.h"
-
-/* Weights, with sum 1. A small change needs the statistic for longer and has more to gain
- * from a nat than a large one, so it weighs more (docs/drift.md, Weights). */
-static const float weight[HYPOTHESES] = {0.165f, 0.069f, 0.062f, 0.072f, 0.165f, 0.069f,
-                                         0.062f, 0.072f, 0.1f,   0.09f,  0.074f};
-
-/* What a likelihood ratio is at z = 0: exp(-d^2/2), and 1/s. */
-static const float at_zero[HYPOTHESES] = {
-    0.987281572f, 0.891187889f, 0.534085148f, 0.0561347628f,
-    0.987281572f, 0.891187889f, 0.534085148f, 0.0561347628f,
-    0.707106781f, 0.5f, 1.80277564f};
 
 /* BOUNDED: what is bet on a deviation, and what of a stake may be lost at most. The weights
  * are those of one direction. */
@@ -82,11 +71,12 @@ float durai_drift_sum(const drift_block *b, uint32_t l)
     return mixture(b, l);
 }
 
-/* Hypothesis i of one lane takes a sample whose ratio is c x lr. */
-static DURAI_INLINE void grow(drift_block *restrict b, uint32_t i, uint32_t l, float lr)
+/* Hypothesis i of one lane takes a sample whose ratio is c x lr. capped: the mixture was
+ * above the cap, and `keep` is not 1. */
+static DURAI_INLINE void grow(drift_block *restrict b, uint32_t i, uint32_t l, float lr, int capped)
 {
-    float r = b->r[i][l] + weight[i];
-    lr *= at_zero[i] * b->keep[l];
+    float r = b->r[i][l] + durai_drift_weight[i][l];
+    lr *= capped ? durai_drift_at_zero[i][l] * b->keep[l] : durai_drift_at_zero[i][l];
     b->aged[i][l] = (b->aged[i][l] + r) * lr;
     b->r[i][l] = r * lr;
 }
@@ -107,67 +97,102 @@ static DURAI_INLINE float whiten(drift_block *restrict b, const drift_reference 
     b->past[2][l] = b->past[1][l];
     b->past[1][l] = b->past[0][l];
     b->past[0][l] = within(within(u, expected - clip, expected + clip), -FAR_AWAY, FAR_AWAY);
-    b->last[l] = u;
     return within(u - expected, -clip, clip);
 }
 
-/* The mixture after a sample, and what the next one multiplies by. */
-static DURAI_INLINE float conclude(drift_block *restrict b, uint32_t l, float z, float cap)
+/* What the ratios of a sample are powers of. */
+typedef struct drift_powers {
+    float up[DRIFT_LANES], down[DRIFT_LANES];       /* exp(0.16 z), exp(-0.16 z) */
+    float wider[DRIFT_LANES], narrower[DRIFT_LANES];/* exp(q / 64), exp(-q / 64) */
+} drift_powers;
+
+static DURAI_INLINE void powers_of(drift_powers *restrict e, const drift_reference *restrict r, uint32_t l, float z)
 {
-    float sum = mixture(b, l);
-    DURA_ASSERT(cap > 0.0f);
-    b->keep[l] = cap / (sum > cap ? sum : cap);
-    b->z[l] = z;
-    return sum;
+    float q = z * z;
+    exp_both(0.16f * z, exp_wide, &e->up[l], &e->down[l]);
+    q = q < r->floor[l] ? r->floor[l] : q;
+    exp_both(0.015625f * q, exp_close, &e->wider[l], &e->narrower[l]);
 }
 
-/* A whitened sample of one lane; the mixture comes back. */
-static DURAI_INLINE float judge(drift_block *restrict b, const drift_reference *restrict r, uint32_t l, float z, float limit)
+/* Four shifts one way: the first, third, seventh and fifteenth power, in few steps that wait
+ * for each other. */
+static DURAI_INLINE void grow_shifts(drift_block *restrict b, uint32_t first, uint32_t l, float one, int capped)
 {
-    float q = z * z, one, back, two, three, seven, t, i;
-    exp_both(0.16f * z, exp_wide, &one, &back);
-    one *= r->shift_slack[l];
-    two = one * one;
-    three = two * one;
-    seven = three * three * one;
-    grow(b, UP, l, one);
-    grow(b, UP + 1, l, three);
-    grow(b, UP + 2, l, seven);
-    grow(b, UP + 3, l, seven * seven * one);
-    back *= r->shift_slack[l];
-    two = back * back;
-    three = two * back;
-    seven = three * three * back;
-    grow(b, DOWN, l, back);
-    grow(b, DOWN + 1, l, three);
-    grow(b, DOWN + 2, l, seven);
-    grow(b, DOWN + 3, l, seven * seven * back);
-    q = q < r->floor[l] ? r->floor[l] : q;
-    exp_both(0.015625f * q, exp_close, &t, &i);
+    float two = one * one, three = two * one, four = two * two, seven = four * three;
+    grow(b, first, l, one, capped);
+    grow(b, first + 1, l, three, capped);
+    grow(b, first + 2, l, seven, capped);
+    grow(b, first + 3, l, (four * four) * seven, capped);
+}
+
+/* A sample of one lane; the mixture comes back. */
+static DURAI_INLINE float judge(drift_block *restrict b, const drift_reference *restrict r, uint32_t l,
+                                const drift_powers *restrict e, int capped)
+{
+    float t = e->wider[l], i = e->narrower[l], two;
+    grow_shifts(b, UP, l, e->up[l] * r->shift_slack[l], capped);
+    grow_shifts(b, DOWN, l, e->down[l] * r->shift_slack[l], capped);
     t *= t;
     t *= t;
     t *= t;                             /* exp(q/8) */
     two = t * t;
-    grow(b, SPREAD, l, two);
-    grow(b, SPREAD + 1, l, two * t);
+    grow(b, SPREAD, l, two, capped);
+    grow(b, SPREAD + 1, l, two * t, capped);
     i *= i;
     i *= i;
     i *= i;                             /* exp(-q/8), to the ninth: */
     two = i * i;
     two *= two;
-    grow(b, SPREAD + 2, l, two * two * (i * r->narrow_slack[l]));
-    return conclude(b, l, z, CAP * limit * r->share[l]);
+    grow(b, SPREAD + 2, l, two * two * (i * r->narrow_slack[l]), capped);
+    return mixture(b, l);
 }
 
-/* One sample in every lane; the mixtures come back in sum. */
-static DURAI_NOINLINE void advance(drift_block *restrict b, const drift_reference *restrict r,
-                                   const float *restrict x, float limit, float *restrict sum)
+/* One sample in every lane: first what it is, */
+static DURAI_INLINE void see(drift_block *restrict b, const drift_reference *restrict r, const float *restrict x,
+                             drift_powers *restrict e, int white)
+{
+    uint32_t l;
+    for (l = 0; l < DRIFT_LANES; l++) {
+        float u = standardise(r, l, x[l]);
+        float z = white ? whiten(b, r, l, u) : within(u, -r->clip[l], r->clip[l]);
+        b->z[l] = z;
+        powers_of(e, r, l, z);
+    }
+}
+
+static DURAI_NOINLINE void see_usual(drift_block *restrict b, const drift_reference *restrict r,
+                                     const float *restrict x, drift_powers *restrict e)
+{
+    see(b, r, x, e, 0);
+}
+
+static DURAI_NOINLINE void see_white(drift_block *restrict b, const drift_reference *restrict r,
+                                     const float *restrict x, drift_powers *restrict e)
+{
+    see(b, r, x, e, 1);
+}
+
+/* then what follows: the mixtures. */
+static DURAI_INLINE void advance(drift_block *restrict b, const drift_reference *restrict r,
+                                 const drift_powers *restrict e, float *restrict sum, int capped)
 {
     uint32_t l;
     for (l = 0; l < DRIFT_LANES; l++)
-        sum[l] = judge(b, r, l, whiten(b, r, l, standardise(r, l, x[l])), limit);
+        sum[l] = judge(b, r, l, e, capped);
     for (l = 0; l < DRIFT_LANES; l++)
         b->n[l]++;
+}
+
+static DURAI_NOINLINE void advance_usual(drift_block *restrict b, const drift_reference *restrict r,
+                                         const drift_powers *restrict e, float *restrict sum)
+{
+    advance(b, r, e, sum, 0);
+}
+
+static DURAI_NOINLINE void advance_capped(drift_block *restrict b, const drift_reference *restrict r,
+                                          const drift_powers *restrict e, float *restrict sum)
+{
+    advance(b, r, e, sum, 1);
 }
 
 /* ---- lanes that are not like the others -------------------------------------------- */
@@ -189,7 +214,7 @@ float durai_drift_bet(const drift_reference *r, uint32_t l, uint32_t i)
 }
 
 /* A bounded sample in deviations; the mixture comes back. */
-static DURAI_NOINLINE float bet_on(drift_block *b, const drift_reference *r, uint32_t l, float u, float limit)
+static DURAI_NOINLINE float bet_on(drift_block *b, const drift_reference *r, uint32_t l, float u)
 {
     float z = within(u, -r->phi[0][l], r->phi[1][l]), s = r->shift_slack[l];
     uint32_t i;
@@ -200,8 +225,8 @@ static DURAI_NOINLINE float bet_on(drift_block *b, const drift_reference *r, uin
         b->aged[i][l] = (b->aged[i][l] + was) * lr;
         b->r[i][l] = was * lr;
     }
-    b->last[l] = u;
-    return conclude(b, l, z, CAP * limit * r->share[l]);
+    b->z[l] = z;
+    return mixture(b, l);
 }
 
 /* A sample is there: 1 when it can be judged, 0 while the past is being filled. Values
@@ -219,26 +244,29 @@ static int arrive(drift_block *b, uint8_t order, uint32_t l)
     return 0;
 }
 
-/* The alarm of a lane after a sample. What was not told yet is told, even when the channel
- * came back in between. */
+/* The alarm of a lane after a sample, and what the next one multiplies by. What was not told
+ * yet is told, even when the channel came back in between. */
 static inline void decide(drift_block *b, const drift_reference *r, uint32_t l, float sum, float limit)
 {
     uint32_t alarm = b->flags[l] & CH_ALARM, told = b->flags[l] & CH_TOLD;
-    float least = sum < 1e18f ? sum : 1e18f;    /* its square is a float */
-    uint32_t back = (uint32_t)(least * least < limit * r->share[l]) & (uint32_t)(told != 0);
-    DURA_ASSERT(sum >= 0.0f && durai_finite(sum));
-    alarm = (uint32_t)(sum >= limit * r->share[l]) | (alarm & ~back);
-    b->flags[l] = (uint8_t)(alarm | told);
+    float own = limit * r->share[l], cap = CAP * own, least = sum < 1e18f ? sum : 1e18f; /* its square is a float */
+    uint32_t back = (uint32_t)(least * least < own) & (uint32_t)(told != 0);
+    DURA_ASSERT(sum >= 0.0f && durai_finite(sum) && cap > 0.0f);
+    alarm = (uint32_t)(sum >= own) | (alarm & ~back);
+    b->keep[l] = cap / (sum > cap ? sum : cap);
+    b->flags[l] = (uint8_t)(alarm | told | (sum > cap ? CH_CAPPED : 0));
 }
 
 static inline int has_news(uint8_t flags)
 {
+    flags &= CH_ALARM | CH_TOLD;
     return flags == CH_ALARM || flags == CH_TOLD;
 }
 
 /* One sample of one lane. */
 static DURAI_NOINLINE void advance_one(drift_block *b, const drift_reference *r, uint32_t l, float x, float limit)
 {
+    drift_powers e;
     float u = standardise(r, l, x), z, sum;
     int ready;
     DURA_ASSERT(r->flags[l] & REF_WATCHED);
@@ -246,14 +274,21 @@ static DURAI_NOINLINE void advance_one(drift_block *b, const drift_reference *r,
         skip(b, l);
         return;
     }
+    b->last[l] = u;
     ready = arrive(b, r->order[l], l);
     if (r->flags[l] & REF_BOUNDED) {
-        sum = bet_on(b, r, l, u, limit);
+        sum = bet_on(b, r, l, u);
     } else {
         z = whiten(b, r, l, u);
         if (!ready)
             return;
-        sum = judge(b, r, l, z, limit);
+        b->z[l] = z;
+        powers_of(&e, r, l, z);
+        /* Without vectors there is one way, and the other is not in the device's flash. */
+        if (DRIFT_LANES == 1u || (b->flags[l] & CH_CAPPED))
+            sum = judge(b, r, l, &e, 1);
+        else
+            sum = judge(b, r, l, &e, 0);
     }
     b->n[l]++;
     decide(b, r, l, sum, limit);
@@ -278,24 +313,66 @@ static DURAI_NOINLINE int advance_some(drift_block *b, const drift_reference *r,
 }
 
 /* The bytes of all lanes as one number. */
-static inline uint32_t lanes_of(const uint8_t *p)
+static inline drift_bytes lanes_of(const uint8_t *p)
 {
-    uint32_t v = 0;
-    memcpy(&v, p, DRIFT_LANES);
+    drift_bytes v;
+    memcpy(&v, p, sizeof v);
     return v;
 }
 
-/* Every lane is there, watched, Gaussian, changes, and waits for nothing. */
-static inline int plain(const drift_block *b, const drift_reference *r, const float *x, const uint8_t *missing)
+/* The samples of a block that the frame does not fill: anything finite behind the last. */
+static DURAI_NOINLINE const float *gather(float *restrict v, const float *restrict x, size_t n)
 {
-    static const uint8_t watched[4] = {REF_WATCHED, REF_WATCHED, REF_WATCHED, REF_WATCHED};
-    uint32_t l, odd = lanes_of(b->fill) | lanes_of(b->gap) | lanes_of(b->usual);
-    odd |= lanes_of(r->flags) ^ lanes_of(watched);
-    if (missing)
-        odd |= lanes_of(missing);
+    uint32_t l;
     for (l = 0; l < DRIFT_LANES; l++)
-        odd |= (uint32_t)!durai_finite(x[l]);
-    return odd == 0;
+        v[l] = l < n ? x[l] : 0.0f;
+    return v;
+}
+
+/* The bits of lanes into one, by or. */
+static DURAI_INLINE uint32_t any_of(const uint32_t *lane)
+{
+    uint32_t l, any = 0;
+    for (l = 0; l < DRIFT_LANES; l++)
+        any |= lane[l];
+    return any;
+}
+
+/* Bit 31 of a lane whose sample is not finite: an exponent of all ones carries into it. */
+static DURAI_INLINE void find_wild(uint32_t *restrict odd, const float *restrict x)
+{
+    uint32_t l;
+    for (l = 0; l < DRIFT_LANES; l++)
+        odd[l] |= (durai_f32_bits(x[l]) & 0x7FFFFFFFu) + 0x00800000u;
+}
+
+/* Bit 31 of a lane whose mixture has reached its limit. Neither is negative, so their bits
+ * are in the order of their values. */
+static DURAI_INLINE void find_reached(uint32_t *restrict odd, const float *restrict sum,
+                                      const drift_reference *restrict r, float limit)
+{
+    uint32_t l;
+    for (l = 0; l < DRIFT_LANES; l++)
+        odd[l] |= ~(durai_f32_bits(sum[l]) - durai_f32_bits(limit * r->share[l]));
+}
+
+/* A byte with this value in every lane. */
+static DURAI_INLINE drift_bytes every(uint32_t value)
+{
+    return (drift_bytes)(~(drift_bytes)0 / 255u * value);
+}
+
+/* Every watched lane is Gaussian, changes, and waits for nothing; those that are not so, and
+ * those missing, have a bit in what comes back. n: samples from the block's first on. */
+static DURAI_INLINE drift_bytes not_plain(const drift_block *b, const drift_reference *r, const uint8_t *missing, size_t n)
+{
+    drift_bytes watched = lanes_of(r->flags), absent = 0;
+    drift_bytes odd = lanes_of(b->fill) | lanes_of(b->gap) | lanes_of(b->usual) | (watched & (drift_bytes)~every(REF_WATCHED));
+    if (missing && n >= DRIFT_LANES)
+        absent = lanes_of(missing);
+    else if (missing)
+        memcpy(&absent, missing, n);
+    return odd | (absent & (drift_bytes)(watched * 255u));
 }
 
 /* ---- alarms ------------------------------------------------------------------------- */
@@ -350,43 +427,126 @@ static DURAI_NOINLINE int tell_all(dura_drift *d, dura_fact *facts, size_t max_f
 
 /* ---- a frame ------------------------------------------------------------------------ */
 
-/* A frame of a block all of whose lanes are alike: 1 when there is news. */
-static inline int advance_all(drift_block *b, const drift_reference *r, const float *x, float limit)
+/* Blocks are seen before they are worked on: what a sample is takes long chains of few
+ * steps, and those of several blocks fill each other's gaps. Eight blocks at a time. */
+enum { CHUNK = 8 };
+typedef struct drift_chunk {
+    drift_powers powers[CHUNK];
+    float sum[CHUNK][DRIFT_LANES];
+    float some[DRIFT_LANES];    /* samples of a block that the frame does not fill */
+    uint32_t seen;              /* bit: the block is worked on with all its lanes at once */
+    uint32_t n;
+} drift_chunk;
+
+/* Every sample of a chunk is finite. */
+static DURAI_INLINE int all_tame(drift_chunk *c, const float *x, size_t n)
 {
-    float sum[DRIFT_LANES];
-    uint32_t l, any;
-    int news = 0;
-    advance(b, r, x, limit, sum);
-    any = lanes_of(b->flags);
-    for (l = 0; l < DRIFT_LANES; l++)
-        any |= (uint32_t)(sum[l] >= limit * r->share[l]);
-    for (l = 0; any && l < DRIFT_LANES; l++) {
-        decide(b, r, l, sum[l], limit);
-        news |= has_news(b->flags[l]);
+    uint32_t i, odd[DRIFT_LANES] = {0};
+    size_t whole = n / DRIFT_LANES < c->n ? n / DRIFT_LANES : c->n;
+    for (i = 0; i < whole; i++)
+        find_wild(odd, x + i * DRIFT_LANES);
+    if (whole < c->n)
+        find_wild(odd, gather(c->some, x + whole * DRIFT_LANES, n % DRIFT_LANES));
+    return any_of(odd) < 0x80000000u;
+}
+
+/* Sees the blocks of a chunk, or works on them lane by lane; n: samples from the first
+ * block's first on. 1 when there is news already. */
+static DURAI_INLINE int see_all(drift_chunk *c, drift_block *b, const drift_reference *r, const float *x,
+                                const uint8_t *missing, size_t n, float limit)
+{
+    int tame = all_tame(c, x, n), news = 0;
+    uint32_t i, blocks = c->n, seen = 0;
+    DURA_ASSERT(blocks > 0 && blocks <= CHUNK && n > (size_t)(blocks - 1u) * DRIFT_LANES);
+    for (i = 0; i < blocks; i++, b++, r++, x += DRIFT_LANES, n -= DRIFT_LANES) {
+        const uint8_t *gone = missing ? missing + (size_t)i * DRIFT_LANES : NULL;
+        const float *v = n < DRIFT_LANES ? c->some : x;
+        if (lanes_of(r->flags) == 0)
+            continue;
+        if (!tame || not_plain(b, r, gone, n)) {
+            news |= advance_some(b, r, x, gone, n, limit);
+            continue;
+        }
+        if (lanes_of(r->order) != 0)
+            see_white(b, r, v, &c->powers[i]);
+        else
+            see_usual(b, r, v, &c->powers[i]);
+        seen |= 1u << i;
     }
+    c->seen = seen;
     return news;
 }
 
-/* One frame of block k: 1 when it has something to tell. n: samples from its first on. */
-static inline int frame_of(dura_drift *d, uint32_t k, const float *x, const uint8_t *missing, size_t n)
+/* What the mixtures of a chunk mean: 1 when there is news. */
+static DURAI_NOINLINE int conclude(const drift_chunk *c, drift_block *b, const drift_reference *r, float limit)
 {
-    drift_block *b = &d->block[k];
-    const drift_reference *r = &d->reference[k];
-    DURA_ASSERT(k < d->blocks && n > 0);
-    /* Without vectors there is one way, and the other is not in the device's flash. */
-    if (DRIFT_LANES == 1u || n < DRIFT_LANES || !plain(b, r, x, missing))
-        return advance_some(b, r, x, missing, n, d->limit);
-    return advance_all(b, r, x, d->limit);
+    uint32_t i, l;
+    int news = 0;
+    for (i = 0; i < c->n; i++)
+        for (l = 0; c->seen >> i & 1u && l < DRIFT_LANES; l++) {
+            decide(&b[i], &r[i], l, c->sum[i][l], limit);
+            news |= has_news(b[i].flags[l]);
+        }
+    return news;
+}
+
+/* One frame of at most CHUNK blocks: 1 when one has something to tell. n: samples from the
+ * first block's first on. */
+static DURAI_NOINLINE int frame_of(drift_chunk *c, drift_block *b, const drift_reference *r, const float *x,
+                                   const uint8_t *missing, size_t n, float limit)
+{
+    int news = see_all(c, b, r, x, missing, n, limit);
+    uint32_t i, blocks = c->n, seen = c->seen, odd[DRIFT_LANES] = {0};
+    drift_bytes flags = 0;
+    DURA_ASSERT(seen >> blocks == 0);
+    for (i = 0; i < blocks; i++) {
+        drift_bytes now = lanes_of(b[i].flags);
+        if (!(seen >> i & 1u))
+            continue;
+        if (now & every(CH_CAPPED))
+            advance_capped(&b[i], &r[i], &c->powers[i], c->sum[i]);
+        else
+            advance_usual(&b[i], &r[i], &c->powers[i], c->sum[i]);
+        flags |= now;
+        find_reached(odd, c->sum[i], &r[i], limit);
+    }
+    if (flags != 0 || any_of(odd) >= 0x80000000u)
+        news |= conclude(c, b, r, limit);
+    return news;
+}
+
+static int side_by_side(dura_drift *d, const float *x, const uint8_t *missing)
+{
+    drift_chunk c;
+    uint32_t k;
+    int speak = 0;
+    for (k = 0; k < d->blocks; k += CHUNK) {
+        size_t at = (size_t)k * DRIFT_LANES;
+        c.n = d->blocks - k < CHUNK ? d->blocks - k : CHUNK;
+        speak |= frame_of(&c, d->block + k, d->reference + k, x + at, missing ? missing + at : NULL, d->n - at, d->limit);
+    }
+    return speak;
+}
+
+static int one_by_one(dura_drift *d, const float *x, const uint8_t *missing)
+{
+    uint32_t k;
+    int speak = 0;
+    for (k = 0; k < d->blocks; k++)
+        speak |= advance_some(d->block + k, d->reference + k, x + k, missing ? missing + k : NULL, 1, d->limit);
+    return speak;
 }
 
 int dura_drift_update(dura_drift *d, const float *x, const uint8_t *missing, size_t n,
                       dura_fact *facts, size_t max_facts)
 {
-    int speak = 0;
-    uint32_t k, at = 0;
+    int speak;
     if (!d || !x || n != d->n || (!facts && max_facts > 0))
         return DURA_EINVAL;
-    for (k = 0; k < d->blocks; k++, at += DRIFT_LANES)
-        speak |= frame_of(d, k, x + at, missing ? missing + at : NULL, n - at);
+    /* Without vectors there is one way, and the other is not in the device's flash. */
+    if (DRIFT_LANES == 1u || n == 1)
+        speak = one_by_one(d, x, missing);
+    else
+        speak = side_by_side(d, x, missing);
     return speak ? tell_all(d, facts, max_facts) : 0;
 }

@@ -12,6 +12,7 @@
  */
 #include "dura_host_drill_priv.h"
 
+#include <dura/host/drift.h>
 #include <dura/host/pack.h>
 #include <dura/host/session.h>
 
@@ -110,7 +111,7 @@ int durai_drill_plug(drill_world *w, dura_error *err)
     w->port.sink = hear;
     w->port.sink_user = w;
     w->port.feature = dura_feature_part();
-    w->port.drift = dura_drift_part();
+    w->port.drift = dura_host_drift_part();
     w->port.correlate = dura_correlate_part();
     w->port.gate = dura_gate_part();
     w->port.sensor = dura_sensor_part();

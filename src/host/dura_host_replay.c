@@ -9,6 +9,7 @@
  * records that do.
  */
 #include <dura/host/crypto.h>
+#include <dura/host/drift.h>
 #include <dura/host/pack.h>
 #include <dura/host/record.h>
 #include <dura/host/session.h>
@@ -218,7 +219,7 @@ static int plug(replay *r, dura_error *err)
     r->port.region[DURA_REGION_NV] = &r->nv;
     r->port.region[DURA_REGION_JOURNAL] = &r->journal;
     r->port.feature = dura_feature_part();
-    r->port.drift = dura_drift_part();
+    r->port.drift = dura_host_drift_part();
     r->port.correlate = dura_correlate_part();
     r->port.gate = dura_gate_part();
     r->port.sensor = dura_sensor_part();

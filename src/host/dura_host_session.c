@@ -9,6 +9,7 @@
  * checkpoints are the mark of a closed run, so nothing is written after them.
  */
 #define _XOPEN_SOURCE 700 /* realpath */
+#include <dura/host/drift.h>
 #include <dura/host/incident.h>
 #include <dura/host/keys.h>
 #include <dura/host/pack.h>
@@ -357,7 +358,7 @@ static int start_guard(dura_session *s, dura_error *err)
     s->port.region[DURA_REGION_DECISION] = &s->logs[1].region;
     s->port.region[DURA_REGION_NV] = &s->nv.region;
     s->port.feature = dura_feature_part();
-    s->port.drift = dura_drift_part();
+    s->port.drift = dura_host_drift_part();
     s->port.correlate = dura_correlate_part();
     s->port.gate = dura_gate_part();
     s->port.sensor = dura_sensor_part();

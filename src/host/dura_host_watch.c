@@ -9,6 +9,7 @@
  */
 #include <dura/guard.h>
 #include <dura/host/crypto.h>
+#include <dura/host/drift.h>
 #include <dura/host/pack.h>
 #include <dura/host/watch.h>
 
@@ -54,7 +55,7 @@ static int build(dura_watch *w, const void *policy, size_t len)
     if (rc != DURA_OK)
         return rc;
     w->monitored = durai_policy_get_drift(policy, &drift) == DURA_OK;
-    size_t bytes = durai_watch_bytes(policy, dura_drift_part(), dura_correlate_part());
+    size_t bytes = durai_watch_bytes(policy, dura_host_drift_part(), dura_correlate_part());
     size_t inputs = (size_t)w->device.n_inputs + w->device.n_features;
     w->mem = malloc(bytes ? bytes : 8);
     w->values = calloc(w->device.n_channels, sizeof *w->values);
@@ -63,7 +64,7 @@ static int build(dura_watch *w, const void *policy, size_t len)
     w->reasons = calloc(w->device.n_channels, sizeof *w->reasons);
     if (bytes == 0 || !w->mem || !w->values || !w->inputs || !w->raw || !w->reasons)
         return DURA_ENOSPC;
-    rc = durai_watch_init(&w->watch, w->mem, policy, dura_drift_part(), dura_correlate_part());
+    rc = durai_watch_init(&w->watch, w->mem, policy, dura_host_drift_part(), dura_correlate_part());
     return rc == DURA_OK ? load_names(w, policy, len) : rc;
 }
 
@@ -253,7 +254,7 @@ int dura_watch_record(dura_watch *w, const dura_record *r)
     at.gseq = r->gseq;
     at.log = r->log;
     if (r->time.boot != w->boot) {
-        rc = durai_watch_init(&w->watch, w->mem, w->watch.policy, dura_drift_part(), dura_correlate_part());
+        rc = durai_watch_init(&w->watch, w->mem, w->watch.policy, dura_host_drift_part(), dura_correlate_part());
         if (rc != DURA_OK)
             return rc;
         w->boot = r->time.boot;
@@ -301,5 +302,5 @@ int dura_watch_drift(const dura_watch *w, uint32_t index, const char **name, uin
         *name = w->names[r.of];
     if (id)
         *id = r.of;
-    return dura_drift_query(w->watch.drift, r.of, out);
+    return w->watch.drift_calls->query(w->watch.drift, r.of, out);
 }

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The drift monitor once more, eight channels side by side (AVX2).
+ *
+ * The core is built for the least processor of its target. A block of the monitor is as
+ * wide as a vector and its width changes no bit, so the same sources, compiled for wider
+ * vectors under other names, are the same monitor at half the price. This file alone is
+ * compiled with AVX2 (CMakeLists.txt); where it is not, there is no such monitor.
+ */
+#include "dura_host_drift.h"
+
+#if defined(__AVX2__)
+
+/* Every name of the core's monitor that the linker would see twice. */
+#define dura_drift_bytes durai_drift_wide_bytes
+#define dura_drift_init durai_drift_wide_init
+#define dura_drift_attach durai_drift_wide_attach
+#define dura_drift_update durai_drift_wide_update
+#define dura_drift_query durai_drift_wide_query
+#define dura_drift_reset durai_drift_wide_reset
+#define dura_drift_save durai_drift_wide_save
+#define dura_drift_load durai_drift_wide_load
+#define dura_drift_part durai_drift_wide_part
+#define durai_drift_sum durai_drift_wide_sum_
+#define durai_drift_forget durai_drift_wide_forget_
+#define durai_drift_restart durai_drift_wide_restart_
+#define durai_drift_leader durai_drift_wide_leader_
+#define durai_drift_bet durai_drift_wide_bet_
+#define durai_drift_bet_weight durai_drift_wide_bet_weight_
+#define durai_drift_weight durai_drift_wide_weight_
+#define durai_drift_at_zero durai_drift_wide_at_zero_
+
+#include "../drift/dura_drift.c"
+#include "../drift/dura_drift_save.c"
+#include "../drift/dura_drift_update.c"
+
+#else
+
+const struct dura_drift_calls *durai_drift_wide_part(void)
+{
+    return NULL;
+}
+
+#endif
