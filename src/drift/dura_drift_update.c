@@ -359,7 +359,7 @@ static DURAI_INLINE void find_reached(uint32_t *restrict odd, const float *restr
 /* A byte with this value in every lane. */
 static DURAI_INLINE drift_bytes every(uint32_t value)
 {
-    return (drift_bytes)(~(drift_bytes)0 / 255u * value);
+    return (drift_bytes)(UINT64_C(0x0101010101010101) * value);
 }
 
 /* Every watched lane is Gaussian, changes, and waits for nothing; those that are not so, and
