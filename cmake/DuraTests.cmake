@@ -267,14 +267,32 @@ endif()
 
 # ---- Python, on the library as it is released --------------------------------------------
 
+# Three tests of about the same length, so that two processors have something to do.
 file(GLOB python_tests CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/python/test_*.py
-     ${PROJECT_SOURCE_DIR}/bindings/python/tests/test_*.py ${PROJECT_SOURCE_DIR}/tests/cli/test_*.py)
-if(DURA_HOST AND python_tests)
-  add_test(NAME python COMMAND ${DURA_PYTHON} -m pytest -q -p no:cacheprovider ${python_tests}
-           WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
-  dura_label(python python)
-  set_tests_properties(python PROPERTIES ENVIRONMENT
-    "DURA_LIBRARY=$<TARGET_FILE:dura>;DURA_CLI=$<TARGET_FILE_DIR:dura>/dura;DURA_DATA=${DURA_DATA};PYTHONDONTWRITEBYTECODE=1;PYTHONPATH=${PROJECT_SOURCE_DIR}/bindings/python")
+     ${PROJECT_SOURCE_DIR}/bindings/python/tests/test_*.py)
+file(GLOB cli_tests CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/cli/test_*.py)
+if(DURA_HOST)
+  set(turn a)
+  foreach(test IN LISTS cli_tests)
+    list(APPEND cli_tests_${turn} ${test})
+    string(COMPARE EQUAL ${turn} a first)
+    if(first)
+      set(turn b)
+    else()
+      set(turn a)
+    endif()
+  endforeach()
+  set(parts python python_tests cli_a cli_tests_a cli_b cli_tests_b)
+  while(parts)
+    list(POP_FRONT parts name list)
+    if(${list})
+      add_test(NAME ${name} COMMAND ${DURA_PYTHON} -m pytest -q -p no:cacheprovider ${${list}}
+               WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+      dura_label(${name} python)
+      set_tests_properties(${name} PROPERTIES COST 100 ENVIRONMENT
+        "DURA_LIBRARY=$<TARGET_FILE:dura>;DURA_CLI=$<TARGET_FILE_DIR:dura>/dura;DURA_DATA=${DURA_DATA};PYTHONDONTWRITEBYTECODE=1;PYTHONPATH=${PROJECT_SOURCE_DIR}/bindings/python")
+    endif()
+  endwhile()
 endif()
 
 # ---- the amalgamation passes the core's tests --------------------------------------------
