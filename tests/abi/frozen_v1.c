@@ -945,6 +945,78 @@ KEEPS(dura_feature_calls, update);
 KEEPS(dura_feature_calls, reset);
 GROWS(dura_feature_calls);
 
+typedef struct v1_dura_mspc_basis {
+    uint32_t struct_size;
+    uint16_t n_channels;
+    uint16_t n_components;
+    float newest;
+    uint32_t n_values;
+    const float *values;
+} v1_dura_mspc_basis;
+KEEPS(dura_mspc_basis, struct_size);
+KEEPS(dura_mspc_basis, n_channels);
+KEEPS(dura_mspc_basis, n_components);
+KEEPS(dura_mspc_basis, newest);
+KEEPS(dura_mspc_basis, n_values);
+KEEPS(dura_mspc_basis, values);
+GROWS(dura_mspc_basis);
+
+typedef struct v1_dura_mspc_share {
+    uint16_t channel;
+    uint16_t reserved;
+    float z;
+    float unexplained;
+    float t2;
+    float spe;
+} v1_dura_mspc_share;
+KEEPS(dura_mspc_share, channel);
+KEEPS(dura_mspc_share, reserved);
+KEEPS(dura_mspc_share, z);
+KEEPS(dura_mspc_share, unexplained);
+KEEPS(dura_mspc_share, t2);
+KEEPS(dura_mspc_share, spe);
+STAYS(dura_mspc_share);
+
+typedef struct v1_dura_mspc_state {
+    uint32_t struct_size;
+    uint32_t replaced;
+    float t2;
+    float spe;
+    float average_t2;
+    float average_spe;
+    uint64_t n;
+} v1_dura_mspc_state;
+KEEPS(dura_mspc_state, struct_size);
+KEEPS(dura_mspc_state, replaced);
+KEEPS(dura_mspc_state, t2);
+KEEPS(dura_mspc_state, spe);
+KEEPS(dura_mspc_state, average_t2);
+KEEPS(dura_mspc_state, average_spe);
+KEEPS(dura_mspc_state, n);
+GROWS(dura_mspc_state);
+
+typedef struct v1_dura_mspc_calls {
+    uint32_t struct_size;
+    uint32_t reserved;
+    size_t (*bytes)(const dura_mspc_basis *basis);
+    int (*init)(dura_mspc **out, void *mem, size_t len, const dura_mspc_basis *basis);
+    int (*update)(dura_mspc *m, const float *x, const uint8_t *missing, size_t n, float out[2]);
+    int (*blame)(dura_mspc *m, dura_mspc_share *out, size_t max);
+    int (*residuals)(dura_mspc *m, float *out, size_t n);
+    int (*query)(dura_mspc *m, dura_mspc_state *out);
+    int (*reset)(dura_mspc *m);
+} v1_dura_mspc_calls;
+KEEPS(dura_mspc_calls, struct_size);
+KEEPS(dura_mspc_calls, reserved);
+KEEPS(dura_mspc_calls, bytes);
+KEEPS(dura_mspc_calls, init);
+KEEPS(dura_mspc_calls, update);
+KEEPS(dura_mspc_calls, blame);
+KEEPS(dura_mspc_calls, residuals);
+KEEPS(dura_mspc_calls, query);
+KEEPS(dura_mspc_calls, reset);
+GROWS(dura_mspc_calls);
+
 typedef struct v1_dura_log_entry {
     uint32_t struct_size;
     uint8_t log;
@@ -1691,6 +1763,8 @@ VALUE(DURA_LINK_EVENT_MAX, 192);
 VALUE(DURA_LINK_SIP_BYTES, 16);
 VALUE(DURA_LOG_RINGS_MAX, 4);
 VALUE(DURA_RECORD_MAX, 65535);
+VALUE(DURA_MSPC_CHANNELS_MAX, 256);
+VALUE(DURA_MSPC_COMPONENTS_MAX, 128);
 VALUE(DURA_HASH_BYTES, 32);
 VALUE(DURA_SIG_BYTES, 64);
 VALUE(DURA_PUBKEY_BYTES, 32);
