@@ -62,6 +62,26 @@ DT_TEST(base_sqrt, is_rounded_correctly)
     }
 }
 
+DT_TEST(base_cbrt, is_within_one_ulp_of_the_true_value)
+{
+    double worst = 0.0;
+    uint32_t b;
+    for (b = 1; b < 0x7F800000u; b += STEP / 2u) {
+        float x = durai_f32(b);
+        double off = ulps(durai_cbrt(x), cbrt((double)x));
+        worst = off > worst ? off : worst;
+        dt_eq(durai_f32_bits(durai_cbrt(-x)), durai_f32_bits(durai_cbrt(x)) ^ 0x80000000u, "%a", (double)x);
+    }
+    dt_ok(worst < 0.75 && worst > 0.5, "%f ulp", worst);
+}
+
+DT_TEST(base_cbrt, takes_the_root_of_every_cube)
+{
+    uint32_t i;
+    for (i = 0; i <= 255; i++)
+        dt_eq(durai_cbrt((float)(i * i * i)), i, "%u", i);
+}
+
 DT_TEST(base_sqrt, takes_the_root_of_every_square)
 {
     uint32_t i;
@@ -89,6 +109,10 @@ DT_TEST(base_math, says_at_its_edges_what_is_documented)
         {"log of -infinity", durai_log, 0xFF800000u, 0x7FC00000u},
         {"log of NaN", durai_log, 0x7FA00000u, 0x7FC00000u},
         {"log of the smallest", durai_log, 1, 0xC2CE8ED0u},
+        {"cbrt of 0", durai_cbrt, 0, 0},
+        {"cbrt of -0", durai_cbrt, 0x80000000u, 0x80000000u},
+        {"cbrt of -infinity", durai_cbrt, 0xFF800000u, 0xFF800000u},
+        {"cbrt of NaN", durai_cbrt, 0x7FC00001u, 0x7FC00001u},
         {"sqrt of 0", durai_sqrt, 0, 0},
         {"sqrt of -0", durai_sqrt, 0x80000000u, 0x80000000u},
         {"sqrt of -1", durai_sqrt, 0xBF800000u, 0x7FC00000u},

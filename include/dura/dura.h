@@ -12,6 +12,8 @@
 #include <dura/feature.h>
 #include <dura/backend.h>
 #include <dura/drift.h>
+#include <dura/mspc.h>
+#include <dura/histogram.h>
 #include <dura/log.h>
 #include <dura/correlate.h>
 #include <dura/gate.h>

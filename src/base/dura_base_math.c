@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * dura_base_math.c - square root, exponential and logarithm in single precision.
+ * dura_base_math.c - roots, exponential and logarithm in single precision.
  *
  * Made of binary32 +, -, *, / and integer work alone, each rounded as IEEE 754 says, so
  * the same argument gives the same bits on every target, with an FPU or without one. A
@@ -138,4 +138,32 @@ float durai_sqrt(float x)
     /* A root is never half way between two floats, so its 25th digit alone rounds. */
     digits = (root_digits(n) + 1u) >> 1;
     return durai_f32(digits + (exponent << 23));
+}
+
+/* A third of the exponent comes from dividing the bits by 3, good to 3 %; Halley's step cubes
+ * the error each time, so two leave rounding alone, of which Newton's takes two thirds. */
+float durai_cbrt(float x)
+{
+    uint32_t bits = durai_f32_bits(x), sign = bits & SIGN;
+    float a, y, back = 1.0f;
+    int i;
+    bits &= ~SIGN;
+    if (bits == 0 || bits >= ENDLESS)
+        return x;
+    a = durai_f32(bits);
+    if (bits < 0x00800000u) {           /* subnormal: the root of 2^24 is 2^8 */
+        a *= 16777216.0f;
+        back = 0.00390625f;
+    } else if (bits > 0x7E000000u) {    /* 2 a must not overflow: 2^-24 */
+        a *= 5.96046448e-8f;
+        back = 256.0f;
+    }
+    y = durai_f32(durai_f32_bits(a) / 3u + 0x2A5137A0u);
+    for (i = 0; i < 2; i++) {
+        float c = y * y * y;
+        y -= y * ((c - a) / (2.0f * c + a));
+    }
+    y -= (y - a / (y * y)) / 3.0f;
+    DURA_ASSERT(y > 0.0f && y * back > 1e-16f);
+    return durai_f32(durai_f32_bits(y * back) | sign);
 }

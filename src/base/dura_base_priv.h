@@ -198,6 +198,7 @@ int durai_tree_root(const durai_tree *t, uint8_t out[32], durai_node_hash h, voi
 /* ---- elementary functions: the same bits on every target ------------------------- */
 
 float durai_sqrt(float x);   /* correctly rounded; below 0: NaN; -0: -0; infinity: infinity */
+float durai_cbrt(float x);   /* < 0.75 ulp; of infinity and NaN: itself; -0: -0 */
 float durai_exp(float x);    /* < 0.99 ulp; above 88.72283: infinity; below
                                 -103.97208: 0 */
 float durai_log(float x);    /* < 0.93 ulp; 0 and -0: -infinity; below 0: NaN; infinity: itself */
