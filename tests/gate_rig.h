@@ -503,6 +503,59 @@ static inline void rig_envelope(rig *b, const dura_release *r)
     rig_envelope_of(b, DURA_RELEASE_TYPE, payload, n, two, 2);
 }
 
+/* ---- approvals -------------------------------------------------------------------- */
+
+typedef struct rig_approval {
+    uint8_t release[32], policy[32];
+    char device[64];
+    uint64_t nonce, not_after_s;
+} rig_approval;
+
+/* What the device in hand would have to be given. */
+static inline rig_approval rig_approval_of(const rig *b)
+{
+    rig_approval a;
+    dura_gate_status s = DURA_GATE_STATUS_INIT;
+    if (dura_gate_query(b->ram.gate, &s) != DURA_OK)
+        __builtin_trap();
+    memset(&a, 0, sizeof a);
+    memcpy(a.release, s.release, 32);
+    memcpy(a.policy, b->cfg.policy, 32);
+    memcpy(a.device, b->cfg.device, strlen(b->cfg.device));
+    a.nonce = s.nonce;
+    return a;
+}
+
+/* Written from docs/formats/release.md. */
+static inline size_t rig_approval_payload(const rig_approval *a, uint8_t *out, size_t cap)
+{
+    durai_cbor c;
+    durai_cbor_init(&c, out, cap);
+    durai_cbor_map(&c, 5u + (a->not_after_s != 0));
+    durai_cbor_kuint(&c, 1, 1);
+    durai_cbor_kbytes(&c, 2, a->release, 32);
+    durai_cbor_ktext(&c, 3, a->device, strlen(a->device));
+    durai_cbor_kuint(&c, 4, a->nonce);
+    if (a->not_after_s)
+        durai_cbor_kuint(&c, 5, a->not_after_s);
+    durai_cbor_kbytes(&c, 6, a->policy, 32);
+    return c.len;
+}
+
+/* In place of the envelope that is there. What the gate says. */
+static inline int rig_approve(rig *b, const rig_approval *a, const int *signers, int n, uint32_t *why)
+{
+    uint8_t payload[512];
+    uint8_t kept[RIG_ENVELOPE];
+    size_t len = rig_approval_payload(a, payload, sizeof payload), kept_len = b->envelope_len;
+    memcpy(kept, b->envelope, sizeof kept);
+    rig_envelope_of(b, DURA_APPROVAL_TYPE, payload, len, signers, n);
+    int rc = dura_gate_approve(b->ram.gate, b->envelope, b->envelope_len, &b->now, why);
+    memcpy(b->envelope, kept, sizeof kept);
+    b->envelope_len = kept_len;
+    return rc;
+}
+
 static inline int rig_offer(rig *b) { return dura_gate_offer(b->ram.gate, b->envelope, b->envelope_len, &b->now); }
 
 static inline dura_gate_status rig_status(const rig *b)

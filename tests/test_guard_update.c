@@ -361,6 +361,58 @@ DT_TEST(guard_update, puts_another_policy_in_force_for_the_next_start)
     dt_eq(st.gate, DURA_EDENIED, "");
 }
 
+/* What the vendor signs for the release in hand. */
+static size_t approval(const dt_box *b, uint8_t *out, size_t cap)
+{
+    uint8_t payload[256], policy[32];
+    dura_gate_status st = gate_of(b);
+    dt_sha256 h;
+    durai_cbor c;
+    dt_sha256_init(&h);
+    dt_sha256_update(&h, b->image, b->image_len);
+    dt_sha256_final(&h, policy);
+    durai_cbor_init(&c, payload, sizeof payload);
+    durai_cbor_map(&c, 5);
+    durai_cbor_kuint(&c, 1, 1);
+    durai_cbor_kbytes(&c, 2, st.release, 32);
+    durai_cbor_ktext(&c, 3, "box", 3);
+    durai_cbor_kuint(&c, 4, st.nonce);
+    durai_cbor_kbytes(&c, 6, policy, 32);
+    return dt_box_envelope_of(DURA_APPROVAL_TYPE, payload, c.len, out, cap);
+}
+
+DT_TEST(guard_update, a15_waits_for_the_approval_its_policy_asks_for)
+{
+    dt_box b;
+    dt_spec s;
+    uint8_t yes[512];
+    uint32_t why = 1;
+    static const scale better = {1.0f, 1.0f, 0.0f, 0};
+    dt_spec_init(&s);
+    s.approve = 1 << DURA_ROLE_VENDOR;
+    start_box(&b, &s);
+    dt_eq(dura_guard_approve(b.guard, yes, 9, &b.now, &why), DURA_ESTATE, "nothing is in hand");
+    dt_eq(why, 0, "");
+    release_brain(&better, 1, 0);
+    offer(&b);
+    dt_ok(frames_until(&b, DURA_GATE_ARMED, 10.0f, 40) > 0, "state %u", gate_of(&b).state);
+    dt_eq(frames_until(&b, DURA_GATE_PROBATION, 10.0f, 40), 0, "it waits");
+    dt_eq(gate_of(&b).why, DURA_WHY_APPROVALS, "");
+    size_t n = approval(&b, yes, sizeof yes);
+    dt_box_reboot(&b, DT_TORN, 1);
+    plug_model(&b);
+    dt_eq(dt_box_boot(&b), DURA_OK, "");
+    yes[60] ^= 1;
+    dt_eq(dura_guard_approve(b.guard, yes, n, &b.now, &why), DURA_EAUTH, "");
+    dt_eq(why, DURA_WHY_SIGNATURE, "");
+    yes[60] ^= 1;
+    dt_eq(dura_guard_approve(b.guard, yes, n, &b.now, NULL), DURA_OK, "the attempt outlived the restart");
+    dt_ok(frames_until(&b, DURA_GATE_COMMITTED, 10.0f, 200) > 0, "state %u why %x", gate_of(&b).state, (unsigned)gate_of(&b).why);
+    dt_eq(dura_guard_approve(b.guard, yes, n, &b.now, &why), DURA_ESTATE, "");
+    dt_eq(acts, frames, "every frame was decided by a model");
+    dt_eq(dura_guard_approve(NULL, yes, n, &b.now, &why), DURA_EINVAL, "");
+}
+
 DT_TEST(guard_update, is_not_there_when_the_policy_takes_none)
 {
     dt_box b;
@@ -372,6 +424,7 @@ DT_TEST(guard_update, is_not_there_when_the_policy_takes_none)
     dt_eq(dura_guard_offer(b.guard, envelope, 8, &b.now), DURA_ENOTSUP, "");
     dt_eq(dura_guard_write(b.guard, 0, envelope, 8, &b.now), DURA_ENOTSUP, "");
     dt_eq(dura_guard_withdraw(b.guard, &b.now), DURA_ENOTSUP, "");
+    dt_eq(dura_guard_approve(b.guard, envelope, 8, &b.now, NULL), DURA_ENOTSUP, "");
     dt_eq(dura_guard_release(b.guard, &st), DURA_ENOTSUP, "");
     dt_eq(dura_guard_offer(NULL, envelope, 8, &b.now), DURA_EINVAL, "");
 }

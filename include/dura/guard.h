@@ -157,6 +157,11 @@ DURA_API DURA_CHECK int dura_guard_offer(dura_guard *g, const void *envelope, si
 DURA_API DURA_CHECK int dura_guard_write(dura_guard *g, uint64_t offset, const void *p, size_t n,
                                          const dura_time *now);
 
+/** Approve the release in hand, as dura_gate_approve(); DURA_ENOTSUP.
+ *                                                           [serial worker, port] */
+DURA_API DURA_CHECK int dura_guard_approve(dura_guard *g, const void *envelope, size_t len,
+                                           const dura_time *now, uint32_t *why);
+
 /** Give up the release in hand, as dura_gate_reset().        [serial worker, port] */
 DURA_API DURA_CHECK int dura_guard_withdraw(dura_guard *g, const dura_time *now);
 

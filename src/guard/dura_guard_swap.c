@@ -225,6 +225,7 @@ static DURAI_NOINLINE int gate_config(const void *policy, dura_gate_config *c, d
     c->keys = keys;
     c->threshold = u.threshold;
     c->roles = u.roles;
+    c->approve = u.approve;
     c->min_clock = u.min_clock;
     c->device = d.name;
     c->probation_frames = u.probation_frames;
@@ -367,6 +368,17 @@ int dura_guard_write(dura_guard *g, uint64_t offset, const void *p, size_t n, co
     if (!g || !p || !now)
         return DURA_EINVAL;
     return g->swap ? g->port->gate->write(g->swap->gate, offset, p, n, durai_guard_stamp(g, now)) : DURA_ENOTSUP;
+}
+
+int dura_guard_approve(dura_guard *g, const void *envelope, size_t len, const dura_time *now, uint32_t *why)
+{
+    if (why)
+        *why = 0;
+    if (!g || !envelope || !now)
+        return DURA_EINVAL;
+    if (!g->swap || g->port->gate->struct_size <= offsetof(dura_gate_calls, approve))
+        return DURA_ENOTSUP;
+    return g->port->gate->approve(g->swap->gate, envelope, len, durai_guard_stamp(g, now), why);
 }
 
 int dura_guard_withdraw(dura_guard *g, const dura_time *now)

@@ -550,13 +550,17 @@ static void why_words(uint32_t why, char *buf, size_t n)
     }
 }
 
+static int say_why(uint32_t why, int rc, const char *path, dura_error *err)
+{
+    char words[256] = "";
+    why_words(why, words, sizeof words);
+    return dura_error_set(err, rc, path, 0, NULL, "the gate refuses it: %s", words[0] ? words : dura_strerror(rc));
+}
+
 static int say_refused(dura_session *s, int rc, const char *path, dura_error *err)
 {
     dura_gate_status st = DURA_GATE_STATUS_INIT;
-    char words[256] = "";
-    if (dura_guard_release(s->guard, &st) == DURA_OK)
-        why_words(st.why, words, sizeof words);
-    return dura_error_set(err, rc, path, 0, NULL, "the gate refuses it: %s", words[0] ? words : dura_strerror(rc));
+    return say_why(dura_guard_release(s->guard, &st) == DURA_OK ? st.why : 0, rc, path, err);
 }
 
 /* The subject's bytes, in pieces as they would come over a wire. */
@@ -598,6 +602,25 @@ int dura_session_offer(dura_session *s, const char *path, const char *subject, d
     if (!subject && (k < 0 || (size_t)k >= sizeof own))
         return durai_session_too_long(path, err);
     return write_subject(s, subject ? subject : own, err);
+}
+
+int dura_session_approve(dura_session *s, const char *path, dura_error *err)
+{
+    uint8_t *p;
+    size_t n;
+    uint32_t why = 0;
+    if (!s || !path)
+        return DURA_EINVAL;
+    int rc = durai_host_read(path, &p, &n, err);
+    if (rc != DURA_OK)
+        return rc;
+    rc = dura_guard_approve(s->guard, p, n, &s->last, &why);
+    free(p);
+    if (rc == DURA_ESTATE)
+        return dura_error_set(err, rc, path, 0, NULL, "no release is in hand that can still be approved");
+    if (rc == DURA_ENOTSUP)
+        return dura_error_set(err, rc, path, 0, NULL, "this policy takes no updates; add \"updates\": {} to it");
+    return rc == DURA_OK ? rc : say_why(why, rc, path, err);
 }
 
 /* ---- close --------------------------------------------------------------------------------------- */
