@@ -1310,6 +1310,61 @@ DT_TEST(gate_probation, f7_the_floor_rises_only_over_a_slot_that_holds)
     dt_eq(rig_boot(&box), 1);
 }
 
+DT_TEST(gate_armed, f7_no_switch_without_a_way_back)
+{
+    with_five();
+    rig_prepare(&box, 6);
+    dt_eq(rig_offer(&box), DURA_OK);
+    dt_eq(rig_send(&box, 700), DURA_OK);
+    box.blocked = DURA_WHY_INCIDENT;
+    dt_eq(rig_until(&box, DURA_GATE_COMMITTED), DURA_GATE_ARMED, "it waits");
+    dt_flash_flip(&box.region[1].flash, 60, 1); /* while it does, the slot of 5 rots */
+    box.blocked = 0;
+    uint32_t activates = box.ram.activates;
+    dt_eq(rig_until(&box, DURA_GATE_REJECTED), DURA_GATE_REJECTED);
+    dt_eq(rig_status(&box).why, DURA_WHY_STORAGE);
+    dt_eq(box.ram.activates, activates, "not for a frame");
+    dt_ok(rig_drives(&box) == 5.0f, "which is in memory, whole");
+    dt_eq(rig_boot(&box), DURA_EDENIED, "and nowhere else");
+    dt_eq(rig_update(&box), DURA_GATE_COMMITTED, "with nothing to go back to a release is the only way");
+    dt_ok(rig_drives(&box) == 6.0f);
+}
+
+DT_TEST(gate_armed, f7_the_factory_model_is_a_way_back)
+{
+    rig_init(&box);
+    rig_boot(&box);
+    for (uint32_t v = 5; v < 7; v++) {
+        rig_brain(&box, (float)v, 40);
+        dura_release r = rig_release(&box, DURA_COMPONENT_BRAIN, v);
+        r.floor_ = 0;
+        rig_envelope(&box, &r);
+        if (v == 6)
+            dt_flash_flip(&box.region[1].flash, 60, 1);
+        dt_eq(rig_update(&box), DURA_GATE_COMMITTED, "%u", v);
+    }
+    dt_ok(rig_drives(&box) == 6.0f, "the slot of 5 had rotted");
+}
+
+/* Every byte of the former slot is read, and by the very step that switches. */
+DT_TEST(gate_armed, f7_reads_all_of_the_former_slot_right_before_the_switch)
+{
+    uint32_t rejected = 0;
+    with_five();
+    size_t len = box.image_len;
+    for (size_t at = 0; at < len; at += 7) {
+        with_five();
+        rig_prepare(&box, 6);
+        dt_flash_flip(&box.region[1].flash, (uint32_t)at, (uint8_t)(1u << at % 8));
+        dt_eq(rig_update(&box), DURA_GATE_REJECTED, "byte %zu", at);
+        rejected += rig_status(&box).why == DURA_WHY_STORAGE;
+    }
+    dt_eq(rejected, (len + 6) / 7);
+    with_five();
+    dt_flash_flip(&box.region[1].flash, (uint32_t)len, 1);
+    dt_eq((rig_prepare(&box, 6), rig_update(&box)), DURA_GATE_COMMITTED, "behind it nobody looks");
+}
+
 /* ---- giving up ------------------------------------------------------------------------------------ */
 
 DT_TEST(gate_reset, gives_up_whatever_is_in_hand)

@@ -1016,6 +1016,21 @@ static int commit(dura_gate *g)
     return rc < 0 ? rc : 1;
 }
 
+/* The brain that drives, as its slot holds it: what a restart in probation comes back to.
+ * When that is not what was kept, and the factory's may not run either, there is nothing to
+ * go back to and no switch. g->checked, or it is being ended. */
+static int compare_former(dura_gate *g)
+{
+    uint32_t slot = g->rec.active;
+    int rc = chunk(g, slot, g->rec.n[DURAI_N_SLOT + 2 * (slot - 1) + 1], NULL);
+    if (rc <= 0)
+        return rc < 0 ? rc : 1;
+    if (memcmp(g->sum, g->rec.d[DURAI_D_SLOT + slot - 1], sizeof g->sum) != 0 && !may_run(g, 0))
+        return end_for(g, DURA_WHY_STORAGE);
+    g->checked = 1;
+    return 1;
+}
+
 static int step_armed(dura_gate *g, const dura_time *now)
 {
     if (expired(g, (int64_t)g->rec.n[DURAI_C_AFTER]))
@@ -1026,10 +1041,15 @@ static int step_armed(dura_gate *g, const dura_time *now)
     uint32_t unmet = clock_says(g, now) | unapproved(g);
     if (g->rec.component != DURA_COMPONENT_BOX)
         unmet |= g->hooks.blocked(g->hooks.user) & (uint32_t)(DURA_WHY_INCIDENT | DURA_WHY_STOPPED);
-    if (unmet)
+    if (unmet) {
+        g->at = 0; /* what was read of the former slot is read again when all is met */
+        g->checked = 0;
         return wait_for(g, unmet);
+    }
     if (!brain_in_hand(g))
         return commit(g);
+    if (!g->checked && (g->rec.active == 1 || g->rec.active == 2)) /* the factory's is part of the firmware */
+        return compare_former(g);
     durai_gate_record *d = draft(g);
     d->attempt++;
     int rc = move(g, DURA_GATE_ACTIVATING, 0);
