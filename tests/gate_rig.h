@@ -55,6 +55,9 @@ typedef struct rig {
     dura_port port;
     dura_gate_config cfg;
     dura_gate_key key[RIG_KEYS];
+    dura_gate_key next[RIG_KEYS];/* of the policy a release brings */
+    uint32_t n_next;
+    int next_code;
     dura_time now;
     uint8_t device_key;
     /* what hooks answer */
@@ -283,6 +286,15 @@ static inline int rig_drop(void *user)
     b->ram.candidate = RIG_ELSEWHERE;
     return 0;
 }
+static inline int rig_next_key(void *user, const uint8_t policy[DURA_HASH_BYTES], uint32_t i, dura_gate_key *out)
+{
+    rig *b = user;
+    (void)policy;
+    if (b->next_code || i >= b->n_next)
+        return b->next_code ? b->next_code : DURA_ENOENT;
+    *out = b->next[i];
+    return DURA_OK;
+}
 static inline uint32_t rig_blocked(void *user) { return ((rig *)user)->blocked; }
 static inline void rig_say(void *user, const dura_fact *f)
 {
@@ -293,7 +305,8 @@ static inline void rig_say(void *user, const dura_fact *f)
 /* ---- building --------------------------------------------------------------------- */
 
 static const dura_gate_hooks rig_hooks = {(uint32_t)sizeof(dura_gate_hooks), 0, NULL, rig_arena, rig_open, rig_run,
-                                          rig_activate, rig_watch, rig_keep, rig_drop, rig_blocked, rig_say};
+                                          rig_activate, rig_watch, rig_keep, rig_drop, rig_blocked, rig_say,
+                                          rig_next_key};
 
 static inline void rig_region_init(rig *b, uint32_t i, uint32_t size, uint32_t erase, uint32_t prog, uint8_t erased, int sync)
 {

@@ -349,6 +349,13 @@ DT_TEST(guard_update, puts_another_policy_in_force_for_the_next_start)
     dt_eq(dt_box_boot(&b), DURA_OK, "");
     /* with one it does, and the old policy no more */
     sign(DURA_COMPONENT_POLICY, 1, 1, digest, other.image_len);
+    dt_eq(dura_guard_offer(b.guard, envelope, envelope_len, &b.now), DURA_EDENIED, "its keys are not known");
+    dt_eq(gate_of(&b).why, DURA_WHY_INCOMPLETE, "");
+    dt_eq(dura_guard_successor(b.guard, b.image, b.image_len), DURA_OK, "");
+    dt_eq(dura_guard_offer(b.guard, envelope, envelope_len, &b.now), DURA_EDENIED, "that is another one");
+    dt_eq(dura_guard_successor(b.guard, other.image, other.image_len - 1), DURA_ECORRUPT, "");
+    dt_eq(dura_guard_offer(b.guard, envelope, envelope_len, &b.now), DURA_EDENIED, "and that is none");
+    dt_eq(dura_guard_successor(b.guard, other.image, other.image_len), DURA_OK, "");
     dt_eq(dura_guard_offer(b.guard, envelope, envelope_len, &b.now), DURA_OK, "");
     dt_ok(frames_until(&b, DURA_GATE_COMMITTED, 10.0f, 10) > 0, "why %x", (unsigned)gate_of(&b).why);
     memcpy(b.image, other.image, sizeof before);
@@ -413,6 +420,29 @@ DT_TEST(guard_update, a15_waits_for_the_approval_its_policy_asks_for)
     dt_eq(dura_guard_approve(NULL, yes, n, &b.now, &why), DURA_EINVAL, "");
 }
 
+DT_TEST(guard_update, a11_takes_a_policy_with_a_new_key_only_when_that_has_signed)
+{
+    static const uint8_t stranger[32] = "another provisioning key, new...";
+    dt_box b, other;
+    dt_spec s;
+    dt_sha256 h;
+    uint8_t digest[32];
+    dt_spec_init(&s);
+    start_box(&b, &s);
+    memset(&other, 0, sizeof other);
+    other.image_len = dt_policy_image(&s, stranger, other.image);
+    dt_sha256_init(&h);
+    dt_sha256_update(&h, other.image, other.image_len);
+    dt_sha256_final(&h, digest);
+    dt_eq(dura_guard_successor(b.guard, other.image, other.image_len), DURA_OK, "");
+    sign(DURA_COMPONENT_POLICY, 1, 1, digest, other.image_len);
+    dt_eq(dura_guard_offer(b.guard, envelope, envelope_len, &b.now), DURA_EDENIED, "");
+    dt_eq(gate_of(&b).why, DURA_WHY_SIGNATURE, "");
+    dt_eq(dura_guard_successor(b.guard, NULL, 0), DURA_OK, "taken back");
+    dt_eq(dura_guard_successor(b.guard, NULL, 1), DURA_EINVAL, "");
+    dt_eq(dura_guard_successor(NULL, other.image, other.image_len), DURA_EINVAL, "");
+}
+
 DT_TEST(guard_update, is_not_there_when_the_policy_takes_none)
 {
     dt_box b;
@@ -425,6 +455,7 @@ DT_TEST(guard_update, is_not_there_when_the_policy_takes_none)
     dt_eq(dura_guard_write(b.guard, 0, envelope, 8, &b.now), DURA_ENOTSUP, "");
     dt_eq(dura_guard_withdraw(b.guard, &b.now), DURA_ENOTSUP, "");
     dt_eq(dura_guard_approve(b.guard, envelope, 8, &b.now, NULL), DURA_ENOTSUP, "");
+    dt_eq(dura_guard_successor(b.guard, envelope, 8), DURA_ENOTSUP, "");
     dt_eq(dura_guard_release(b.guard, &st), DURA_ENOTSUP, "");
     dt_eq(dura_guard_offer(NULL, envelope, 8, &b.now), DURA_EINVAL, "");
 }

@@ -166,6 +166,43 @@ static int verify(check *c, dura_error *err)
     return DURA_OK;
 }
 
+/* Keys that a policy brings sign the release that brings them. */
+static int prove_keys(check *c, const dura_crypto *crypto)
+{
+    dura_gate_config next;
+    dura_gate_key key[DURA_GATE_KEYS_MAX];
+    uint32_t slot_bytes;
+    int rc = dura_release_policy(c->subject, c->subject_len, &next, key, &slot_bytes);
+    if (rc != DURA_OK && rc != DURA_ENOENT)
+        return dura_error_set(&c->more, rc, NULL, 0, NULL, "it is no policy this build reads: %s", dura_strerror(rc));
+    for (uint32_t i = 0; i < next.n_keys; i++) {
+        dura_release r = DURA_RELEASE_INIT;
+        uint32_t known = 0;
+        for (uint32_t k = 0; k < c->cfg.n_keys; k++)
+            known |= memcmp(c->cfg.keys[k].pub, key[i].pub, sizeof key[i].pub) == 0;
+        if (!known && dura_release_verify(c->envelope, c->len, crypto, &key[i], 1, 1, 0, &r, NULL) != DURA_OK) {
+            c->why |= DURA_WHY_SIGNATURE;
+            (void)dura_error_set(&c->more, DURA_EAUTH, NULL, 0, NULL, "release_keys[%u] of the new policy has not signed it",
+                                 (unsigned)i);
+        }
+    }
+    return DURA_OK;
+}
+
+static int check_keys(check *c)
+{
+    dura_sodium provider;
+    if (!c->subject || c->release.component != DURA_COMPONENT_POLICY || c->why & DURA_WHY_DIGEST)
+        return DURA_OK;
+    int rc = dura_sodium_init(&provider, NULL, 0, NULL, NULL, NULL);
+    if (rc != DURA_OK)
+        return rc;
+    if (prove_keys(c, &provider.crypto) != DURA_OK)
+        c->why |= DURA_WHY_FORMAT;
+    dura_sodium_deinit(&provider);
+    return DURA_OK;
+}
+
 static int judge(check *c, dura_error *err)
 {
     uint64_t now = (uint64_t)time(NULL);
@@ -183,7 +220,7 @@ static int judge(check *c, dura_error *err)
         return DURA_OK;
     c->why |= dura_release_check(&c->release, &c->cfg, c->policy, c->policy_len, c->subject, c->subject_len,
                                  c->slot_bytes, (int64_t)now, &c->more);
-    return DURA_OK;
+    return check_keys(c);
 }
 
 static void print_check(const check *c)

@@ -67,7 +67,8 @@ enum { DURA_ROLE_VENDOR = 1, DURA_ROLE_OPERATOR = 2, DURA_ROLE_SECURITY = 3, DUR
 /* Why not. Bits: unmet conditions while waiting, reasons of a rejection or a rollback. */
 enum {
     DURA_WHY_FORMAT = 1 << 0,       /* not a release, or a newer one than this build knows */
-    DURA_WHY_SIGNATURE = 1 << 1,    /* no signature by a known key is right */
+    DURA_WHY_SIGNATURE = 1 << 1,    /* no signature by a known key is right, or a key that a
+                                       policy brings has not signed it */
     DURA_WHY_THRESHOLD = 1 << 2,    /* too few keys signed */
     DURA_WHY_ROLE = 1 << 3,         /* a required role did not sign */
     DURA_WHY_DEVICE = 1 << 4,       /* for another device */
@@ -77,7 +78,7 @@ enum {
     DURA_WHY_NOT_YET = 1 << 8,
     DURA_WHY_POLICY = 1 << 9,       /* made for another policy */
     DURA_WHY_SIZE = 1 << 10,        /* larger than the slot */
-    DURA_WHY_INCOMPLETE = 1 << 11,  /* bytes are missing */
+    DURA_WHY_INCOMPLETE = 1 << 11,  /* bytes are missing, or the policy a release is about */
     DURA_WHY_DIGEST = 1 << 12,      /* the bytes are not those that were signed */
     DURA_WHY_OPEN = 1 << 13,        /* the backend does not take the model */
     DURA_WHY_GOLDEN = 1 << 14,      /* a golden vector came out wrong */
@@ -170,7 +171,7 @@ DURA_API DURA_CHECK int dura_release_verify(const void *envelope, size_t len,
 
 /* ---- the gate ----------------------------------------------------------------------- */
 
-/* What the gate asks of its owner. Required, all of them. `user` is handed back. */
+/* What the gate asks of its owner. Required, but for the last. `user` is handed back. */
 typedef struct dura_gate_hooks {
     uint32_t struct_size;
     uint32_t reserved;                 /* 0 */
@@ -195,6 +196,12 @@ typedef struct dura_gate_hooks {
     uint32_t (*blocked)(void *user);
     /* A fact for the security log. */
     void (*say)(void *user, const dura_fact *f);
+    /* Key i of release_keys in the policy with this digest: DURA_OK; DURA_ENOENT: it has no
+     * more; DURA_ESTATE: that policy is not at hand; < 0: a code. A policy release is taken
+     * only when every key it brings has signed it as well, so that nobody names a key that
+     * is not held. NULL (an older owner): not asked. */
+    int (*next_key)(void *user, const uint8_t policy[DURA_HASH_BYTES], uint32_t i,
+                    dura_gate_key *out);
 } dura_gate_hooks;
 
 typedef struct dura_gate_config {

@@ -521,6 +521,7 @@ static const dura_layout_row layout_rows[] = {
     FIELD(dura_gate_hooks, drop)
     FIELD(dura_gate_hooks, blocked)
     FIELD(dura_gate_hooks, say)
+    FIELD(dura_gate_hooks, next_key)
     STRUCT(dura_gate_config)
     FIELD(dura_gate_config, struct_size)
     FIELD(dura_gate_config, n_keys)

@@ -14,7 +14,7 @@
 #include "dura_gate_priv.h"
 
 #define CONFIG_V1 ((uint32_t)offsetof(dura_gate_config, max_jump))
-#define HOOKS_V1 ((uint32_t)sizeof(dura_gate_hooks))
+#define HOOKS_V1 ((uint32_t)offsetof(dura_gate_hooks, next_key))
 #define STATUS_V1 ((uint32_t)offsetof(dura_gate_status, nonce))
 #define PROBATION_MAX 0x80000000u
 
@@ -634,10 +634,46 @@ static int refuse_known(dura_gate *g, const dura_release *r, uint32_t why)
     return rc < 0 ? rc : DURA_EDENIED;
 }
 
-static DURAI_NOINLINE int take_release(dura_gate *g, const dura_time *now)
+static int known(const dura_gate *g, const dura_gate_key *key)
+{
+    for (uint32_t k = 0; k < g->cfg.n_keys; k++)
+        if (memcmp(g->cfg.keys[k].pub, key->pub, sizeof key->pub) == 0)
+            return 1;
+    return 0;
+}
+
+/* Every key that a policy brings has signed the release that brings it. DURA_OK, *why; a
+ * hook's code. */
+static DURAI_NOINLINE int prove_keys(dura_gate *g, const void *envelope, size_t len, uint32_t *why)
+{
+    dura_gate_key key;
+    for (uint32_t i = 0; i < DURA_GATE_KEYS_MAX; i++) {
+        int rc = g->hooks.next_key(g->hooks.user, g->u.release.digest, i, &key);
+        if (rc == DURA_ENOENT)
+            return DURA_OK;
+        if (rc == DURA_ESTATE)
+            *why |= DURA_WHY_INCOMPLETE;
+        if (rc != DURA_OK)
+            return rc == DURA_ESTATE ? DURA_OK : rc;
+        if (known(g, &key))
+            continue;
+        rc = durai_envelope_signed_by((uint8_t *)g->work, envelope, len, g->crypto, &key);
+        if (rc < 0)
+            return rc;
+        *why |= rc ? 0 : (uint32_t)DURA_WHY_SIGNATURE;
+    }
+    return DURA_OK;
+}
+
+static DURAI_NOINLINE int take_release(dura_gate *g, const void *envelope, size_t len, const dura_time *now)
 {
     const dura_release *r = &g->u.release;
     uint32_t why = judge(g, r, now);
+    if (r->component == DURA_COMPONENT_POLICY && g->hooks.next_key) {
+        int rc = prove_keys(g, envelope, len, &why);
+        if (rc != DURA_OK)
+            return rc;
+    }
     if (why)
         return refuse_known(g, r, why);
     fill_candidate(g, r);
@@ -678,7 +714,7 @@ int dura_gate_offer(dura_gate *g, const void *envelope, size_t len, const dura_t
     rc = durai_release_verify((uint8_t *)g->work, envelope, len, g->crypto, &g->cfg,
                                   &g->u.release, &why);
     if (rc == DURA_OK)
-        return take_release(g, now);
+        return take_release(g, envelope, len, now);
     if (why)
         refuse_stranger(g, why);
     return rc == DURA_EINVAL ? DURA_ECORRUPT : rc;

@@ -151,6 +151,10 @@ int durai_envelope_signers(uint8_t *room, const durai_envelope *e, const dura_cr
 /* A text of 1..63 bytes without control characters. */
 int durai_release_text_ok(const durai_item *v);
 
+/* Has this key signed it? room as above. 1; 0; a hook's code. */
+int durai_envelope_signed_by(uint8_t *room, const void *envelope, size_t len, const dura_crypto *c,
+                             const dura_gate_key *key);
+
 /* What an approval says; the pointers lie in its payload. */
 typedef struct durai_approval {
     const uint8_t *release, *policy; /* DURA_HASH_BYTES each */

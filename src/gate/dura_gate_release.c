@@ -304,6 +304,17 @@ int durai_envelope_signers(uint8_t *pae, const durai_envelope *e, const dura_cry
     return DURA_OK;
 }
 
+int durai_envelope_signed_by(uint8_t *room, const void *envelope, size_t len, const dura_crypto *c,
+                             const dura_gate_key *key)
+{
+    durai_envelope e;
+    uint32_t signed_;
+    if (durai_envelope_open(&e, envelope, len) != DURA_OK)
+        return 0;
+    int rc = durai_envelope_signers(room, &e, c, key, 1, &signed_);
+    return rc == DURA_OK ? (int)signed_ : rc;
+}
+
 static uint32_t judge(const dura_gate_key *keys, uint32_t signed_, uint32_t threshold, uint32_t roles)
 {
     uint32_t n = 0, have = 0;

@@ -24,7 +24,7 @@ typedef struct why_row {
 
 static const why_row whys[] = {
     {DURA_WHY_FORMAT, "format", "it is no release, or a newer kind than this build knows"},
-    {DURA_WHY_SIGNATURE, "signature", "no signature by a known key is right"},
+    {DURA_WHY_SIGNATURE, "signature", "no signature by a known key is right, or a key that it brings has not signed"},
     {DURA_WHY_THRESHOLD, "threshold", "too few keys have signed it"},
     {DURA_WHY_ROLE, "role", "a required role has not signed it"},
     {DURA_WHY_DEVICE, "device", "it is for another device"},
@@ -34,7 +34,7 @@ static const why_row whys[] = {
     {DURA_WHY_NOT_YET, "not_yet", "its first day has not come"},
     {DURA_WHY_POLICY, "policy", "it was made for another policy"},
     {DURA_WHY_SIZE, "size", "it is larger than the slot"},
-    {DURA_WHY_INCOMPLETE, "incomplete", "bytes are missing"},
+    {DURA_WHY_INCOMPLETE, "incomplete", "bytes are missing, or the policy it is about"},
     {DURA_WHY_DIGEST, "digest", "the bytes are not those that were signed"},
     {DURA_WHY_OPEN, "open", "the backend does not take the model"},
     {DURA_WHY_GOLDEN, "golden", "there are no golden vectors, or one came out wrong"},

@@ -1114,6 +1114,7 @@ typedef struct v1_dura_gate_hooks {
     int (*drop)(void *user);
     uint32_t (*blocked)(void *user);
     void (*say)(void *user, const dura_fact *f);
+    int (*next_key)(void *user, const uint8_t policy[32], uint32_t i, dura_gate_key *out);
 } v1_dura_gate_hooks;
 KEEPS(dura_gate_hooks, struct_size);
 KEEPS(dura_gate_hooks, reserved);
@@ -1127,6 +1128,7 @@ KEEPS(dura_gate_hooks, keep);
 KEEPS(dura_gate_hooks, drop);
 KEEPS(dura_gate_hooks, blocked);
 KEEPS(dura_gate_hooks, say);
+KEEPS(dura_gate_hooks, next_key);
 GROWS(dura_gate_hooks);
 
 typedef struct v1_dura_gate_config {

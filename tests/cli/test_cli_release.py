@@ -340,6 +340,29 @@ def test_an_approval_nobody_can_use_is_not_made(desk):
     assert told.returncode == 2 and "wants --release" in told.stderr
 
 
+def test_a_key_that_a_policy_brings_signs_its_release(desk):
+    before = (desk.folder / "policy.json").read_bytes()
+    desk.write("now.json", before)
+    assert desk.dura("key", "make", "newcomer").returncode == 0
+    policy = json.loads(before)
+    policy["release_keys"].append({"key": (desk.folder / "newcomer.pub").read_text().strip(), "role": "safety"})
+    desk.write("policy.json", json.dumps(policy).encode())
+    assert release(desk, "--any-policy", component="policy").returncode == 0
+    sign(desk, VENDOR, OPERATOR)
+    args = ("gate", "check", "rel.dura", "--policy", "now.json", "--subject", "rel.dura.policy")
+    told = desk.dura(*args)
+    assert told.returncode == 1 and "release_keys[2] of the new policy has not signed it" in told.stdout, told.stdout
+    desk.write("policy.json", before)
+    told = approved_run(desk, "first", "--release", "rel.dura")
+    assert told.returncode == 2 and "signature" in told.stderr, told.stderr
+    sign(desk, "newcomer")
+    assert desk.dura(*args).returncode == 0
+    told = approved_run(desk, "second", "--release", "rel.dura")
+    assert told.returncode == 0, told.stderr
+    said = json.loads(desk.dura("gate", "status", "box/journal", "--json").stdout)
+    assert said["components"]["policy"]["version"] == "5", said
+
+
 def test_an_approval_of_another_attempt_is_refused_by_name(desk):
     said = in_hand(desk)
     assert approve(desk).returncode == 0
