@@ -4,7 +4,8 @@
  * the factory model, the brain that was there, and the one whose signed release was
  * offered.
  *
- * Input: one byte of options (bits 0-1 history, 2 checksums made right, 3 fresh), one byte
+ * Input: one byte of options (bits 0-1 history, 2 checksums made right, 3 fresh, 4 safety must
+ * approve: what nobody approved since it was taken does not drive), one byte
  * n, n patches {region and offset: 2, value: 1}, then calls, one byte each with what they
  * need behind them. Records carry a keyed tag, as on a device that has a key.
  */
@@ -15,7 +16,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static rig box;
-static int offered, promised;
+static int offered, promised, approved;
 
 static void require(int ok)
 {
@@ -30,6 +31,7 @@ static void look(void)
     float drives = rig_drives(&box);
     require(s.state <= DURA_GATE_SAFE && s.state != 8 && s.component < DURA_COMPONENTS);
     require(drives == -1.0f || drives == 0.0f || drives == 5.0f || (drives == 6.0f && offered));
+    require(!promised || !box.cfg.approve || approved || drives != 6.0f);
     require(s.slot <= 2 || s.slot == 255);
     require(s.offset <= s.length && box.region[0].flash.violations == 0);
     require(box.ram.candidate == RIG_ELSEWHERE || s.state >= DURA_GATE_STAGED);
@@ -79,7 +81,7 @@ static size_t patch(const uint8_t *p, size_t n)
 static void repair(void)
 {
     dt_flash *f = &box.region[0].flash;
-    enum { RECORD = 464, SUM = RECORD - 4 }; /* docs/formats/journal.md */
+    enum { RECORD = 512, SUM = RECORD - 4 }; /* docs/formats/journal.md */
     for (uint32_t at = 0; at + RECORD <= f->size; at += 8)
         if (memcmp(f->live + at, "DGJ1", 4) == 0)
             durai_put32(f->live + at + SUM, durai_crc32c(0, f->live + at, SUM));
@@ -91,14 +93,24 @@ static size_t call(const uint8_t *p, size_t n)
     size_t len = n > 1 ? p[1] : 0;
     int rc = 0;
     dura_gate *g = box.ram.gate;
-    switch (p[0] % 10) {
+    switch (p[0] % 11) {
     case 0:
         rc = dura_gate_step(g, &box.now, (uint32_t)len);
         return 2;
     case 1:
         offered = 1;
         rc = rig_offer(&box);
+        approved &= rc != DURA_OK;
         return 1;
+    case 10: { /* the attempt of now, or the one before; by safety, or by nobody who is asked */
+        static const int by[] = {2, 3};
+        rig_approval a = rig_approval_of(&box);
+        a.nonce -= len >> 1 & 1;
+        rc = rig_approve(&box, &a, &by[len & 1], 1, NULL);
+        require(rc < 0 || ((len & 3) == 1 && box.cfg.approve));
+        approved |= rc == DURA_OK;
+        return 2;
+    }
     case 2: /* what nobody signed */
         len = len < n - 1 ? len : n - 1;
         rc = dura_gate_offer(g, p + 1, len, &box.now);
@@ -139,6 +151,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     history(data[0] & 3u);
     box.cfg.fresh = data[0] >> 3 & 1u;
+    box.cfg.approve = data[0] >> 4 & 1u ? 1u << DURA_ROLE_SAFETY : 0;
+    approved = (data[0] & 3u) == 3u; /* it drove already, where nobody was asked */
     promised = data[1] == 0;
     size_t at = 1 + patch(data + 1, size - 1);
     if (data[0] & 4u)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Seeds of fuzz/corpus/release, brain and journal: one per thing each reader can meet.
+"""Seeds of fuzz/corpus/release, approve, brain and journal: one per thing each reader can meet.
 
 Written from docs/formats/release.md and brain.md, apart from the C code; the journal's layout
 is the one fuzz_journal.c reads.
@@ -67,6 +67,29 @@ RELEASE = {
 }
 
 
+def approval(**change):
+    fields = {1: 1, 2: bytes(32), 3: "press-7", 4: 1, 6: b"\x33" * 32}
+    fields.update({int(k[1:]): v for k, v in change.items()})
+    return cbor({k: v for k, v in fields.items() if v is not None})
+
+
+def over(body, at=1, n=60):
+    """A payload, with n bytes of the true one put over it from `at` on."""
+    return bytes([2 + (at - 1) % 2, at, n]) + body[2:]
+
+
+YES = TYPE.replace("release", "approve")
+APPROVE = {
+    "right": bytes([2, 0, 255]), "dated": b"\x01" + approval(_5=1800000000), "over": b"\x01" + approval(_5=5),
+    "extension": b"\x01" + approval(_64="x", _65=b"y"), "nested": b"\x01" + approval(_64=[[1]]),
+    "unknown": b"\x01" + approval(_7=b"\0" * 32), "no_policy": b"\x01" + approval(_6=None), "nonce_0": b"\x01" + approval(_4=0),
+    "nonce_max": b"\x01" + approval(_4=2**64 - 1), "any_device": b"\x01" + approval(_3="*"), "long": b"\x01" + approval(_3="d" * 63),
+    "schema_2": b"\x01" + approval(_1=2), "unsigned": b"\0" + envelope(approval(), 0, YES), "signed": b"\0" + envelope(approval(), 2, YES),
+    "release": b"\0" + envelope(payload(), 1), "release_inside": b"\0" + envelope(payload(), 1, YES),
+    "overlaid": over(approval(), 4, 40), "overlaid_more": over(approval(_5=1800000000), 3, 90), "empty": b"\x01\xa0\0",
+}
+
+
 def crc32c(data):
     crc = 0xFFFFFFFF
     for byte in data:
@@ -101,11 +124,11 @@ BRAIN = {
     "sixteen": brain([(1, b"m"), (2, golden(1, 1, 1))] + [(64 + i, b"x") for i in range(14)]), "head": brain([(1, b"m")])[:16],
 }
 
-STEP, OFFER, STRANGER, WRITE, SEND, RESET, REBOOT, MOOD, TIME, ROT = range(10)
+STEP, OFFER, STRANGER, WRITE, SEND, RESET, REBOOT, MOOD, TIME, ROT, APPROVE_IT = range(11)
 
 
-def journal(history, calls, fresh=0, repair=0, patches=()):
-    return (bytes([history | repair << 2 | fresh << 3, len(patches)]) + b"".join(bytes(p) for p in patches) + bytes(calls))
+def journal(history, calls, fresh=0, repair=0, patches=(), approve=0):
+    return (bytes([history | repair << 2 | fresh << 3 | approve << 4, len(patches)]) + b"".join(bytes(p) for p in patches) + bytes(calls))
 
 
 ALL = [OFFER, SEND, 200, STEP, 255, STEP, 255, REBOOT, 0]
@@ -118,13 +141,16 @@ JOURNAL = {
     "drop_later": journal(1, [OFFER, SEND, 99, STEP, 100, MOOD, 6, STEP, 200, RESET, STEP, 200]),
     "reboots": journal(1, [OFFER, REBOOT, 0, SEND, 255, REBOOT, 1, STEP, 5, REBOOT, 2, STEP, 60, REBOOT, 3, STEP, 255] + ALL),
     "rot": journal(2, [STEP, 20, ROT, 3, STEP, 255, REBOOT, 0, STEP, 255]), "clock": journal(2, [TIME, 200, STEP, 255, TIME, 9, STEP, 255]),
+    "approved": journal(1, [OFFER, APPROVE_IT, 1, SEND, 200, STEP, 255, APPROVE_IT, 3, STEP, 255, STEP, 255], approve=1),
+    "approved_late": journal(2, [STEP, 255, REBOOT, 1, APPROVE_IT, 1, RESET, OFFER, SEND, 99, APPROVE_IT, 0, STEP, 255, APPROVE_IT, 1,
+                                 STEP, 255, STEP, 255], approve=1),
     "patched": journal(2, ALL, patches=((0, 16, 7), (0, 18, 2), (3, 18, 0))),
     "patched_right_crc": journal(2, [STEP, 255] + ALL, repair=1, patches=((0, 16, 6), (3, 144, 5), (6, 18, 2))),
 }
 
 
 def main():
-    for entry, seeds in (("release", RELEASE), ("brain", BRAIN), ("journal", JOURNAL)):
+    for entry, seeds in (("release", RELEASE), ("approve", APPROVE), ("brain", BRAIN), ("journal", JOURNAL)):
         folder = os.path.join(ctext.root(), "fuzz", "corpus", entry)
         os.makedirs(folder, exist_ok=True)
         for name, data in seeds.items():

@@ -55,6 +55,9 @@ typedef struct rig {
     dura_port port;
     dura_gate_config cfg;
     dura_gate_key key[RIG_KEYS];
+    dura_gate_key next[RIG_KEYS];/* of the policy a release brings */
+    uint32_t n_next;
+    int next_code;
     dura_time now;
     uint8_t device_key;
     /* what hooks answer */
@@ -283,6 +286,15 @@ static inline int rig_drop(void *user)
     b->ram.candidate = RIG_ELSEWHERE;
     return 0;
 }
+static inline int rig_next_key(void *user, const uint8_t policy[DURA_HASH_BYTES], uint32_t i, dura_gate_key *out)
+{
+    rig *b = user;
+    (void)policy;
+    if (b->next_code || i >= b->n_next)
+        return b->next_code ? b->next_code : DURA_ENOENT;
+    *out = b->next[i];
+    return DURA_OK;
+}
 static inline uint32_t rig_blocked(void *user) { return ((rig *)user)->blocked; }
 static inline void rig_say(void *user, const dura_fact *f)
 {
@@ -293,7 +305,8 @@ static inline void rig_say(void *user, const dura_fact *f)
 /* ---- building --------------------------------------------------------------------- */
 
 static const dura_gate_hooks rig_hooks = {(uint32_t)sizeof(dura_gate_hooks), 0, NULL, rig_arena, rig_open, rig_run,
-                                          rig_activate, rig_watch, rig_keep, rig_drop, rig_blocked, rig_say};
+                                          rig_activate, rig_watch, rig_keep, rig_drop, rig_blocked, rig_say,
+                                          rig_next_key};
 
 static inline void rig_region_init(rig *b, uint32_t i, uint32_t size, uint32_t erase, uint32_t prog, uint8_t erased, int sync)
 {
@@ -501,6 +514,59 @@ static inline void rig_envelope(rig *b, const dura_release *r)
     uint8_t payload[512];
     size_t n = rig_payload(r, payload, sizeof payload);
     rig_envelope_of(b, DURA_RELEASE_TYPE, payload, n, two, 2);
+}
+
+/* ---- approvals -------------------------------------------------------------------- */
+
+typedef struct rig_approval {
+    uint8_t release[32], policy[32];
+    char device[64];
+    uint64_t nonce, not_after_s;
+} rig_approval;
+
+/* What the device in hand would have to be given. */
+static inline rig_approval rig_approval_of(const rig *b)
+{
+    rig_approval a;
+    dura_gate_status s = DURA_GATE_STATUS_INIT;
+    if (dura_gate_query(b->ram.gate, &s) != DURA_OK)
+        __builtin_trap();
+    memset(&a, 0, sizeof a);
+    memcpy(a.release, s.release, 32);
+    memcpy(a.policy, b->cfg.policy, 32);
+    memcpy(a.device, b->cfg.device, strlen(b->cfg.device));
+    a.nonce = s.nonce;
+    return a;
+}
+
+/* Written from docs/formats/release.md. */
+static inline size_t rig_approval_payload(const rig_approval *a, uint8_t *out, size_t cap)
+{
+    durai_cbor c;
+    durai_cbor_init(&c, out, cap);
+    durai_cbor_map(&c, 5u + (a->not_after_s != 0));
+    durai_cbor_kuint(&c, 1, 1);
+    durai_cbor_kbytes(&c, 2, a->release, 32);
+    durai_cbor_ktext(&c, 3, a->device, strlen(a->device));
+    durai_cbor_kuint(&c, 4, a->nonce);
+    if (a->not_after_s)
+        durai_cbor_kuint(&c, 5, a->not_after_s);
+    durai_cbor_kbytes(&c, 6, a->policy, 32);
+    return c.len;
+}
+
+/* In place of the envelope that is there. What the gate says. */
+static inline int rig_approve(rig *b, const rig_approval *a, const int *signers, int n, uint32_t *why)
+{
+    uint8_t payload[512];
+    uint8_t kept[RIG_ENVELOPE];
+    size_t len = rig_approval_payload(a, payload, sizeof payload), kept_len = b->envelope_len;
+    memcpy(kept, b->envelope, sizeof kept);
+    rig_envelope_of(b, DURA_APPROVAL_TYPE, payload, len, signers, n);
+    int rc = dura_gate_approve(b->ram.gate, b->envelope, b->envelope_len, &b->now, why);
+    memcpy(b->envelope, kept, sizeof kept);
+    b->envelope_len = kept_len;
+    return rc;
 }
 
 static inline int rig_offer(rig *b) { return dura_gate_offer(b->ram.gate, b->envelope, b->envelope_len, &b->now); }

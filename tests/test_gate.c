@@ -1310,6 +1310,123 @@ DT_TEST(gate_probation, f7_the_floor_rises_only_over_a_slot_that_holds)
     dt_eq(rig_boot(&box), 1);
 }
 
+DT_TEST(gate_armed, f7_no_switch_without_a_way_back)
+{
+    with_five();
+    rig_prepare(&box, 6);
+    dt_eq(rig_offer(&box), DURA_OK);
+    dt_eq(rig_send(&box, 700), DURA_OK);
+    box.blocked = DURA_WHY_INCIDENT;
+    dt_eq(rig_until(&box, DURA_GATE_COMMITTED), DURA_GATE_ARMED, "it waits");
+    dt_flash_flip(&box.region[1].flash, 60, 1); /* while it does, the slot of 5 rots */
+    box.blocked = 0;
+    uint32_t activates = box.ram.activates;
+    dt_eq(rig_until(&box, DURA_GATE_REJECTED), DURA_GATE_REJECTED);
+    dt_eq(rig_status(&box).why, DURA_WHY_STORAGE);
+    dt_eq(box.ram.activates, activates, "not for a frame");
+    dt_ok(rig_drives(&box) == 5.0f, "which is in memory, whole");
+    dt_eq(rig_boot(&box), DURA_EDENIED, "and nowhere else");
+    dt_eq(rig_update(&box), DURA_GATE_COMMITTED, "with nothing to go back to a release is the only way");
+    dt_ok(rig_drives(&box) == 6.0f);
+}
+
+DT_TEST(gate_armed, f7_the_factory_model_is_a_way_back)
+{
+    rig_init(&box);
+    rig_boot(&box);
+    for (uint32_t v = 5; v < 7; v++) {
+        rig_brain(&box, (float)v, 40);
+        dura_release r = rig_release(&box, DURA_COMPONENT_BRAIN, v);
+        r.floor_ = 0;
+        rig_envelope(&box, &r);
+        if (v == 6)
+            dt_flash_flip(&box.region[1].flash, 60, 1);
+        dt_eq(rig_update(&box), DURA_GATE_COMMITTED, "%u", v);
+    }
+    dt_ok(rig_drives(&box) == 6.0f, "the slot of 5 had rotted");
+}
+
+/* Every byte of the former slot is read, and by the very step that switches. */
+DT_TEST(gate_armed, f7_reads_all_of_the_former_slot_right_before_the_switch)
+{
+    uint32_t rejected = 0;
+    with_five();
+    size_t len = box.image_len;
+    for (size_t at = 0; at < len; at += 7) {
+        with_five();
+        rig_prepare(&box, 6);
+        dt_flash_flip(&box.region[1].flash, (uint32_t)at, (uint8_t)(1u << at % 8));
+        dt_eq(rig_update(&box), DURA_GATE_REJECTED, "byte %zu", at);
+        rejected += rig_status(&box).why == DURA_WHY_STORAGE;
+    }
+    dt_eq(rejected, (len + 6) / 7);
+    with_five();
+    dt_flash_flip(&box.region[1].flash, (uint32_t)len, 1);
+    dt_eq((rig_prepare(&box, 6), rig_update(&box)), DURA_GATE_COMMITTED, "behind it nobody looks");
+}
+
+/* ---- keys that a policy brings --------------------------------------------------------------------- */
+
+/* A policy release that brings what is in box.next, signed by these. */
+static void offer_keys(const int *by, int n, int rc, uint32_t why, const char *row)
+{
+    uint8_t p[512];
+    dura_release r = rig_release(&box, DURA_COMPONENT_POLICY, 9);
+    size_t len = rig_payload(&r, p, sizeof p);
+    rig_envelope_of(&box, DURA_RELEASE_TYPE, p, len, by, n);
+    dt_eq(rig_offer(&box), rc, "%s", row);
+    dt_eq(rig_status(&box).why, why, "%s", row);
+    dt_eq(rig_status(&box).state, rc == DURA_OK ? DURA_GATE_RECEIVED : DURA_GATE_REJECTED, "%s", row);
+    dt_ok(rc != DURA_OK || dura_gate_reset(box.ram.gate, &box.now) == DURA_OK, "%s", row);
+}
+
+/* Signer 50 is the stranger of the rig, whose key is 0xEE all over. */
+DT_TEST(gate_keys, a11_nobody_names_a_key_that_is_not_held)
+{
+    static const int old[] = {0, 1}, proved[] = {0, 1, 50}, early[] = {50, 1, 0}, wrong[] = {0, 1, 150}, alone[] = {50},
+                     one_old[] = {0, 50};
+    with_five();
+    offer_keys(old, 2, DURA_OK, 0, "no key at all is a new one");
+    for (uint32_t i = 0; i < RIG_KEYS; i++)
+        box.next[i] = box.key[i];
+    box.n_next = RIG_KEYS;
+    offer_keys(old, 2, DURA_OK, 0, "the old ones need no proof");
+    box.next[2].role = DURA_ROLE_SAFETY;
+    offer_keys(old, 2, DURA_OK, 0, "nor in another role");
+    memset(box.next[3].pub, 0xEE, sizeof box.next[3].pub);
+    offer_keys(old, 2, DURA_EDENIED, DURA_WHY_SIGNATURE, "a new one that has not signed");
+    offer_keys(wrong, 3, DURA_EDENIED, DURA_WHY_SIGNATURE, "or not rightly");
+    offer_keys(proved, 3, DURA_OK, 0, "it has signed");
+    offer_keys(early, 3, DURA_OK, 0, "in any order");
+    offer_keys(alone, 1, DURA_EAUTH, DURA_WHY_SIGNATURE | DURA_WHY_THRESHOLD | DURA_WHY_ROLE, "its word alone is nobody's");
+    offer_keys(one_old, 2, DURA_EAUTH, DURA_WHY_THRESHOLD, "and does not count for the threshold");
+    memset(box.next[2].pub, 0xDD, sizeof box.next[2].pub);
+    offer_keys(proved, 3, DURA_EDENIED, DURA_WHY_SIGNATURE, "each of two new ones");
+    box.next_code = DURA_ESTATE;
+    offer_keys(proved, 3, DURA_EDENIED, DURA_WHY_INCOMPLETE, "nobody has the policy at hand");
+    box.next_code = -77;
+    rig_envelope_of(&box, DURA_RELEASE_TYPE, box.image, 1, old, 2);
+    dura_release r = rig_release(&box, DURA_COMPONENT_POLICY, 9);
+    rig_envelope(&box, &r);
+    dt_eq(rig_offer(&box), -77, "the owner fails");
+    dt_eq(rig_status(&box).version[DURA_COMPONENT_POLICY], 0);
+    rig_prepare(&box, 6);
+    dt_eq(rig_offer(&box), DURA_OK, "a brain brings no keys");
+}
+
+DT_TEST(gate_keys, an_older_owner_is_not_asked)
+{
+    dura_gate_hooks h = rig_hooks;
+    with_five();
+    h.user = &box;
+    h.struct_size = (uint32_t)offsetof(dura_gate_hooks, next_key);
+    box.next_code = DURA_ESTATE;
+    dt_eq(dura_gate_init(&box.ram.gate, box.ram.object, sizeof box.ram.object, &box.cfg, &h, &box.port), DURA_OK);
+    dura_release r = rig_release(&box, DURA_COMPONENT_POLICY, 9);
+    rig_envelope(&box, &r);
+    dt_eq(rig_offer(&box), DURA_OK);
+}
+
 /* ---- giving up ------------------------------------------------------------------------------------ */
 
 DT_TEST(gate_reset, gives_up_whatever_is_in_hand)

@@ -212,6 +212,163 @@ DT_TEST(gate_power, f1_a_policy_is_old_or_new)
         }
 }
 
+/* ---- approvals ------------------------------------------------------------------------ */
+
+/* What a person signed for the attempt `a`; asked for by a gate that wants two roles. */
+static int give(const rig_approval *a, int which)
+{
+    static const int by[2] = {2, 3};
+    return rig_approve(&box, a, &by[which], 1, NULL);
+}
+
+/* An update that needs both approvals, in the dark from mutation `at` on. *signed_: what was
+ * signed for the first attempt; *acked: the keys whose approval was acknowledged. */
+static void cut_approved(uint32_t at, uint32_t how, rig_approval *signed_, uint32_t *acked)
+{
+    *acked = 0;
+    memset(signed_, 0, sizeof *signed_);
+    box.power.mutations = 0;
+    box.power.cut_at = at;
+    box.power.cut_how = (uint8_t)(how == RIG_LOST || how == RIG_GARBAGE ? DT_CUT_BEFORE
+                                  : how == RIG_HALF                     ? DT_CUT_HALF
+                                                                        : DT_CUT_AFTER);
+    box.cut = (uint8_t)how;
+    rig_boot(&box);
+    if (rig_status(&box).version[DURA_COMPONENT_BRAIN] != 5 || rig_offer(&box) != DURA_OK)
+        return;
+    *signed_ = rig_approval_of(&box);
+    *acked |= give(signed_, 0) == DURA_OK ? 1u << 2 : 0;
+    if (rig_send(&box, 700) == DURA_OK)
+        rig_until(&box, DURA_GATE_ARMED);
+    *acked |= give(signed_, 1) == DURA_OK ? 1u << 3 : 0;
+    rig_until(&box, DURA_GATE_COMMITTED);
+}
+
+/* After the restart: what was acknowledged is there while the attempt goes on; when it is
+ * over, nothing that was signed for it moves the next one. */
+static void approvals_sane(const rig_approval *was, int n_was, uint32_t acked, uint32_t i, uint32_t how)
+{
+    const rig_approval *last = &was[n_was - 1];
+    dura_gate_status s = rig_status(&box);
+    if (s.version[DURA_COMPONENT_BRAIN] == 6)
+        return;
+    if (!rig_idle_state(s.state)) {
+        dt_eq(s.approved & acked, acked, "cut %u %u: an acknowledged approval is lost", i, how);
+        dt_ok(last->nonce == 0 || s.nonce == last->nonce, "cut %u %u: the attempt has another number", i, how);
+        dt_eq(dura_gate_reset(box.ram.gate, &box.now), DURA_OK, "cut %u %u", i, how);
+    }
+    dt_eq(rig_offer(&box), DURA_OK, "cut %u %u", i, how);
+    dt_eq(rig_send(&box, 700), DURA_OK, "cut %u %u", i, how);
+    dt_eq(rig_until(&box, DURA_GATE_COMMITTED), DURA_GATE_ARMED, "cut %u %u: without approvals", i, how);
+    dt_eq(rig_status(&box).approved, 0, "cut %u %u", i, how);
+    for (int k = 0; k < 2 * n_was; k++)
+        dt_ok(!was[k / 2].nonce || give(&was[k / 2], k % 2) == DURA_EDENIED, "cut %u %u: used again", i, how);
+    dt_eq(rig_until(&box, DURA_GATE_COMMITTED), DURA_GATE_ARMED, "cut %u %u", i, how);
+    rig_approval a = rig_approval_of(&box);
+    dt_eq(give(&a, 0) | give(&a, 1), DURA_OK, "cut %u %u", i, how);
+    dt_eq(rig_until(&box, DURA_GATE_COMMITTED), DURA_GATE_COMMITTED, "cut %u %u", i, how);
+}
+
+/* Two restarts: cut i, then cut k of what follows it, then the approvals of both attempts
+ * are tried on a third. */
+DT_TEST(gate_power, a15_no_approval_is_lost_or_counts_for_another_attempt)
+{
+    uint32_t n, acked;
+    rig_approval was[2];
+    base(1024, 128, 0xFF, 0);
+    box.cfg.approve = 1 << DURA_ROLE_SECURITY | 1 << DURA_ROLE_SAFETY;
+    save(0);
+    cut_approved(0, 0, &was[0], &acked);
+    dt_eq(acked, 1 << 2 | 1 << 3);
+    dt_eq(rig_status(&box).version[DURA_COMPONENT_BRAIN], 6);
+    n = box.power.mutations;
+    runs = 0;
+    for (uint32_t i = 1; i <= n; i++)
+        for (uint32_t how = 0; how < RIG_CUTS; how++) {
+            restore(0);
+            cut_approved(i, how, &was[0], &acked);
+            rig_reboot(&box, DT_NOOP, 0);
+            save(1);
+            rig_boot(&box);
+            approvals_sane(was, 1, acked, i, how);
+            for (uint32_t k = 1; k <= n; k++) {
+                uint32_t again, by = (i + k) % RIG_CUTS;
+                restore(1);
+                rig_boot(&box);
+                if (!rig_idle_state(rig_status(&box).state))
+                    dt_ok(dura_gate_reset(box.ram.gate, &box.now) == DURA_OK);
+                cut_approved(k, by, &was[1], &again);
+                rig_reboot(&box, DT_NOOP, 0);
+                rig_boot(&box);
+                dt_ok(!was[0].nonce || was[0].nonce != was[1].nonce, "cut %u %u: one number twice", i, k);
+                approvals_sane(was, 2, again, i * 100 + k, how);
+                runs++;
+            }
+        }
+    dt_ok(runs > 1000, "%u", runs);
+    if (getenv("GATE_COUNT"))
+        printf("%u runs\n", runs);
+}
+
+/* ---- records of version 2 -------------------------------------------------------------- */
+
+/* The journal as it was written before: 464 bytes a record, `unit` apart, without nonce and
+ * release. */
+static void downgrade(uint32_t slot, uint32_t bank)
+{
+    static uint8_t old[RIG_JOURNAL], now[RIG_JOURNAL];
+    dt_flash *f = &box.region[0].flash;
+    uint32_t at[2] = {0, bank}, stride = (512 + f->prog_size - 1) & ~(f->prog_size - 1);
+    memcpy(now, f->live, RIG_JOURNAL);
+    memset(old, f->erased, sizeof old);
+    for (uint32_t from = 0; from + 512 <= 2 * bank; from += stride) {
+        uint32_t b = from / bank;
+        uint8_t full[32], *r = now + from;
+        rig_hash h;
+        if (memcmp(r, "DGJ1", 4) != 0)
+            continue;
+        durai_put16(r + 4, 2);
+        durai_put16(r + 6, 464);
+        r[21] = 0;
+        rig_hash_begin(&h, 100);
+        rig_hash_add(&h, r, 440);
+        rig_hash_end(&h, full);
+        memcpy(r + 440, full, DURA_TAG_BYTES);
+        memset(r + 456, 0, 4);
+        durai_put32(r + 460, durai_crc32c(0, r, 460));
+        memcpy(old + at[b], r, 464);
+        at[b] += slot;
+    }
+    memcpy(f->live, old, RIG_JOURNAL);
+    memcpy(f->durable, old, RIG_JOURNAL);
+}
+
+DT_TEST(gate_power, reads_a_journal_of_version_2_and_loses_nothing_in_going_on)
+{
+    static const struct { uint32_t erase, prog, slot, bank; } rows[] = {
+        {1024, 128, 512, 1024}, {1024, 32, 480, 1024}, {1024, 1, 464, 1024}, {2048, 16, 464, 2048}, {64, 16, 464, 512}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        base(rows[i].erase, rows[i].prog, 0xFF, 0);
+        uint64_t seq = rig_boot(&box) == 1 ? rig_status(&box).seq : 0;
+        downgrade(rows[i].slot, rows[i].bank);
+        box.cfg.fresh = 0;
+        save(2);
+        dt_eq(rig_boot(&box), 1, "row %zu", i);
+        dt_eq(rig_status(&box).seq, seq, "row %zu: the newest of them", i);
+        dt_eq(rig_status(&box).floor_[DURA_COMPONENT_BRAIN], 5, "row %zu", i);
+        for (uint32_t cut = 1, off = 1; off; cut++)
+            for (uint32_t how = 0; how < RIG_CUTS; how++) {
+                uint64_t floor_ = 5, last = seq;
+                restore(2);
+                cut_update(cut, how);
+                off = box.power.off;
+                restart(DT_NOOP, 0, &floor_, &last, "version 2", cut, how);
+                retry("version 2", cut, how);
+                dt_eq(rig_boot(&box), 2, "row %zu cut %u %u", i, cut, how);
+            }
+    }
+}
+
 DT_TEST(gate_power, f4_a_long_brain_resumes_where_it_was_noted)
 {
     enum { LONG = 200000, SLOT = 262144 };

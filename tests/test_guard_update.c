@@ -349,6 +349,13 @@ DT_TEST(guard_update, puts_another_policy_in_force_for_the_next_start)
     dt_eq(dt_box_boot(&b), DURA_OK, "");
     /* with one it does, and the old policy no more */
     sign(DURA_COMPONENT_POLICY, 1, 1, digest, other.image_len);
+    dt_eq(dura_guard_offer(b.guard, envelope, envelope_len, &b.now), DURA_EDENIED, "its keys are not known");
+    dt_eq(gate_of(&b).why, DURA_WHY_INCOMPLETE, "");
+    dt_eq(dura_guard_successor(b.guard, b.image, b.image_len), DURA_OK, "");
+    dt_eq(dura_guard_offer(b.guard, envelope, envelope_len, &b.now), DURA_EDENIED, "that is another one");
+    dt_eq(dura_guard_successor(b.guard, other.image, other.image_len - 1), DURA_ECORRUPT, "");
+    dt_eq(dura_guard_offer(b.guard, envelope, envelope_len, &b.now), DURA_EDENIED, "and that is none");
+    dt_eq(dura_guard_successor(b.guard, other.image, other.image_len), DURA_OK, "");
     dt_eq(dura_guard_offer(b.guard, envelope, envelope_len, &b.now), DURA_OK, "");
     dt_ok(frames_until(&b, DURA_GATE_COMMITTED, 10.0f, 10) > 0, "why %x", (unsigned)gate_of(&b).why);
     memcpy(b.image, other.image, sizeof before);
@@ -359,6 +366,81 @@ DT_TEST(guard_update, puts_another_policy_in_force_for_the_next_start)
     dt_eq(dt_box_boot(&b), DURA_OK, "");
     dt_eq(dura_guard_query(b.guard, &st), DURA_OK, "");
     dt_eq(st.gate, DURA_EDENIED, "");
+}
+
+/* What the vendor signs for the release in hand. */
+static size_t approval(const dt_box *b, uint8_t *out, size_t cap)
+{
+    uint8_t payload[256], policy[32];
+    dura_gate_status st = gate_of(b);
+    dt_sha256 h;
+    durai_cbor c;
+    dt_sha256_init(&h);
+    dt_sha256_update(&h, b->image, b->image_len);
+    dt_sha256_final(&h, policy);
+    durai_cbor_init(&c, payload, sizeof payload);
+    durai_cbor_map(&c, 5);
+    durai_cbor_kuint(&c, 1, 1);
+    durai_cbor_kbytes(&c, 2, st.release, 32);
+    durai_cbor_ktext(&c, 3, "box", 3);
+    durai_cbor_kuint(&c, 4, st.nonce);
+    durai_cbor_kbytes(&c, 6, policy, 32);
+    return dt_box_envelope_of(DURA_APPROVAL_TYPE, payload, c.len, out, cap);
+}
+
+DT_TEST(guard_update, a15_waits_for_the_approval_its_policy_asks_for)
+{
+    dt_box b;
+    dt_spec s;
+    uint8_t yes[512];
+    uint32_t why = 1;
+    static const scale better = {1.0f, 1.0f, 0.0f, 0};
+    dt_spec_init(&s);
+    s.approve = 1 << DURA_ROLE_VENDOR;
+    start_box(&b, &s);
+    dt_eq(dura_guard_approve(b.guard, yes, 9, &b.now, &why), DURA_ESTATE, "nothing is in hand");
+    dt_eq(why, 0, "");
+    release_brain(&better, 1, 0);
+    offer(&b);
+    dt_ok(frames_until(&b, DURA_GATE_ARMED, 10.0f, 40) > 0, "state %u", gate_of(&b).state);
+    dt_eq(frames_until(&b, DURA_GATE_PROBATION, 10.0f, 40), 0, "it waits");
+    dt_eq(gate_of(&b).why, DURA_WHY_APPROVALS, "");
+    size_t n = approval(&b, yes, sizeof yes);
+    dt_box_reboot(&b, DT_TORN, 1);
+    plug_model(&b);
+    dt_eq(dt_box_boot(&b), DURA_OK, "");
+    yes[60] ^= 1;
+    dt_eq(dura_guard_approve(b.guard, yes, n, &b.now, &why), DURA_EAUTH, "");
+    dt_eq(why, DURA_WHY_SIGNATURE, "");
+    yes[60] ^= 1;
+    dt_eq(dura_guard_approve(b.guard, yes, n, &b.now, NULL), DURA_OK, "the attempt outlived the restart");
+    dt_ok(frames_until(&b, DURA_GATE_COMMITTED, 10.0f, 200) > 0, "state %u why %x", gate_of(&b).state, (unsigned)gate_of(&b).why);
+    dt_eq(dura_guard_approve(b.guard, yes, n, &b.now, &why), DURA_ESTATE, "");
+    dt_eq(acts, frames, "every frame was decided by a model");
+    dt_eq(dura_guard_approve(NULL, yes, n, &b.now, &why), DURA_EINVAL, "");
+}
+
+DT_TEST(guard_update, a11_takes_a_policy_with_a_new_key_only_when_that_has_signed)
+{
+    static const uint8_t stranger[32] = "another provisioning key, new...";
+    dt_box b, other;
+    dt_spec s;
+    dt_sha256 h;
+    uint8_t digest[32];
+    dt_spec_init(&s);
+    start_box(&b, &s);
+    memset(&other, 0, sizeof other);
+    other.image_len = dt_policy_image(&s, stranger, other.image);
+    dt_sha256_init(&h);
+    dt_sha256_update(&h, other.image, other.image_len);
+    dt_sha256_final(&h, digest);
+    dt_eq(dura_guard_successor(b.guard, other.image, other.image_len), DURA_OK, "");
+    sign(DURA_COMPONENT_POLICY, 1, 1, digest, other.image_len);
+    dt_eq(dura_guard_offer(b.guard, envelope, envelope_len, &b.now), DURA_EDENIED, "");
+    dt_eq(gate_of(&b).why, DURA_WHY_SIGNATURE, "");
+    dt_eq(dura_guard_successor(b.guard, NULL, 0), DURA_OK, "taken back");
+    dt_eq(dura_guard_successor(b.guard, NULL, 1), DURA_EINVAL, "");
+    dt_eq(dura_guard_successor(NULL, other.image, other.image_len), DURA_EINVAL, "");
 }
 
 DT_TEST(guard_update, is_not_there_when_the_policy_takes_none)
@@ -372,6 +454,8 @@ DT_TEST(guard_update, is_not_there_when_the_policy_takes_none)
     dt_eq(dura_guard_offer(b.guard, envelope, 8, &b.now), DURA_ENOTSUP, "");
     dt_eq(dura_guard_write(b.guard, 0, envelope, 8, &b.now), DURA_ENOTSUP, "");
     dt_eq(dura_guard_withdraw(b.guard, &b.now), DURA_ENOTSUP, "");
+    dt_eq(dura_guard_approve(b.guard, envelope, 8, &b.now, NULL), DURA_ENOTSUP, "");
+    dt_eq(dura_guard_successor(b.guard, envelope, 8), DURA_ENOTSUP, "");
     dt_eq(dura_guard_release(b.guard, &st), DURA_ENOTSUP, "");
     dt_eq(dura_guard_offer(NULL, envelope, 8, &b.now), DURA_EINVAL, "");
 }

@@ -265,13 +265,13 @@ DT_TEST(watch_event, a_flood_that_nobody_vouches_for_changes_no_decision_and_no_
     sweep();
 }
 
-/* A release of another policy, signed with the development key. */
-static size_t policy_release(uint8_t *envelope, size_t cap)
+/* A release of the policy that runs, signed with the development key, its only one. */
+static size_t policy_release(uint8_t *envelope, size_t cap, const void *image, size_t len)
 {
     static const char type[] = DURA_RELEASE_TYPE;
     uint8_t payload[256], pae[512], sig[64], pub[32], id[32], digest[32];
     durai_cbor c;
-    memset(digest, 7, sizeof digest);
+    dura_sha256_query(digest, image, len);
     durai_cbor_init(&c, payload, sizeof payload);
     durai_cbor_map(&c, 8);
     durai_cbor_kuint(&c, 1, 1);
@@ -279,7 +279,7 @@ static size_t policy_release(uint8_t *envelope, size_t cap)
     durai_cbor_kuint(&c, 3, 1);
     durai_cbor_kuint(&c, 4, 0);
     durai_cbor_kbytes(&c, 5, digest, 32);
-    durai_cbor_kuint(&c, 6, 100);
+    durai_cbor_kuint(&c, 6, len);
     durai_cbor_ktext(&c, 7, "press", 5);
     durai_cbor_ktext(&c, 8, "test", 4);
     size_t n = (size_t)snprintf((char *)pae, sizeof pae, "DSSEv1 %zu %s %zu ", sizeof type - 1, type, c.len);
@@ -314,12 +314,17 @@ DT_TEST(watch_event, a_flood_that_nobody_vouches_for_locks_no_gate)
             event(s, k % 2 ? "exploit" : "config", k % 2 ? "spoof" : "program_download", 10, 0);
         run(s, rows[r].stuck, 1, NULL, NULL);
         dura_time t = now();
-        size_t n = policy_release(envelope, sizeof envelope);
+        void *image;
+        size_t len, n;
+        dt_eq(dura_pack_policy(policy, strlen(policy), "policy.json", &image, &len, NULL), DURA_OK, "");
+        n = policy_release(envelope, sizeof envelope, image, len);
+        dt_eq(dura_guard_successor(dura_session_guard(s), image, len), DURA_OK, "");
         dt_eq(dura_guard_offer(dura_session_guard(s), envelope, n, &t), DURA_OK, "row %s", rows[r].row);
         run(s, 5, rows[r].stuck > 0, NULL, NULL);
         dt_eq(dura_guard_release(dura_session_guard(s), &st), DURA_OK, "");
         dt_eq(st.state, rows[r].state, "row %s why %x", rows[r].row, (unsigned)st.why);
         finish(s);
+        dura_pack_deinit(image);
         sweep();
     }
 }

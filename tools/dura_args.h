@@ -51,6 +51,8 @@ int cli_end(const cli_command *c, int rc);
 
 /* A whole number in decimal, 0..max. 0; -1 when it is none. */
 int cli_number(const char *text, uint64_t max, uint64_t *out);
+/* 2026-03-01, 2026-03-01T12:00:00Z or seconds since 1970; NULL: *out stays. A DURA_E* code. */
+int cli_date(const char *text, const char *option, int64_t *out, dura_error *err);
 /* A whole file on the heap, zero-terminated behind it. A DURA_E* code. */
 int cli_read_file(const char *path, char **out, size_t *len, dura_error *err);
 /* A new file with n bytes, durable; no file is overwritten unless replace. */

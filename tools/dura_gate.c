@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `dura gate check|status`: what a device will say of a release, and what its journal says. */
+/* `dura gate check|status|approve`: what a device will say of a release, what its journal says,
+ * and a person's yes to what is in its hand. */
 #include "dura_envelope.h"
 
 #include <dura/host/keys.h>
@@ -10,24 +11,31 @@
 #include <string.h>
 #include <time.h>
 
-static const char *words[2], *policy_path, *subject_path, *pubs, *threshold_text, *now_text;
+static const char *words[2], *policy_path, *subject_path, *pubs, *threshold_text, *now_text, *release_path, *key_path,
+    *after_text, *out_path;
 static int as_json;
 
 static const cli_option options[] = {
-    {"--policy", NULL, "FILE", &policy_path, NULL, "check: the policy of the device; required"},
+    {"--policy", NULL, "FILE", &policy_path, NULL, "check, approve: the policy of the device; required"},
     {"--subject", NULL, "FILE", &subject_path, NULL, "check: the brain, policy or firmware the release is about"},
     {"--pub", NULL, "KEYS", &pubs, NULL, "check: KEY[:role],... instead of the policy's release_keys; KEY is a file or 64 hex digits"},
     {"--threshold", NULL, "N", &threshold_text, NULL, "check: so many keys must have signed (default: the policy's, else 1)"},
     {"--now", NULL, "T", &now_text, NULL, "check: seconds since 1970 instead of this computer's clock"},
-    {"--json", NULL, NULL, NULL, &as_json, "one JSON object"},
+    {"--release", NULL, "FILE", &release_path, NULL, "approve: the release that is approved; required"},
+    {"--key", NULL, "FILE", &key_path, NULL, "approve: secret key file of one who must approve; required"},
+    {"--not-after", NULL, "T", &after_text, NULL, "approve: not switched to later than that; 2026-03-01T00:00:00Z, 2026-03-01, or seconds since 1970"},
+    {"--out", "-o", "FILE", &out_path, NULL, "approve: the envelope; required"},
+    {"--json", NULL, NULL, NULL, &as_json, "one JSON object; approve: the envelope as DSSE JSON"},
     {NULL, NULL, NULL, NULL, NULL, NULL},
 };
 static const cli_command self = {
-    "gate", "check rel.dura --policy P [--subject F] | status JOURNALFILE",
+    "gate", "check rel.dura --policy P [--subject F] | status JOURNALFILE | approve JOURNALFILE --release R --policy P --key K -o F",
     "check   verifies a release as the device would and names every condition that is not met;\n"
     "        exit 1 when there is one. What the device alone knows (running version, incidents)\n"
     "        is not looked at\n"
-    "status  the newest record of a device's journal: state, versions, floors, why\n",
+    "status  the newest record of a device's journal: state, versions, floors, why\n"
+    "approve signs a yes to the release that this journal says is in hand: it counts there, this\n"
+    "        time, and nowhere else. `dura sign` adds another key's; `dura run --approval` hands it over\n",
     options, words, 1, 2,
 };
 
@@ -158,6 +166,43 @@ static int verify(check *c, dura_error *err)
     return DURA_OK;
 }
 
+/* Keys that a policy brings sign the release that brings them. */
+static int prove_keys(check *c, const dura_crypto *crypto)
+{
+    dura_gate_config next;
+    dura_gate_key key[DURA_GATE_KEYS_MAX];
+    uint32_t slot_bytes;
+    int rc = dura_release_policy(c->subject, c->subject_len, &next, key, &slot_bytes);
+    if (rc != DURA_OK && rc != DURA_ENOENT)
+        return dura_error_set(&c->more, rc, NULL, 0, NULL, "it is no policy this build reads: %s", dura_strerror(rc));
+    for (uint32_t i = 0; i < next.n_keys; i++) {
+        dura_release r = DURA_RELEASE_INIT;
+        uint32_t known = 0;
+        for (uint32_t k = 0; k < c->cfg.n_keys; k++)
+            known |= memcmp(c->cfg.keys[k].pub, key[i].pub, sizeof key[i].pub) == 0;
+        if (!known && dura_release_verify(c->envelope, c->len, crypto, &key[i], 1, 1, 0, &r, NULL) != DURA_OK) {
+            c->why |= DURA_WHY_SIGNATURE;
+            (void)dura_error_set(&c->more, DURA_EAUTH, NULL, 0, NULL, "release_keys[%u] of the new policy has not signed it",
+                                 (unsigned)i);
+        }
+    }
+    return DURA_OK;
+}
+
+static int check_keys(check *c)
+{
+    dura_sodium provider;
+    if (!c->subject || c->release.component != DURA_COMPONENT_POLICY || c->why & DURA_WHY_DIGEST)
+        return DURA_OK;
+    int rc = dura_sodium_init(&provider, NULL, 0, NULL, NULL, NULL);
+    if (rc != DURA_OK)
+        return rc;
+    if (prove_keys(c, &provider.crypto) != DURA_OK)
+        c->why |= DURA_WHY_FORMAT;
+    dura_sodium_deinit(&provider);
+    return DURA_OK;
+}
+
 static int judge(check *c, dura_error *err)
 {
     uint64_t now = (uint64_t)time(NULL);
@@ -175,7 +220,7 @@ static int judge(check *c, dura_error *err)
         return DURA_OK;
     c->why |= dura_release_check(&c->release, &c->cfg, c->policy, c->policy_len, c->subject, c->subject_len,
                                  c->slot_bytes, (int64_t)now, &c->more);
-    return DURA_OK;
+    return check_keys(c);
 }
 
 static void print_check(const check *c)
@@ -251,7 +296,10 @@ static void status_json(const dura_journal_info *i)
     for (uint32_t c = 1; c < DURA_COMPONENTS; c++)
         printf("%s\"%s\":{\"version\":\"%llu\",\"floor\":\"%llu\"}", c == 1 ? ",\"components\":{" : ",",
                dura_component_name(c), (unsigned long long)s->version[c], (unsigned long long)s->floor_[c]);
-    printf("},\"slots\":{\"A\":\"%llu\",\"B\":\"%llu\"},\"wall\":\"%lld\",\"digest\":\"",
+    printf("},\"attempt_id\":\"%llu\",\"release\":\"", (unsigned long long)s->nonce);
+    print_hex(s->release, sizeof s->release);
+    printf("\",\"approved\":%u", s->approved);
+    printf(",\"slots\":{\"A\":\"%llu\",\"B\":\"%llu\"},\"wall\":\"%lld\",\"digest\":\"",
            (unsigned long long)i->slot_version[0], (unsigned long long)i->slot_version[1], (long long)i->wall_s);
     print_hex(s->digest, sizeof s->digest);
     printf("\",\"policy\":\"");
@@ -275,25 +323,37 @@ static void status_words(const dura_journal_info *i)
                (unsigned long long)s->floor_[c]);
     if (s->state == DURA_GATE_STAGING)
         printf("  staged     %llu of %llu bytes\n", (unsigned long long)s->offset, (unsigned long long)s->length);
+    if (s->nonce) {
+        printf("  attempt    %llu, release sha256 ", (unsigned long long)s->nonce);
+        print_hex(s->release, sizeof s->release);
+        printf("\n");
+    }
+    for (uint32_t k = 0; k < DURA_GATE_KEYS_MAX; k++)
+        if (s->approved >> k & 1u)
+            printf("  approved   by release_keys[%u]\n", (unsigned)k);
     printf("  journal    record %llu, %u readable; tags are not checked without the device's key\n",
            (unsigned long long)s->seq, i->records);
+}
+
+static int read_journal(dura_journal_info *info, dura_error *err)
+{
+    char *bytes;
+    size_t n;
+    memset(info, 0, sizeof *info);
+    info->struct_size = (uint32_t)sizeof *info;
+    int rc = cli_read_file(words[1], &bytes, &n, err);
+    if (rc != DURA_OK)
+        return rc;
+    rc = dura_journal_query(bytes, n, info);
+    free(bytes);
+    return rc == DURA_ENOENT ? dura_error_set(err, rc, words[1], 0, NULL, "holds no record of a gate: never written, or lost") : rc;
 }
 
 static int run_status(void)
 {
     dura_error err = {0};
     dura_journal_info info;
-    char *bytes;
-    size_t n;
-    memset(&info, 0, sizeof info);
-    info.struct_size = (uint32_t)sizeof info;
-    int rc = cli_read_file(words[1], &bytes, &n, &err);
-    if (rc != DURA_OK)
-        return cli_fail(&self, rc, &err);
-    rc = dura_journal_query(bytes, n, &info);
-    free(bytes);
-    if (rc == DURA_ENOENT)
-        rc = dura_error_set(&err, rc, words[1], 0, NULL, "holds no record of a gate: never written, or lost");
+    int rc = read_journal(&info, &err);
     if (rc != DURA_OK)
         return cli_fail(&self, rc, &err);
     if (as_json)
@@ -301,6 +361,109 @@ static int run_status(void)
     else
         status_words(&info);
     return cli_end(&self, CLI_OK);
+}
+
+/* ---- approve ------------------------------------------------------------------------------- */
+
+/* The release as the person has it is the one the device has in hand; shown before it is signed. */
+static int same_release(check *c, const dura_journal_info *i, dura_error *err)
+{
+    uint8_t digest[DURA_HASH_BYTES];
+    const void *payload;
+    char *text;
+    size_t n;
+    int json, rc = envelope_read(release_path, c->envelope, &c->len, &json, err);
+    c->release = (dura_release)DURA_RELEASE_INIT;
+    if (rc == DURA_OK)
+        rc = dura_envelope_open(c->envelope, c->len, &payload, &n, NULL);
+    if (rc == DURA_OK && dura_release_decode(payload, n, &c->release) != DURA_OK)
+        rc = dura_error_set(err, DURA_EVERSION, release_path, 0, NULL, "holds no release this build knows");
+    if (rc != DURA_OK)
+        return rc;
+    dura_sha256_query(digest, payload, n);
+    if (!i->status.nonce)
+        return dura_error_set(err, DURA_ESTATE, words[1], 0, NULL, "no release is in the device's hand");
+    if (memcmp(digest, i->status.release, sizeof digest) != 0)
+        return dura_error_set(err, DURA_EDENIED, release_path, 0, NULL, "is not the release in the device's hand");
+    rc = dura_release_describe(&c->release, 0, &text, NULL);
+    if (rc == DURA_OK) {
+        fputs(text, stdout);
+        dura_pack_deinit(text);
+    }
+    return rc;
+}
+
+/* A signature nobody asks for would only be refused at the device. */
+static int asked_for(const check *c, dura_error *err)
+{
+    uint8_t seed[DURA_SEED_BYTES], sig[DURA_SIG_BYTES], pub[DURA_PUBKEY_BYTES];
+    int rc = dura_keyfile_load(key_path, seed, err);
+    if (rc != DURA_OK)
+        return rc;
+    dura_keyfile_sign(seed, seed, 0, sig, pub); /* for the public key of it */
+    memset(seed, 0, sizeof seed);
+    for (uint32_t k = 0; k < c->cfg.n_keys; k++)
+        if (memcmp(c->cfg.keys[k].pub, pub, sizeof pub) == 0 && (c->cfg.approve >> c->cfg.keys[k].role & 1u))
+            return DURA_OK;
+    return dura_error_set(err, DURA_EDENIED, key_path, 0, NULL, "is no key of a role that must approve (approve in the policy's updates)");
+}
+
+static int make_approval(const check *c, const dura_journal_info *i, uint8_t *envelope, size_t *len, dura_error *err)
+{
+    uint8_t payload[DURA_RELEASE_PAYLOAD_MAX], seed[DURA_SEED_BYTES];
+    size_t n = sizeof payload, cap = *len;
+    char *text;
+    dura_approval a = DURA_APPROVAL_INIT;
+    a.nonce = i->status.nonce;
+    memcpy(a.release, i->status.release, sizeof a.release);
+    memcpy(a.policy, c->cfg.policy, sizeof a.policy);
+    memcpy(a.device, c->cfg.device, strlen(c->cfg.device));
+    int rc = cli_date(after_text, "--not-after", &a.not_after_s, err);
+    if (rc == DURA_OK)
+        rc = dura_approval_encode(&a, payload, &n, err);
+    if (rc == DURA_OK)
+        rc = dura_approval_make(payload, n, envelope, len);
+    if (rc == DURA_OK)
+        rc = dura_keyfile_load(key_path, seed, err);
+    if (rc == DURA_OK)
+        rc = dura_envelope_sign(envelope, len, cap, seed);
+    memset(seed, 0, sizeof seed);
+    if (rc == DURA_OK)
+        rc = dura_approval_describe(&a, 0, &text, NULL);
+    if (rc == DURA_OK) {
+        fputs(text, stdout);
+        dura_pack_deinit(text);
+    }
+    return rc;
+}
+
+static int run_approve(void)
+{
+    static check c;
+    dura_error err = {0};
+    dura_journal_info info;
+    uint8_t envelope[DURA_RELEASE_MAX];
+    size_t len = sizeof envelope;
+    char *text = NULL;
+    memset(&c, 0, sizeof c);
+    if (!policy_path || !release_path || !key_path || !out_path)
+        return cli_usage(&self, "approve wants --release, --policy, --key and -o");
+    int rc = read_journal(&info, &err);
+    if (rc == DURA_OK)
+        rc = read_policy(&c, &err);
+    if (rc == DURA_OK)
+        rc = same_release(&c, &info, &err);
+    if (rc == DURA_OK)
+        rc = asked_for(&c, &err);
+    if (rc == DURA_OK)
+        rc = make_approval(&c, &info, envelope, &len, &err);
+    if (rc == DURA_OK && as_json)
+        rc = dura_envelope_json(envelope, len, &text, &len);
+    if (rc == DURA_OK)
+        rc = cli_write_file(out_path, text ? (const void *)text : envelope, len, 0, &err);
+    dura_pack_deinit(text);
+    dura_pack_deinit(c.policy);
+    return rc == DURA_OK ? cli_end(&self, CLI_OK) : cli_fail(&self, rc, &err);
 }
 
 int cmd_gate(int argc, char **argv)
@@ -312,5 +475,7 @@ int cmd_gate(int argc, char **argv)
         return run_check();
     if (words[1] && strcmp(words[0], "status") == 0)
         return run_status();
+    if (words[1] && strcmp(words[0], "approve") == 0)
+        return run_approve();
     return cli_usage(&self, "want: dura gate %s", self.synopsis);
 }

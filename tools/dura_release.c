@@ -66,31 +66,6 @@ static int take_float(const char *text, const char *option, float *out, dura_err
     return DURA_OK;
 }
 
-/* Days since 1970 of a proleptic Gregorian date. */
-static int64_t days_of(int64_t y, int64_t m, int64_t d)
-{
-    y -= m <= 2;
-    int64_t era = y / 400, yoe = y - era * 400, doy = (153 * (m + (m > 2 ? -3 : 9)) + 2) / 5 + d - 1;
-    return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
-}
-
-static int take_date(const char *text, const char *option, int64_t *out, dura_error *err)
-{
-    int y, m, d, h = 0, min = 0, s = 0, n = 0;
-    uint64_t seconds;
-    if (!text)
-        return DURA_OK;
-    if (cli_number(text, INT64_MAX / 1000000000, &seconds) == 0) {
-        *out = (int64_t)seconds;
-        return seconds ? DURA_OK : bad(err, option, text, "a time after 1970");
-    }
-    int got = sscanf(text, "%4d-%2d-%2d%nT%2d:%2d:%2dZ%n", &y, &m, &d, &n, &h, &min, &s, &n);
-    if ((got != 3 && got != 6) || text[n] || y < 1970 || m < 1 || m > 12 || d < 1 || d > 31 || h > 23 || min > 59 || s > 59)
-        return bad(err, option, text, "2026-03-01, 2026-03-01T12:00:00Z or seconds since 1970");
-    *out = days_of(y, m, d) * 86400 + h * 3600 + min * 60 + s;
-    return *out > 0 ? DURA_OK : bad(err, option, text, "a time after 1970");
-}
-
 /* ---- golden vectors ------------------------------------------------------------------- */
 
 /* All rows of the CSV that lack nothing. */
@@ -284,9 +259,9 @@ static int fill(dura_release *r, const void *policy, size_t policy_len, const vo
     if (rc == DURA_OK)
         rc = take_number(probation_text, "--probation", 0x80000000u, &probation, err);
     if (rc == DURA_OK)
-        rc = take_date(before_text, "--not-before", &r->not_before_s, err);
+        rc = cli_date(before_text, "--not-before", &r->not_before_s, err);
     if (rc == DURA_OK)
-        rc = take_date(after_text, "--not-after", &r->not_after_s, err);
+        rc = cli_date(after_text, "--not-after", &r->not_after_s, err);
     if (rc == DURA_OK)
         rc = take_needs(r, err);
     r->probation_frames = (uint32_t)probation;

@@ -22,7 +22,7 @@
 #include <string.h>
 
 static const char *policy, *model, *frames_path, *factory, *state, *time_format, *time_column, *out, *fail_on;
-static const char *security, *assets, *trust, *clock_error, *device, *release_file, *release_row;
+static const char *security, *assets, *trust, *clock_error, *device, *release_file, *approvals, *release_row;
 static int resume, demo_key, as_json;
 
 static const cli_option options[] = {
@@ -37,6 +37,7 @@ static const cli_option options[] = {
     {"--device", NULL, "DIR", &device, NULL, "the device's journal and model slots: updates stay from run to run"},
     {"--release", NULL, "FILE", &release_file, NULL, "offer this release to the gate (its brain is FILE.brain)"},
     {"--release-row", NULL, "N", &release_row, NULL, "... before row N (default 0)"},
+    {"--approval", NULL, "FILES", &approvals, NULL, "approvals of what is in hand, with commas between: handed over there, too"},
     {"--factory", NULL, "FILE", &factory, NULL, "factory record (default: one is signed with the development key)"},
     {"--state", NULL, "DIR", &state, NULL, "folder of the secrets (default: $DURA_STATE or ~/.local/state/dura)"},
     {"--resume", NULL, NULL, NULL, &resume, "go on in DIR, behind the rows recorded there"},
@@ -252,12 +253,29 @@ static int count_left(run *r, dura_error *err)
     return rc;
 }
 
-/* The release, once, before its row. */
+static int hand_approvals(run *r, dura_error *err)
+{
+    char path[4096];
+    int rc = DURA_OK;
+    for (const char *at = approvals; rc == DURA_OK && *at; at += strspn(at, ",")) {
+        size_t n = strcspn(at, ",");
+        if (n >= sizeof path)
+            return dura_error_set(err, DURA_ELIMIT, NULL, 0, "--approval", "a name is too long");
+        memcpy(path, at, n);
+        path[n] = '\0';
+        rc = dura_session_approve(r->session, path, err);
+        at += n;
+    }
+    return rc;
+}
+
+/* Release and approvals, once, before their row. */
 static int offer_release(run *r, const dura_frames_row *row, dura_error *err)
 {
-    if (!release_file || row->row != r->offer_at)
+    if (row->row != r->offer_at)
         return DURA_OK;
-    return dura_session_offer(r->session, release_file, NULL, err);
+    int rc = release_file ? dura_session_offer(r->session, release_file, NULL, err) : DURA_OK;
+    return rc == DURA_OK && approvals ? hand_approvals(r, err) : rc;
 }
 
 /* ---- rows ------------------------------------------------------------------------ */
@@ -370,8 +388,8 @@ static int check_usage(run *r)
         return cli_usage(&self, "--%s does nothing without --security", assets ? "assets" : trust ? "trust" : "clock-error");
     if (clock_error && take_clock(r) < 0)
         return cli_usage(&self, "--clock-error %s: want seconds, 0.000001 to 3600", clock_error);
-    if (release_row && (!release_file || cli_number(release_row, UINT64_MAX, &r->offer_at) < 0))
-        return cli_usage(&self, "--release-row %s: want a row number, and --release", release_row);
+    if (release_row && ((!release_file && !approvals) || cli_number(release_row, UINT64_MAX, &r->offer_at) < 0))
+        return cli_usage(&self, "--release-row %s: want a row number, and --release or --approval", release_row);
     if (resume && !policy)
         policy = r->own_policy = cli_join(out, "policy.json");
     if (resume && !model)

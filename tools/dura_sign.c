@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `dura sign rel.dura --key FILE`: one more signature on a release. */
+/* `dura sign FILE --key KEY`: one more signature on a release or an approval. */
 #include "dura_envelope.h"
 
 #include <dura/host/keys.h>
@@ -21,7 +21,7 @@ static const cli_option options[] = {
 };
 static const cli_command self = {
     "sign", "FILE --key KEY [-o FILE] [--json | --cbor]",
-    "Shows what the release says and appends a signature. An envelope may be CBOR or DSSE JSON;\n"
+    "Shows what the release or approval says and appends a signature. An envelope may be CBOR or DSSE JSON;\n"
     "without --json or --cbor it stays what it is. Without --key nothing is signed: it is only\n"
     "written in the other form.\n",
     options, &source, 1, 1,
@@ -43,7 +43,7 @@ int envelope_read(const char *path, uint8_t out[DURA_RELEASE_MAX], size_t *len, 
         memcpy(out, text, n);
         *len = n;
     } else {
-        rc = dura_error_set(err, DURA_ECORRUPT, path, 0, NULL, "is no envelope of a release");
+        rc = dura_error_set(err, DURA_ECORRUPT, path, 0, NULL, "is no envelope of a release or an approval");
     }
     free(text);
     return rc;
@@ -78,12 +78,14 @@ static int show(const uint8_t *envelope, size_t len, dura_error *err)
     size_t n;
     char *text;
     dura_release r = DURA_RELEASE_INIT;
-    int rc = dura_envelope_open(envelope, len, &payload, &n, NULL);
+    dura_approval a = DURA_APPROVAL_INIT;
+    int rc = dura_envelope_open(envelope, len, &payload, &n, NULL), approval = dura_approval_check(envelope, len) == 1;
     if (rc == DURA_OK)
-        rc = dura_release_decode(payload, n, &r);
+        rc = approval ? dura_approval_decode(payload, n, &a) : dura_release_decode(payload, n, &r);
     if (rc != DURA_OK)
-        return dura_error_set(err, rc, source, 0, NULL, "holds no release this build knows: %s", dura_strerror(rc));
-    rc = dura_release_describe(&r, 0, &text, NULL);
+        return dura_error_set(err, rc, source, 0, NULL, "holds no %s this build knows: %s", approval ? "approval" : "release",
+                              dura_strerror(rc));
+    rc = approval ? dura_approval_describe(&a, 0, &text, NULL) : dura_release_describe(&r, 0, &text, NULL);
     if (rc == DURA_OK)
         fputs(text, stdout);
     if (rc == DURA_OK)

@@ -16,6 +16,9 @@
  * either the old or the new one runs. Conditions are checked again where they act: the
  * digest over the very bytes that are opened, window and incidents at the switch.
  *
+ * Where the policy wants approvals, people of its roles sign a second statement over this one
+ * attempt: this release, device, policy and the number the device gave the attempt.
+ *
  *   IDLE -> RECEIVED -> STAGING -> STAGED -> ACCEPTED -> ARMED -> ACTIVATING -> PROBATION
  *     -> COMMITTED | ROLLED_BACK; REJECTED from anywhere before; SAFE: nothing may run
  *
@@ -39,7 +42,8 @@ enum {
     DURA_GATE_STAGING = 2,      /* bytes are coming */
     DURA_GATE_STAGED = 3,       /* all bytes read back, digest equal */
     DURA_GATE_ACCEPTED = 4,     /* opened beside the running one, golden vectors right */
-    DURA_GATE_ARMED = 5,        /* waits for window, clock, no incident, no stop */
+    DURA_GATE_ARMED = 5,        /* waits for approvals, window, clock, no
+                                   incident, no stop */
     DURA_GATE_ACTIVATING = 6,   /* written before the switch */
     DURA_GATE_PROBATION = 7,    /* drives, the former one runs beside it */
     DURA_GATE_COMMITTED = 9,    /* kept; the floor is raised in the same record */
@@ -63,7 +67,8 @@ enum { DURA_ROLE_VENDOR = 1, DURA_ROLE_OPERATOR = 2, DURA_ROLE_SECURITY = 3, DUR
 /* Why not. Bits: unmet conditions while waiting, reasons of a rejection or a rollback. */
 enum {
     DURA_WHY_FORMAT = 1 << 0,       /* not a release, or a newer one than this build knows */
-    DURA_WHY_SIGNATURE = 1 << 1,    /* no signature by a known key is right */
+    DURA_WHY_SIGNATURE = 1 << 1,    /* no signature by a known key is right, or a key that a
+                                       policy brings has not signed it */
     DURA_WHY_THRESHOLD = 1 << 2,    /* too few keys signed */
     DURA_WHY_ROLE = 1 << 3,         /* a required role did not sign */
     DURA_WHY_DEVICE = 1 << 4,       /* for another device */
@@ -73,7 +78,7 @@ enum {
     DURA_WHY_NOT_YET = 1 << 8,
     DURA_WHY_POLICY = 1 << 9,       /* made for another policy */
     DURA_WHY_SIZE = 1 << 10,        /* larger than the slot */
-    DURA_WHY_INCOMPLETE = 1 << 11,  /* bytes are missing */
+    DURA_WHY_INCOMPLETE = 1 << 11,  /* bytes are missing, or the policy a release is about */
     DURA_WHY_DIGEST = 1 << 12,      /* the bytes are not those that were signed */
     DURA_WHY_OPEN = 1 << 13,        /* the backend does not take the model */
     DURA_WHY_GOLDEN = 1 << 14,      /* a golden vector came out wrong */
@@ -90,11 +95,14 @@ enum {
     DURA_WHY_STORAGE = 1 << 25,     /* a slot could not be read or written */
     DURA_WHY_ABORTED = 1 << 26,     /* a person said no */
     DURA_WHY_JUMP = 1 << 27,        /* too far above the running version */
-    DURA_WHY_REQUIRES = 1 << 28     /* a version of another component does not fit: what this
+    DURA_WHY_REQUIRES = 1 << 28,    /* a version of another component does not fit: what this
                                        release asks for, or what one that runs asks of it */
+    DURA_WHY_APPROVALS = 1 << 29,   /* a role that must approve has not */
+    DURA_WHY_REPLAY = 1 << 30       /* an approval of another attempt than the one in hand */
 };
 
 #define DURA_RELEASE_TYPE "application/vnd.dura.release+cbor"
+#define DURA_APPROVAL_TYPE "application/vnd.dura.approve+cbor"
 #define DURA_RELEASE_MAX 1024          /* bytes of an envelope a device accepts */
 #define DURA_RELEASE_PAYLOAD_MAX 264   /* of them the statement: every field at its longest */
 #define DURA_GATE_KEYS_MAX 8
@@ -163,7 +171,7 @@ DURA_API DURA_CHECK int dura_release_verify(const void *envelope, size_t len,
 
 /* ---- the gate ----------------------------------------------------------------------- */
 
-/* What the gate asks of its owner. Required, all of them. `user` is handed back. */
+/* What the gate asks of its owner. Required, but for the last. `user` is handed back. */
 typedef struct dura_gate_hooks {
     uint32_t struct_size;
     uint32_t reserved;                 /* 0 */
@@ -188,6 +196,12 @@ typedef struct dura_gate_hooks {
     uint32_t (*blocked)(void *user);
     /* A fact for the security log. */
     void (*say)(void *user, const dura_fact *f);
+    /* Key i of release_keys in the policy with this digest: DURA_OK; DURA_ENOENT: it has no
+     * more; DURA_ESTATE: that policy is not at hand; < 0: a code. A policy release is taken
+     * only when every key it brings has signed it as well, so that nobody names a key that
+     * is not held. NULL (an older owner): not asked. */
+    int (*next_key)(void *user, const uint8_t policy[DURA_HASH_BYTES], uint32_t i,
+                    dura_gate_key *out);
 } dura_gate_hooks;
 
 typedef struct dura_gate_config {
@@ -208,10 +222,14 @@ typedef struct dura_gate_config {
     uint64_t version[DURA_COMPONENTS]; /* factory versions, usually 0 */
     uint64_t max_jump;                 /* a release may be this far above the running version;
                                           0: DURA_GATE_JUMP */
+    uint8_t  approve;                  /* bits 1 << DURA_ROLE_*: of each a key must approve every
+                                          release before it is switched to; 0: none */
+    uint8_t  approvals;                /* so many keys of these roles; 0: one of each */
+    uint8_t  reserved[6];              /* 0 */
 } dura_gate_config;
 #define DURA_GATE_CONFIG_INIT                                                          \
     { (uint32_t)sizeof(dura_gate_config), 0, 0, 0, 0, NULL, NULL, {0}, 0, 0, 0, 0, 0,  \
-      {0}, 0 }
+      {0}, 0, 0, 0, {0} }
 
 typedef struct dura_gate dura_gate;    /* lives in memory you give to init */
 
@@ -233,10 +251,14 @@ typedef struct dura_gate_status {
     uint8_t  digest[DURA_HASH_BYTES];  /* of the running brain image; zeros: factory */
     uint8_t  policy[DURA_HASH_BYTES];  /* of the policy a release put in force; zeros: the
                                           factory record's */
+    uint64_t nonce;                    /* of the release in hand: an approval names it */
+    uint8_t  release[DURA_HASH_BYTES]; /* and this: SHA-256 of the release's payload */
+    uint8_t  approved;                 /* bits 1 << index of a key that has approved it */
+    uint8_t  reserved[7];              /* 0 */
 } dura_gate_status;
 #define DURA_GATE_STATUS_INIT                                                          \
     { (uint32_t)sizeof(dura_gate_status), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, {0}, {0},      \
-      {0}, {0} }
+      {0}, {0}, 0, {0}, 0, {0} }
 
 /** Exact bytes init() needs; 0 when cfg is invalid.                     [any] O(1) */
 DURA_API DURA_CHECK size_t dura_gate_bytes(const dura_gate_config *cfg);
@@ -285,6 +307,17 @@ DURA_API DURA_CHECK int dura_gate_write(dura_gate *g, uint64_t offset, const voi
  *  tried again later.                                              [serial worker, port] */
 DURA_API DURA_CHECK int dura_gate_step(dura_gate *g, const dura_time *now, uint32_t budget);
 
+/** Approve the release in hand: an envelope of DURA_APPROVAL_TYPE (docs/formats/release.md),
+ *  signed by keys of the roles that must approve. It counts for this attempt of this release
+ *  on this device and for nothing else, and is durable when the call returns. A key counts
+ *  once; what it said already is taken and changes nothing.
+ *  returns  DURA_OK: counted; query().approved. DURA_EDENIED, DURA_EAUTH, DURA_ECORRUPT,
+ *           DURA_EVERSION: refused, *why (may be NULL) says why, nothing changed;
+ *           DURA_ESTATE: none in hand that can still be approved, or its bytes are coming
+ *           just now; a hook's code: not counted.                [serial worker, port] */
+DURA_API DURA_CHECK int dura_gate_approve(dura_gate *g, const void *envelope, size_t len,
+                                          const dura_time *now, uint32_t *why);
+
 /** Give up the release in hand: rejected, or rolled back when it drives already.
  *  When a step of the producer still uses it, the next steps finish that.
  *  returns  DURA_OK; DURA_ESTATE (none in hand, or kept already); a hook's code.
@@ -307,6 +340,8 @@ typedef struct dura_gate_calls {
     int (*step)(dura_gate *g, const dura_time *now, uint32_t budget);
     int (*reset)(dura_gate *g, const dura_time *now);
     int (*query)(const dura_gate *g, dura_gate_status *out);
+    int (*approve)(dura_gate *g, const void *envelope, size_t len, const dura_time *now,
+                   uint32_t *why);
 } dura_gate_calls;
 
 /** The table of the functions above. Static storage.                    [any] O(1) */

@@ -153,9 +153,21 @@ DURA_API DURA_CHECK int dura_guard_override(dura_guard *g, int what, const char 
 DURA_API DURA_CHECK int dura_guard_offer(dura_guard *g, const void *envelope, size_t len,
                                          const dura_time *now);
 
+/** The packed policy that the next policy release is about, before it is offered: the gate
+ *  asks every key it brings for a signature (dura_gate_hooks.next_key). Borrowed until
+ *  another one is given; NULL: none.
+ *  returns  DURA_OK; DURA_EINVAL, DURA_ECORRUPT, DURA_EVERSION (the image); DURA_ENOTSUP; a
+ *           hook's code.                                    [serial worker, port] O(len) */
+DURA_API DURA_CHECK int dura_guard_successor(dura_guard *g, const void *policy, size_t len);
+
 /** Bytes of the offered release, as dura_gate_write().      [serial worker, port] */
 DURA_API DURA_CHECK int dura_guard_write(dura_guard *g, uint64_t offset, const void *p, size_t n,
                                          const dura_time *now);
+
+/** Approve the release in hand, as dura_gate_approve(); DURA_ENOTSUP.
+ *                                                           [serial worker, port] */
+DURA_API DURA_CHECK int dura_guard_approve(dura_guard *g, const void *envelope, size_t len,
+                                           const dura_time *now, uint32_t *why);
 
 /** Give up the release in hand, as dura_gate_reset().        [serial worker, port] */
 DURA_API DURA_CHECK int dura_guard_withdraw(dura_guard *g, const dura_time *now);

@@ -14,8 +14,8 @@
 #include "dura_gate_priv.h"
 
 #define CONFIG_V1 ((uint32_t)offsetof(dura_gate_config, max_jump))
-#define HOOKS_V1 ((uint32_t)sizeof(dura_gate_hooks))
-#define STATUS_V1 ((uint32_t)sizeof(dura_gate_status))
+#define HOOKS_V1 ((uint32_t)offsetof(dura_gate_hooks, next_key))
+#define STATUS_V1 ((uint32_t)offsetof(dura_gate_status, nonce))
 #define PROBATION_MAX 0x80000000u
 
 enum { SEVERITY_NOTE = 1, SEVERITY_REFUSED = 6, SEVERITY_SAFE = 9, DAY_MINUTES = 1440 };
@@ -199,6 +199,20 @@ static int device_ok(const char *s)
     return n >= 1 && n <= 63 && !(n == 1 && s[0] == '*');
 }
 
+/* Approvals that are asked for can be given. */
+static int approvals_ok(const dura_gate_config *c)
+{
+    uint32_t keys = 0, have = 0, any = 0;
+    for (uint32_t i = 0; i < sizeof c->reserved; i++)
+        any |= c->reserved[i];
+    for (uint32_t k = 0; k < c->n_keys; k++)
+        if (c->approve >> c->keys[k].role & 1u) {
+            have |= 1u << c->keys[k].role;
+            keys++;
+        }
+    return have == c->approve && c->approvals <= keys && any == 0;
+}
+
 static int read_config(dura_gate_config *c, const dura_gate_config *theirs)
 {
     const uint32_t all = 1u << DURA_COMPONENT_BOX | 1u << DURA_COMPONENT_BRAIN | 1u << DURA_COMPONENT_POLICY;
@@ -214,6 +228,8 @@ static int read_config(dura_gate_config *c, const dura_gate_config *theirs)
     if (c->window_begin >= DAY_MINUTES || c->window_minutes > DAY_MINUTES || c->fresh > 1)
         return DURA_EINVAL;
     c->max_jump = c->max_jump ? c->max_jump : DURA_GATE_JUMP;
+    if (!approvals_ok(c))
+        return DURA_EINVAL;
     return c->components == 0 || c->components & ~all || c->version[0] ? DURA_EINVAL : DURA_OK;
 }
 
@@ -586,6 +602,10 @@ static void fill_candidate(dura_gate *g, const dura_release *r)
     /* Of keys and limits that judged it: under another policy it is not what was taken. */
     memcpy(d->d[DURAI_D_BOUND], g->cfg.policy, DURA_HASH_BYTES);
     d->need[DURAI_NEED_CANDIDATE] = need_in(r);
+    /* The number of the record that takes it is the attempt's own: no approval is older. */
+    d->nonce = g->seq + 1;
+    d->approved = 0;
+    memcpy(d->release, g->sum, sizeof d->release);
 }
 
 /* What nobody known has signed must not wear out the journal: it is said, not written. */
@@ -614,10 +634,46 @@ static int refuse_known(dura_gate *g, const dura_release *r, uint32_t why)
     return rc < 0 ? rc : DURA_EDENIED;
 }
 
-static DURAI_NOINLINE int take_release(dura_gate *g, const dura_time *now)
+static int known(const dura_gate *g, const dura_gate_key *key)
+{
+    for (uint32_t k = 0; k < g->cfg.n_keys; k++)
+        if (memcmp(g->cfg.keys[k].pub, key->pub, sizeof key->pub) == 0)
+            return 1;
+    return 0;
+}
+
+/* Every key that a policy brings has signed the release that brings it. DURA_OK, *why; a
+ * hook's code. */
+static DURAI_NOINLINE int prove_keys(dura_gate *g, const void *envelope, size_t len, uint32_t *why)
+{
+    dura_gate_key key;
+    for (uint32_t i = 0; i < DURA_GATE_KEYS_MAX; i++) {
+        int rc = g->hooks.next_key(g->hooks.user, g->u.release.digest, i, &key);
+        if (rc == DURA_ENOENT)
+            return DURA_OK;
+        if (rc == DURA_ESTATE)
+            *why |= DURA_WHY_INCOMPLETE;
+        if (rc != DURA_OK)
+            return rc == DURA_ESTATE ? DURA_OK : rc;
+        if (known(g, &key))
+            continue;
+        rc = durai_envelope_signed_by((uint8_t *)g->work, envelope, len, g->crypto, &key);
+        if (rc < 0)
+            return rc;
+        *why |= rc ? 0 : (uint32_t)DURA_WHY_SIGNATURE;
+    }
+    return DURA_OK;
+}
+
+static DURAI_NOINLINE int take_release(dura_gate *g, const void *envelope, size_t len, const dura_time *now)
 {
     const dura_release *r = &g->u.release;
     uint32_t why = judge(g, r, now);
+    if (r->component == DURA_COMPONENT_POLICY && g->hooks.next_key) {
+        int rc = prove_keys(g, envelope, len, &why);
+        if (rc != DURA_OK)
+            return rc;
+    }
     if (why)
         return refuse_known(g, r, why);
     fill_candidate(g, r);
@@ -630,6 +686,19 @@ static DURAI_NOINLINE int take_release(dura_gate *g, const dura_time *now)
     return DURA_OK;
 }
 
+/* What an approval calls a release, into g->sum: nothing else is being hashed. */
+static DURAI_NOINLINE int hash_payload(dura_gate *g, const void *envelope, size_t len)
+{
+    const dura_crypto *c = g->crypto;
+    durai_envelope e;
+    if (durai_envelope_open(&e, envelope, len) != DURA_OK)
+        return DURA_OK; /* refused for that */
+    int rc = c->hash_init(c->user, &g->u.hash);
+    if (rc >= 0)
+        rc = c->hash_update(c->user, &g->u.hash, e.payload, e.len);
+    return rc < 0 ? rc : c->hash_final(c->user, &g->u.hash, g->sum);
+}
+
 int dura_gate_offer(dura_gate *g, const void *envelope, size_t len, const dura_time *now)
 {
     uint32_t why;
@@ -638,14 +707,128 @@ int dura_gate_offer(dura_gate *g, const void *envelope, size_t len, const dura_t
     if (in_hand(g) || g->dirty)
         return DURA_ESTATE;
     note_time(g, now);
+    int rc = hash_payload(g, envelope, len);
+    if (rc < 0)
+        return rc;
     g->u.release.struct_size = (uint32_t)sizeof g->u.release;
-    int rc = durai_release_verify((uint8_t *)g->work, envelope, len, g->crypto, &g->cfg,
+    rc = durai_release_verify((uint8_t *)g->work, envelope, len, g->crypto, &g->cfg,
                                   &g->u.release, &why);
     if (rc == DURA_OK)
-        return take_release(g, now);
+        return take_release(g, envelope, len, now);
     if (why)
         refuse_stranger(g, why);
     return rc == DURA_EINVAL ? DURA_ECORRUPT : rc;
+}
+
+/* ---- approving ---------------------------------------------------------------------- */
+
+static uint32_t keys_of(const dura_gate *g, uint32_t roles)
+{
+    uint32_t keys = 0;
+    for (uint32_t k = 0; k < g->cfg.n_keys; k++)
+        if (roles >> g->cfg.keys[k].role & 1u)
+            keys |= 1u << k;
+    return keys;
+}
+
+/* Who must approve and has not: DURA_WHY_APPROVALS, or 0. */
+static uint32_t unapproved(const dura_gate *g)
+{
+    uint32_t by = g->rec.approved & keys_of(g, g->cfg.approve), n = 0;
+    for (uint32_t left = by; left; left &= left - 1)
+        n++;
+    for (uint32_t role = DURA_ROLE_VENDOR; role <= DURA_ROLE_SAFETY; role++)
+        if ((g->cfg.approve >> role & 1u) && !(by & keys_of(g, 1u << role)))
+            return DURA_WHY_APPROVALS;
+    return n < g->cfg.approvals ? DURA_WHY_APPROVALS : 0;
+}
+
+/* Is an authentic approval one of this attempt? */
+static uint32_t judge_approval(const dura_gate *g, const durai_approval *a)
+{
+    uint32_t n = 0, why = 0;
+    while (g->cfg.device[n])
+        n++;
+    if (a->n_device != n || memcmp(a->device, g->cfg.device, n) != 0)
+        why |= DURA_WHY_DEVICE;
+    if (memcmp(a->release, g->rec.release, DURA_HASH_BYTES) != 0)
+        why |= DURA_WHY_DIGEST;
+    if (memcmp(a->policy, g->cfg.policy, DURA_HASH_BYTES) != 0)
+        why |= DURA_WHY_POLICY;
+    if (a->nonce != g->rec.nonce)
+        why |= DURA_WHY_REPLAY;
+    return why | (expired(g, a->not_after_s) ? (uint32_t)DURA_WHY_EXPIRED : 0u);
+}
+
+/* Once in the journal it counts; when it ends before the release does, so does the release. */
+static int note_approval(dura_gate *g, const durai_approval *a, uint32_t by)
+{
+    durai_gate_record *d = draft(g);
+    uint64_t after = (uint64_t)a->not_after_s;
+    d->approved |= (uint8_t)by;
+    if (after && (d->n[DURAI_C_AFTER] == 0 || after < d->n[DURAI_C_AFTER]))
+        d->n[DURAI_C_AFTER] = after;
+    return move(g, d->state, 0);
+}
+
+/* It stands where it stood: what was said of it, and whether one is still missing. */
+static void say_approval(dura_gate *g, uint32_t why)
+{
+    uint32_t kept = g->rec.why;
+    g->rec.why = why;
+    say(g);
+    g->rec.why = kept;
+}
+
+/* One statement, by the keys in `by`; rc: of its encoding. */
+static DURAI_NOINLINE int take_approval(dura_gate *g, const durai_envelope *e, uint32_t by, int rc, uint32_t *why)
+{
+    durai_approval a;
+    if (rc == DURA_OK)
+        rc = durai_approval_decode(&a, e->payload, e->len);
+    *why = rc == DURA_OK ? judge_approval(g, &a) : (uint32_t)DURA_WHY_FORMAT;
+    if (*why) {
+        say_approval(g, *why | DURA_WHY_APPROVALS);
+        return rc == DURA_OK ? DURA_EDENIED : rc == DURA_EINVAL ? DURA_ECORRUPT : rc;
+    }
+    if ((by & ~(uint32_t)g->rec.approved) == 0)
+        return DURA_OK; /* nothing new: storage is not worn by it */
+    rc = note_approval(g, &a, by);
+    if (rc == DURA_OK)
+        say_approval(g, unapproved(g));
+    return rc;
+}
+
+/* One that can still be approved is in hand, and nothing of it lies in g->work. */
+static int approvable(const dura_gate *g)
+{
+    uint8_t s = g->rec.state;
+    return s >= DURA_GATE_RECEIVED && s <= DURA_GATE_ARMED && !g->fail && !g->dirty &&
+           !(s == DURA_GATE_STAGING && g->pos < g->rec.n[DURAI_C_LENGTH]);
+}
+
+int dura_gate_approve(dura_gate *g, const void *envelope, size_t len, const dura_time *now, uint32_t *why)
+{
+    durai_envelope e;
+    uint32_t by, unused = 0;
+    why = why ? why : &unused;
+    if (!g || !envelope || !now)
+        return DURA_EINVAL;
+    *why = 0;
+    if (!approvable(g))
+        return DURA_ESTATE;
+    note_time(g, now);
+    *why = DURA_WHY_FORMAT;
+    if (durai_envelope_open(&e, envelope, len) != DURA_OK || e.kind != DURAI_KIND_APPROVAL)
+        return DURA_ECORRUPT;
+    *why = 0;
+    int rc = durai_envelope_signers((uint8_t *)g->work, &e, g->crypto, g->cfg.keys, g->cfg.n_keys, &by);
+    if (rc != DURA_OK)
+        return rc;
+    *why = by ? 0 : DURA_WHY_SIGNATURE;
+    by &= keys_of(g, g->cfg.approve);
+    *why |= *why || by ? 0 : (uint32_t)DURA_WHY_ROLE;
+    return by ? take_approval(g, &e, by, durai_cbor_check(e.payload, e.len), why) : DURA_EAUTH; /* deep, so here */
 }
 
 /* ---- staging ----------------------------------------------------------------------- */
@@ -869,6 +1052,21 @@ static int commit(dura_gate *g)
     return rc < 0 ? rc : 1;
 }
 
+/* The brain that drives, as its slot holds it: what a restart in probation comes back to.
+ * When that is not what was kept, and the factory's may not run either, there is nothing to
+ * go back to and no switch. g->checked, or it is being ended. */
+static int compare_former(dura_gate *g)
+{
+    uint32_t slot = g->rec.active;
+    int rc = chunk(g, slot, g->rec.n[DURAI_N_SLOT + 2 * (slot - 1) + 1], NULL);
+    if (rc <= 0)
+        return rc < 0 ? rc : 1;
+    if (memcmp(g->sum, g->rec.d[DURAI_D_SLOT + slot - 1], sizeof g->sum) != 0 && !may_run(g, 0))
+        return end_for(g, DURA_WHY_STORAGE);
+    g->checked = 1;
+    return 1;
+}
+
 static int step_armed(dura_gate *g, const dura_time *now)
 {
     if (expired(g, (int64_t)g->rec.n[DURAI_C_AFTER]))
@@ -876,13 +1074,18 @@ static int step_armed(dura_gate *g, const dura_time *now)
     uint32_t why = unfit(g, &g->rec.need[DURAI_NEED_CANDIDATE], g->rec.component, g->rec.n[DURAI_C_VERSION]);
     if (why)
         return end_for(g, why);
-    uint32_t unmet = clock_says(g, now);
+    uint32_t unmet = clock_says(g, now) | unapproved(g);
     if (g->rec.component != DURA_COMPONENT_BOX)
         unmet |= g->hooks.blocked(g->hooks.user) & (uint32_t)(DURA_WHY_INCIDENT | DURA_WHY_STOPPED);
-    if (unmet)
+    if (unmet) {
+        g->at = 0; /* what was read of the former slot is read again when all is met */
+        g->checked = 0;
         return wait_for(g, unmet);
+    }
     if (!brain_in_hand(g))
         return commit(g);
+    if (!g->checked && (g->rec.active == 1 || g->rec.active == 2)) /* the factory's is part of the firmware */
+        return compare_former(g);
     durai_gate_record *d = draft(g);
     d->attempt++;
     int rc = move(g, DURA_GATE_ACTIVATING, 0);
@@ -1012,6 +1215,10 @@ int dura_gate_query(const dura_gate *g, dura_gate_status *out)
     if (r->active == 1 || r->active == 2)
         memcpy(s.digest, r->d[DURAI_D_SLOT + r->active - 1], sizeof s.digest);
     memcpy(s.policy, r->d[DURAI_D_POLICY], sizeof s.policy);
+    s.nonce = busy ? r->nonce : 0;
+    s.approved = busy ? r->approved : 0;
+    if (busy)
+        memcpy(s.release, r->release, sizeof s.release);
     return durai_struct_out(out, &s, (uint32_t)sizeof s, STATUS_V1);
 }
 
@@ -1019,6 +1226,6 @@ const dura_gate_calls *dura_gate_part(void)
 {
     static const dura_gate_calls table = {
         (uint32_t)sizeof table, 0, dura_gate_bytes, dura_gate_init, dura_gate_start, dura_gate_offer,
-        dura_gate_write, dura_gate_step, dura_gate_reset, dura_gate_query};
+        dura_gate_write, dura_gate_step, dura_gate_reset, dura_gate_query, dura_gate_approve};
     return &table;
 }

@@ -8,14 +8,16 @@
  */
 #include "dura_gate_priv.h"
 
-enum { RECORD_MAGIC = 0x314A4744 /* "DGJ1" */, RECORD_VERSION = 2, HEAD = 32, DIGESTS_AT = HEAD + 8 * DURAI_NUMBERS,
-       NEEDS_AT = DIGESTS_AT + DURA_HASH_BYTES * DURAI_DIGESTS, NEED = 16 };
+enum { RECORD_MAGIC = 0x314A4744 /* "DGJ1" */, RECORD_VERSION = 3, HEAD = 32, DIGESTS_AT = HEAD + 8 * DURAI_NUMBERS,
+       NEEDS_AT = DIGESTS_AT + DURA_HASH_BYTES * DURAI_DIGESTS, NEED = 16,
+       NONCE_AT = NEEDS_AT + NEED * DURAI_NEEDS, RELEASE_AT = NONCE_AT + 8,
+       TAGGED = DURAI_GATE_RECORD - DURAI_GATE_SEAL };
 
 /* ---- bytes ------------------------------------------------------------------------ */
 
 static void encode(const durai_gate_record *r, uint8_t *b)
 {
-    DURA_ASSERT(NEEDS_AT + NEED * DURAI_NEEDS == DURAI_GATE_TAGGED);
+    DURA_ASSERT(NONCE_AT == DURAI_GATE_RECORD_V2 - DURAI_GATE_SEAL && RELEASE_AT + DURA_HASH_BYTES + 8 == TAGGED);
     memset(b, 0, DURAI_GATE_RECORD);
     durai_put32(b, RECORD_MAGIC);
     durai_put16(b + 4, RECORD_VERSION);
@@ -26,6 +28,7 @@ static void encode(const durai_gate_record *r, uint8_t *b)
     b[18] = r->active;
     b[19] = r->slot;
     b[20] = r->attempt;
+    b[21] = r->approved;
     durai_put32(b + 24, r->why);
     durai_put32(b + 28, r->probation);
     for (uint32_t i = 0; i < DURAI_NUMBERS; i++)
@@ -36,15 +39,17 @@ static void encode(const durai_gate_record *r, uint8_t *b)
             durai_put32(b + NEEDS_AT + NEED * i + 8u * k, r->need[i].least[k]);
             durai_put32(b + NEEDS_AT + NEED * i + 8u * k + 4u, r->need[i].most[k]);
         }
+    durai_put64(b + NONCE_AT, r->nonce);
+    memcpy(b + RELEASE_AT, r->release, DURA_HASH_BYTES);
 }
 
 /* The keyed tag, or zeros when the provider has no key; the CRC always. */
 static int seal(const dura_crypto *c, uint8_t *b)
 {
     int rc = DURA_OK;
-    memset(b + DURAI_GATE_TAGGED, 0, DURA_TAG_BYTES);
+    memset(b + TAGGED, 0, DURA_TAG_BYTES);
     if (c->mac)
-        rc = c->mac(c->user, DURA_KEY_DEVICE, b, DURAI_GATE_TAGGED, b + DURAI_GATE_TAGGED);
+        rc = c->mac(c->user, DURA_KEY_DEVICE, b, TAGGED, b + TAGGED);
     durai_put32(b + DURAI_GATE_RECORD - 4, durai_crc32c(0, b, DURAI_GATE_RECORD - 4));
     return rc;
 }
@@ -57,7 +62,7 @@ static int sensible(const durai_gate_record *r)
     int brain = !in_hand || r->component != DURA_COMPONENT_BRAIN || (r->slot >= 1 && r->slot != r->active);
     return state && brain && r->component < DURA_COMPONENTS && (r->component > 0 || !in_hand) && r->slot <= 2 &&
            (r->active <= 2 || r->active == DURAI_BRAIN_NOTHING) && r->seq > 0 &&
-           r->n[DURAI_N_OFFSET] <= r->n[DURAI_C_LENGTH] && r->n[DURAI_N_WALL] <= INT64_MAX / 1000000000;
+           r->nonce <= r->seq && r->n[DURAI_N_OFFSET] <= r->n[DURAI_C_LENGTH] && r->n[DURAI_N_WALL] <= INT64_MAX / 1000000000;
 }
 
 static void parse(const uint8_t *b, durai_gate_record *r)
@@ -68,7 +73,9 @@ static void parse(const uint8_t *b, durai_gate_record *r)
     r->active = b[18];
     r->slot = b[19];
     r->attempt = b[20];
-    memset(r->reserved, 0, sizeof r->reserved);
+    r->old = durai_le16(b + 4) != RECORD_VERSION;
+    r->approved = r->old ? 0 : b[21];
+    r->reserved = 0;
     r->why = durai_le32(b + 24);
     r->probation = durai_le32(b + 28);
     for (uint32_t i = 0; i < DURAI_NUMBERS; i++)
@@ -79,21 +86,33 @@ static void parse(const uint8_t *b, durai_gate_record *r)
             r->need[i].least[k] = durai_le32(b + NEEDS_AT + NEED * i + 8u * k);
             r->need[i].most[k] = durai_le32(b + NEEDS_AT + NEED * i + 8u * k + 4u);
         }
+    r->nonce = r->old ? 0 : durai_le64(b + NONCE_AT);
+    memset(r->release, 0, sizeof r->release);
+    if (!r->old)
+        memcpy(r->release, b + RELEASE_AT, sizeof r->release);
 }
 
-int durai_gate_decode(const uint8_t *b, const dura_crypto *c, durai_gate_record *r)
+/* Bytes of a record, from its head; 0: it is none. */
+static uint32_t record_bytes(const uint8_t *b)
+{
+    uint32_t n = durai_le16(b + 4) == RECORD_VERSION ? DURAI_GATE_RECORD : DURAI_GATE_RECORD_V2;
+    int known = durai_le16(b + 4) == RECORD_VERSION || durai_le16(b + 4) == 2;
+    return durai_le32(b) == RECORD_MAGIC && known && durai_le16(b + 6) == n ? n : 0;
+}
+
+int durai_gate_decode(const uint8_t *b, size_t room, const dura_crypto *c, durai_gate_record *r)
 {
     uint8_t tag[DURA_TAG_BYTES] = {0};
-    if (durai_le32(b) != RECORD_MAGIC || durai_le16(b + 4) != RECORD_VERSION ||
-        durai_le16(b + 6) != DURAI_GATE_RECORD ||
-        durai_le32(b + DURAI_GATE_RECORD - 4) != durai_crc32c(0, b, DURAI_GATE_RECORD - 4))
+    uint32_t n = record_bytes(b);
+    if (n == 0 || n > room || durai_le32(b + n - 4) != durai_crc32c(0, b, n - 4))
         return 0;
+    n -= DURAI_GATE_SEAL;
     if (c && c->mac) {
-        int rc = c->mac(c->user, DURA_KEY_DEVICE, b, DURAI_GATE_TAGGED, tag);
+        int rc = c->mac(c->user, DURA_KEY_DEVICE, b, n, tag);
         if (rc < 0)
             return rc;
     }
-    if (c && memcmp(tag, b + DURAI_GATE_TAGGED, sizeof tag) != 0)
+    if (c && memcmp(tag, b + n, sizeof tag) != 0)
         return 0;
     parse(b, r);
     return sensible(r);
@@ -117,6 +136,12 @@ int durai_gate_region_ok(const dura_region *r)
            power_of_two(r->erase_size) && r->prog_size <= r->erase_size;
 }
 
+static uint32_t up_to(uint32_t n, uint32_t unit) { return (n + unit - 1) & ~(unit - 1); }
+
+/* How far from each other records of version 2 lie. Where that made banks of another size,
+ * below 64 bytes of erase block, they cannot be followed without a loss, and count as none. */
+static uint32_t old_slot(const dura_gate *g) { return up_to(DURAI_GATE_RECORD_V2, g->journal->prog_size); }
+
 static int layout(dura_gate *g)
 {
     const dura_region *j = g->journal;
@@ -124,31 +149,31 @@ static int layout(dura_gate *g)
     memset(at, 0, sizeof *at);
     if (!durai_gate_region_ok(j))
         return DURA_EINVAL;
-    at->slot = (DURAI_GATE_RECORD + j->prog_size - 1) & ~(j->prog_size - 1);
-    at->bank = (at->slot + j->erase_size - 1) & ~(j->erase_size - 1);
+    at->slot = up_to(DURAI_GATE_RECORD, j->prog_size);
+    at->bank = up_to(at->slot, j->erase_size);
     return j->size >= 2u * (uint64_t)at->bank ? DURA_OK : DURA_EINVAL;
 }
 
-/* One bank. *end: offset behind its last slot that was touched. */
-static int scan(dura_gate *g, uint32_t bank, uint64_t *end)
+/* One bank, in steps of `slot`. *end: offset behind its last slot that was touched. */
+static int scan(dura_gate *g, uint32_t bank, uint32_t slot, uint64_t *end)
 {
     const dura_region *j = g->journal;
     uint8_t *b = (uint8_t *)g->work;
     uint64_t base = (uint64_t)bank * g->place.bank;
     *end = base;
-    for (uint64_t at = base; at + g->place.slot <= base + g->place.bank; at += g->place.slot) {
-        int rc = j->read(j->user, at, b, g->place.slot);
+    for (uint64_t at = base; at + slot <= base + g->place.bank; at += slot) {
+        int rc = j->read(j->user, at, b, slot);
         if (rc < 0)
             return rc;
-        if (erased(b, g->place.slot))
+        if (erased(b, slot))
             continue; /* a torn record may be followed by good ones */
-        *end = at + g->place.slot;
+        *end = at + slot;
         if (durai_le64(b + 8) <= g->rec.seq && g->place.found)
             continue;
-        rc = durai_gate_decode(b, g->crypto, &g->draft);
+        rc = durai_gate_decode(b, slot, g->crypto, &g->draft);
         if (rc < 0)
             return rc;
-        if (rc == 0)
+        if (rc == 0 || (g->draft.old && up_to(old_slot(g), j->erase_size) != g->place.bank))
             continue;
         g->rec = g->draft;
         g->place.found = 1;
@@ -157,17 +182,26 @@ static int scan(dura_gate *g, uint32_t bank, uint64_t *end)
     return DURA_OK;
 }
 
+/* Only records of version 2 are there, if any, and they lay closer to each other. The next
+ * record then begins the other bank. */
+static int shifted(const dura_gate *g)
+{
+    return (!g->place.found || g->rec.old) && old_slot(g) != g->place.slot;
+}
+
 int durai_gate_load(dura_gate *g)
 {
-    uint64_t end[2];
+    uint64_t end[2], unused;
     int rc = layout(g);
     DURA_ASSERT(DURAI_GATE_RECORD <= DURAI_GATE_CHUNK);
     for (uint32_t bank = 0; rc == DURA_OK && bank < 2; bank++)
-        rc = scan(g, bank, &end[bank]);
+        rc = scan(g, bank, g->place.slot, &end[bank]);
+    for (uint32_t bank = 0; rc == DURA_OK && bank < 2 && shifted(g); bank++)
+        rc = scan(g, bank, old_slot(g), &unused);
     if (rc < 0)
         return rc;
     g->seq = g->place.found ? g->rec.seq : 0;
-    g->place.next = g->place.found ? end[g->place.good] : 2u * (uint64_t)g->place.bank;
+    g->place.next = g->place.found && !shifted(g) ? end[g->place.good] : 2u * (uint64_t)g->place.bank;
     return (int)g->place.found;
 }
 
@@ -211,7 +245,6 @@ int durai_gate_store(dura_gate *g)
     DURA_ASSERT(g->fill == 0);
     g->draft.seq = ++g->seq;
     encode(&g->draft, (uint8_t *)g->work);
-    memset((uint8_t *)g->work + DURAI_GATE_RECORD, 0, DURAI_GATE_CHUNK - DURAI_GATE_RECORD);
     int rc = seal(g->crypto, (uint8_t *)g->work);
     if (rc >= 0)
         rc = make_room(g);

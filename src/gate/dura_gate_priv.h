@@ -14,8 +14,9 @@
 
 enum {
     DURAI_GATE_CHUNK = 512,          /* bytes read, hashed or programmed at a time */
-    DURAI_GATE_RECORD = 464,         /* bytes of a journal record */
-    DURAI_GATE_TAGGED = 440,         /* of them under the tag */
+    DURAI_GATE_RECORD = 512,         /* bytes of a journal record */
+    DURAI_GATE_RECORD_V2 = 464,      /* of one without what approvals need */
+    DURAI_GATE_SEAL = 24,            /* of them tag, zeros and checksum, behind what is tagged */
     DURAI_PAE_MAX = DURA_RELEASE_PAYLOAD_MAX + 48,  /* has to fit a small stack */
     DURAI_GATE_JOURNAL_STEP = 65536, /* bytes staged between two records */
     DURAI_BRAIN_NOTHING = 0xFF       /* active: nothing may run */
@@ -52,11 +53,16 @@ typedef struct durai_gate_need {
 
 typedef struct durai_gate_record {
     uint64_t seq;
-    uint8_t state, component, active, slot, attempt, reserved[3];
+    uint8_t state, component, active, slot, attempt;
+    uint8_t approved;                /* bits of keys, by their index */
+    uint8_t old;                     /* read from a record of version 2; not written */
+    uint8_t reserved;
     uint32_t why, probation;
     uint64_t n[DURAI_NUMBERS];
     uint8_t d[DURAI_DIGESTS][DURA_HASH_BYTES];
     durai_gate_need need[DURAI_NEEDS];
+    uint64_t nonce;                  /* number of the record that took the candidate */
+    uint8_t release[DURA_HASH_BYTES];/* SHA-256 of its payload */
 } durai_gate_record;
 
 /* Where the journal's next record goes. */
@@ -108,24 +114,27 @@ int durai_gate_load(dura_gate *g);
 /* Make g->draft durable, then it is g->rec. DURA_OK; a hook's code; DURA_EIO (reads
  * otherwise). */
 int durai_gate_store(dura_gate *g);
-/* A record's bytes into r. 1: valid; 0: not, or of no use; a hook's code. crypto may be
+/* A record's bytes, `room` at most, into r. 1: valid; 0: not, or of no use; a hook's code. crypto may be
  * NULL: the tag is not looked at. */
-int durai_gate_decode(const uint8_t *bytes, const dura_crypto *crypto, durai_gate_record *r);
+int durai_gate_decode(const uint8_t *bytes, size_t room, const dura_crypto *crypto, durai_gate_record *r);
 
 /* ---- releases --------------------------------------------------------------------- */
 
 /* dura_release_verify on checked arguments; room: DURAI_PAE_MAX bytes. */
 int durai_release_verify(uint8_t *room, const void *envelope, size_t len, const dura_crypto *crypto,
                          const dura_gate_config *cfg, dura_release *out, uint32_t *why);
+/* Types of statements. Their names are of one length, and so are their envelopes. */
+enum { DURAI_KIND_RELEASE = 0, DURAI_KIND_APPROVAL = 1, DURAI_KINDS = 2 };
 /* The pre-authentication encoding of a payload; bytes, 0: longer than cap. */
-size_t durai_release_pae(uint8_t *out, size_t cap, const uint8_t *payload, size_t len);
+size_t durai_release_pae(uint8_t *out, size_t cap, uint32_t kind, const uint8_t *payload, size_t len);
 /* Every key a role, none twice. */
 int durai_gate_keys_ok(const dura_gate_key *keys, uint32_t n, uint32_t threshold, uint32_t roles);
 /* What an envelope holds. Its encoding is one only, so parts lie where they must. */
 typedef struct durai_envelope {
     const uint8_t *payload;
     const uint8_t *signatures;       /* n of DURAI_SIGNATURE bytes each */
-    uint32_t len, n;
+    uint32_t len;
+    uint16_t n, kind;                /* DURAI_KIND_* */
 } durai_envelope;
 enum {
     DURAI_SIGNATURES_MAX = 16,
@@ -133,8 +142,29 @@ enum {
     DURAI_SIGNATURE_ID = 3,          /* where its parts begin */
     DURAI_SIGNATURE_SIG = 14
 };
-/* DURA_OK; DURA_ECORRUPT. */
+/* Any kind. DURA_OK; DURA_ECORRUPT. */
 int durai_envelope_open(durai_envelope *e, const void *envelope, size_t len);
+/* Which keys signed, as bits; room: DURAI_PAE_MAX bytes. DURA_OK; a hook's code. */
+int durai_envelope_signers(uint8_t *room, const durai_envelope *e, const dura_crypto *c, const dura_gate_key *keys,
+                           uint32_t n_keys, uint32_t *signed_);
+
+/* A text of 1..63 bytes without control characters. */
+int durai_release_text_ok(const durai_item *v);
+
+/* Has this key signed it? room as above. 1; 0; a hook's code. */
+int durai_envelope_signed_by(uint8_t *room, const void *envelope, size_t len, const dura_crypto *c,
+                             const dura_gate_key *key);
+
+/* What an approval says; the pointers lie in its payload. */
+typedef struct durai_approval {
+    const uint8_t *release, *policy; /* DURA_HASH_BYTES each */
+    const char *device;              /* n_device bytes */
+    uint64_t nonce;
+    int64_t not_after_s;             /* 0: no limit */
+    uint32_t n_device;
+} durai_approval;
+/* Of bytes that durai_cbor_check() took. DURA_OK; DURA_ECORRUPT; DURA_EVERSION; DURA_EINVAL. */
+int durai_approval_decode(durai_approval *out, const uint8_t *payload, size_t len);
 
 /* ---- brains ----------------------------------------------------------------------- */
 

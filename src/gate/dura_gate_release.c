@@ -25,13 +25,20 @@ enum {
 
 /* ---- payload ---------------------------------------------------------------------- */
 
-static int take_text(char out[64], const durai_item *v)
+int durai_release_text_ok(const durai_item *v)
 {
     if (v->type != DURAI_CBOR_TEXT || v->v < 1 || v->v > 63)
-        return DURA_ECORRUPT;
+        return 0;
     for (size_t i = 0; i < v->v; i++)
         if (v->p[i] < 0x20 || v->p[i] == 0x7F)
-            return DURA_ECORRUPT;
+            return 0;
+    return 1;
+}
+
+static int take_text(char out[64], const durai_item *v)
+{
+    if (!durai_release_text_ok(v))
+        return DURA_ECORRUPT;
     memcpy(out, v->p, (size_t)v->v);
     return DURA_OK;
 }
@@ -183,7 +190,20 @@ int dura_release_decode(const void *payload, size_t len, dura_release *out)
 /* Deterministic CBOR leaves one encoding of every part, so the bytes are compared with it
  * instead of being parsed: {1: type, 2: payload, 3: [{1: key id, 2: signature}, ...]}. */
 static const uint8_t before_payload[] = "\xA3\x01\x78\x21" DURA_RELEASE_TYPE "\x02";
-enum { BEFORE = sizeof before_payload - 1 };
+enum { BEFORE = sizeof before_payload - 1, KIND_AT = 21, KIND = 7 /* the word in the type that tells them apart */ };
+static const char kinds[DURAI_KINDS][KIND + 1] = {"release", "approve"};
+
+/* What stands before a payload: of which kind; DURAI_KINDS: none. */
+static uint32_t kind_of(const uint8_t *p)
+{
+    const uint32_t word = 4 + KIND_AT, behind = word + KIND;
+    if (memcmp(p, before_payload, word) != 0 || memcmp(p + behind, before_payload + behind, BEFORE - behind) != 0)
+        return DURAI_KINDS;
+    uint32_t kind = 0;
+    while (kind < DURAI_KINDS && memcmp(p + word, kinds[kind], KIND) != 0)
+        kind++;
+    return kind;
+}
 
 static int signature_ok(const uint8_t *s)
 {
@@ -194,7 +214,10 @@ int durai_envelope_open(durai_envelope *e, const void *envelope, size_t len)
 {
     const uint8_t *p = envelope, *end = p + len;
     DURA_ASSERT(BEFORE == 4 + 33 + 1);
-    if (len > DURA_RELEASE_MAX || len < BEFORE + 3 || memcmp(p, before_payload, BEFORE) != 0)
+    if (len > DURA_RELEASE_MAX || len < BEFORE + 3)
+        return DURA_ECORRUPT;
+    e->kind = (uint16_t)kind_of(p);
+    if (e->kind == DURAI_KINDS)
         return DURA_ECORRUPT;
     p += BEFORE;
     uint32_t head = *p >= 0x40 && *p < 0x58 ? 1 : *p == 0x58 ? 2 : *p == 0x59 ? 3 : 0;
@@ -205,7 +228,7 @@ int durai_envelope_open(durai_envelope *e, const void *envelope, size_t len)
     if ((size_t)(end - p) < head + e->len + 2u)
         return DURA_ECORRUPT;
     p = e->payload + e->len;
-    e->n = p[1] - 0x80u;
+    e->n = (uint16_t)(p[1] - 0x80u);
     e->signatures = p + 2;
     if (p[0] != 3 || e->n > DURAI_SIGNATURES_MAX || (size_t)(end - e->signatures) != e->n * (size_t)DURAI_SIGNATURE)
         return DURA_ECORRUPT;
@@ -215,14 +238,15 @@ int durai_envelope_open(durai_envelope *e, const void *envelope, size_t len)
     return DURA_OK;
 }
 
-size_t durai_release_pae(uint8_t *out, size_t cap, const uint8_t *payload, size_t len)
+size_t durai_release_pae(uint8_t *out, size_t cap, uint32_t kind, const uint8_t *payload, size_t len)
 {
     static const char head[] = "DSSEv1 33 " DURA_RELEASE_TYPE " ";
     uint32_t n = sizeof head - 1, left = (uint32_t)len, scale = len >= 100 ? 100 : len >= 10 ? 10 : 1;
-    DURA_ASSERT(sizeof DURA_RELEASE_TYPE - 1 == 33);
+    DURA_ASSERT(sizeof DURA_RELEASE_TYPE - 1 == 33 && sizeof DURA_APPROVAL_TYPE - 1 == 33 && kind < DURAI_KINDS);
     if (len > DURA_RELEASE_PAYLOAD_MAX || cap < DURAI_PAE_MAX)
         return 0;
     memcpy(out, head, n);
+    memcpy(out + 10 + KIND_AT, kinds[kind], KIND);
     for (; scale > 0; scale /= 10) { /* at most three digits: no 64-bit division's stack */
         out[n++] = (uint8_t)('0' + left / scale);
         left %= scale;
@@ -262,12 +286,11 @@ static int signer(const uint8_t *pae, size_t n, const uint8_t *sig, const dura_c
     return DURA_GATE_KEYS_MAX;
 }
 
-/* Which of the keys signed, as bits. */
-static int count(uint8_t *pae, const durai_envelope *e, const dura_crypto *c, const dura_gate_key *keys, uint32_t n_keys,
-                 uint32_t *signed_)
+int durai_envelope_signers(uint8_t *pae, const durai_envelope *e, const dura_crypto *c, const dura_gate_key *keys,
+                           uint32_t n_keys, uint32_t *signed_)
 {
     uint32_t left = (1u << n_keys) - 1u;
-    size_t n = durai_release_pae(pae, DURAI_PAE_MAX, e->payload, e->len);
+    size_t n = durai_release_pae(pae, DURAI_PAE_MAX, e->kind, e->payload, e->len);
     DURA_ASSERT(n > 0);
     *signed_ = 0;
     for (uint32_t i = 0; i < e->n; i++) {
@@ -279,6 +302,17 @@ static int count(uint8_t *pae, const durai_envelope *e, const dura_crypto *c, co
             *signed_ |= 1u << k;
     }
     return DURA_OK;
+}
+
+int durai_envelope_signed_by(uint8_t *room, const void *envelope, size_t len, const dura_crypto *c,
+                             const dura_gate_key *key)
+{
+    durai_envelope e;
+    uint32_t signed_;
+    if (durai_envelope_open(&e, envelope, len) != DURA_OK)
+        return 0;
+    int rc = durai_envelope_signers(room, &e, c, key, 1, &signed_);
+    return rc == DURA_OK ? (int)signed_ : rc;
 }
 
 static uint32_t judge(const dura_gate_key *keys, uint32_t signed_, uint32_t threshold, uint32_t roles)
@@ -298,7 +332,7 @@ static DURAI_NOINLINE int count_here(const durai_envelope *e, const dura_crypto 
                                      uint32_t n_keys, uint32_t *signed_)
 {
     uint8_t room[DURAI_PAE_MAX];
-    return count(room, e, c, keys, n_keys, signed_);
+    return durai_envelope_signers(room, e, c, keys, n_keys, signed_);
 }
 
 int durai_release_verify(uint8_t *room, const void *envelope, size_t len, const dura_crypto *crypto,
@@ -308,10 +342,10 @@ int durai_release_verify(uint8_t *room, const void *envelope, size_t len, const 
     uint32_t signed_;
     *why = DURA_WHY_FORMAT;
     int rc = durai_envelope_open(&e, envelope, len);
-    if (rc != DURA_OK)
-        return rc;
+    if (rc != DURA_OK || e.kind != DURAI_KIND_RELEASE)
+        return DURA_ECORRUPT;
     *why = 0;
-    rc = count(room, &e, crypto, cfg->keys, cfg->n_keys, &signed_);
+    rc = durai_envelope_signers(room, &e, crypto, cfg->keys, cfg->n_keys, &signed_);
     if (rc != DURA_OK)
         return rc;
     *why = judge(cfg->keys, signed_, cfg->threshold, cfg->roles);
@@ -335,8 +369,8 @@ int dura_release_verify(const void *envelope, size_t len, const dura_crypto *cry
         return DURA_ENOTSUP;
     *why = DURA_WHY_FORMAT;
     int rc = durai_envelope_open(&e, envelope, len);
-    if (rc != DURA_OK)
-        return rc;
+    if (rc != DURA_OK || e.kind != DURAI_KIND_RELEASE)
+        return DURA_ECORRUPT;
     *why = 0;
     rc = count_here(&e, crypto, keys, n_keys, &signed_);
     if (rc != DURA_OK)

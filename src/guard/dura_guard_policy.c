@@ -134,7 +134,7 @@ static const policy_rule policy_rules[] = {
     {13, 20, POLICY_U8, 0, 0u, 4u}, /* updates.min_clock */
     {13, 21, POLICY_U8, 0, 1u, 8u}, /* updates.threshold */
     {13, 22, POLICY_U8, 0, 0u, 30u}, /* updates.roles */
-    {13, 23, POLICY_ZERO, 0, 0, 1u}, /* updates: reserved */
+    {13, 23, POLICY_U8, 0, 0u, 30u}, /* updates.approve */
     {14, 0, POLICY_KEY, 0, 0u, 0u}, /* release_keys.key */
     {14, 32, POLICY_U8, 0, 1u, 4u}, /* release_keys.role */
     {14, 33, POLICY_ZERO, 0, 0, 7u}, /* release_keys: reserved */
@@ -724,6 +724,7 @@ int durai_policy_get_updates(const void *image, durai_policy_updates *out)
     out->min_clock = p[20];
     out->threshold = p[21];
     out->roles = p[22];
+    out->approve = p[23];
     return DURA_OK;
 }
 

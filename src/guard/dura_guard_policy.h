@@ -288,6 +288,8 @@ typedef struct durai_policy_updates {
     uint8_t  threshold;        /* Keys that must have signed a release. */
     uint8_t  roles;            /* Roles of which one key at least must have signed: 2 vendor, 4
                                   operator, 8 security, 16 safety; added up. */
+    uint8_t  approve;          /* Roles of which one key at least must approve every attempt on
+                                  this very device before the switch; numbers as in roles. */
 } durai_policy_updates;
 
 /* Who may sign releases; absent: the factory key, as vendor. A key has one role. */

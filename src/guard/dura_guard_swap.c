@@ -49,6 +49,32 @@ static uint32_t free_brain(const durai_swap *s)
     return s->champion == DURAI_BRAIN_A ? DURAI_BRAIN_B : DURAI_BRAIN_A;
 }
 
+/* Key i that a policy names for releases. DURA_OK; DURA_ENOENT. */
+static int release_key(const void *policy, uint32_t i, dura_gate_key *out)
+{
+    durai_policy_release_key k;
+    durai_policy_gate gate;
+    memset(out, 0, sizeof *out);
+    out->role = DURA_ROLE_VENDOR;
+    if (durai_policy_get_release_key(policy, i, &k) == DURA_OK) {
+        memcpy(out->pub, k.key, sizeof out->pub);
+        out->role = k.role;
+    } else if (i == 0 && durai_policy_get_gate(policy, &gate) == DURA_OK) {
+        memcpy(out->pub, gate.factory_key, sizeof out->pub);
+    } else {
+        return DURA_ENOENT;
+    }
+    return DURA_OK;
+}
+
+static int hook_next_key(void *user, const uint8_t policy[DURA_HASH_BYTES], uint32_t i, dura_gate_key *out)
+{
+    const durai_swap *s = ((dura_guard *)user)->swap;
+    if (!s->successor || memcmp(s->successor_digest, policy, DURA_HASH_BYTES) != 0)
+        return DURA_ESTATE;
+    return release_key(s->successor, i, out);
+}
+
 static void *hook_arena(void *user, size_t *cap)
 {
     dura_guard *g = user;
@@ -194,19 +220,10 @@ enum { COMPONENTS = 1 << DURA_COMPONENT_BOX | 1 << DURA_COMPONENT_BRAIN | 1 << D
 /* The keys a policy names for releases: its list, or the factory key as the vendor's. */
 static uint8_t release_keys(const void *policy, dura_gate_key *keys)
 {
-    durai_policy_release_key k;
-    durai_policy_gate gate;
     uint8_t n = 0;
     memset(keys, 0, DURA_GATE_KEYS_MAX * sizeof *keys);
-    for (; n < DURA_GATE_KEYS_MAX && durai_policy_get_release_key(policy, n, &k) == DURA_OK; n++) {
-        memcpy(keys[n].pub, k.key, sizeof keys[n].pub);
-        keys[n].role = k.role;
-    }
-    if (n == 0 && durai_policy_get_gate(policy, &gate) == DURA_OK) {
-        memcpy(keys[0].pub, gate.factory_key, sizeof keys[0].pub);
-        keys[0].role = DURA_ROLE_VENDOR;
-        n = 1;
-    }
+    while (n < DURA_GATE_KEYS_MAX && release_key(policy, n, &keys[n]) == DURA_OK)
+        n++;
     return n;
 }
 
@@ -225,6 +242,7 @@ static DURAI_NOINLINE int gate_config(const void *policy, dura_gate_config *c, d
     c->keys = keys;
     c->threshold = u.threshold;
     c->roles = u.roles;
+    c->approve = u.approve;
     c->min_clock = u.min_clock;
     c->device = d.name;
     c->probation_frames = u.probation_frames;
@@ -277,7 +295,7 @@ static DURAI_NOINLINE int start_gate(dura_guard *g, const void *policy, void *me
                                      uint32_t fresh)
 {
     static const dura_gate_hooks none = {sizeof none, 0, NULL, hook_arena, hook_open, hook_run, hook_activate,
-                                         hook_watch, hook_keep, hook_drop, hook_blocked, hook_say};
+                                         hook_watch, hook_keep, hook_drop, hook_blocked, hook_say, hook_next_key};
     dura_gate_hooks *hooks = &g->swap->start.init.hooks;
     dura_gate_config *c = &g->swap->start.init.config;
     int rc = gate_config(policy, c, keys);
@@ -362,11 +380,37 @@ int dura_guard_offer(dura_guard *g, const void *envelope, size_t len, const dura
     return g->swap ? g->port->gate->offer(g->swap->gate, envelope, len, durai_guard_stamp(g, now)) : DURA_ENOTSUP;
 }
 
+int dura_guard_successor(dura_guard *g, const void *policy, size_t len)
+{
+    if (!g || (!policy && len))
+        return DURA_EINVAL;
+    if (!g->swap)
+        return DURA_ENOTSUP;
+    durai_swap *s = g->swap;
+    s->successor = NULL;
+    int rc = policy ? durai_policy_check(policy, len) : DURA_OK;
+    if (rc == DURA_OK && policy)
+        rc = durai_hash_in(g->port->crypto, &s->start.hash, policy, len, s->successor_digest);
+    s->successor = rc == DURA_OK ? policy : NULL;
+    return rc;
+}
+
 int dura_guard_write(dura_guard *g, uint64_t offset, const void *p, size_t n, const dura_time *now)
 {
     if (!g || !p || !now)
         return DURA_EINVAL;
     return g->swap ? g->port->gate->write(g->swap->gate, offset, p, n, durai_guard_stamp(g, now)) : DURA_ENOTSUP;
+}
+
+int dura_guard_approve(dura_guard *g, const void *envelope, size_t len, const dura_time *now, uint32_t *why)
+{
+    if (why)
+        *why = 0;
+    if (!g || !envelope || !now)
+        return DURA_EINVAL;
+    if (!g->swap || g->port->gate->struct_size <= offsetof(dura_gate_calls, approve))
+        return DURA_ENOTSUP;
+    return g->port->gate->approve(g->swap->gate, envelope, len, durai_guard_stamp(g, now), why);
 }
 
 int dura_guard_withdraw(dura_guard *g, const dura_time *now)

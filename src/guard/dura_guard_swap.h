@@ -53,6 +53,8 @@ typedef struct durai_swap {
     uint32_t slot_bytes;
     uint32_t champion;           /* drives or would drive without the candidate */
     uint32_t candidate;          /* open and not the champion; NONE: there is none */
+    const void *successor;       /* policy a release is to put in force; NULL: not at hand */
+    uint8_t successor_digest[32];
     uint32_t n_told;             /* facts said before the log was there */
     dura_fact told[2];
     float max_disagreement;

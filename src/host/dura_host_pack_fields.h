@@ -248,6 +248,8 @@ static const pack_field pack_fields_updates[] = {
      "Keys that must have signed a release."},
     {"roles", PACK_U8, 0, 22, 0, 0u, 0u, 30u, 0,
      "Roles of which one key at least must have signed: 2 vendor, 4 operator, 8 security, 16 safety; added up."},
+    {"approve", PACK_U8, 0, 23, 0, 0u, 0u, 30u, 0,
+     "Roles of which one key at least must approve every attempt on this very device before the switch; numbers as in roles."},
 };
 
 static const pack_word pack_words_release_key_role[] = {

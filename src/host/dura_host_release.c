@@ -324,19 +324,25 @@ int dura_release_encode(const dura_release *r, void *payload, size_t *len, dura_
 
 /* ---- envelopes ------------------------------------------------------------------------------ */
 
-int dura_envelope_make(const void *payload, size_t n, void *envelope, size_t *len)
+int durai_envelope_make(uint32_t kind, const void *payload, size_t n, void *envelope, size_t *len)
 {
+    static const char *const types[DURAI_KINDS] = {DURA_RELEASE_TYPE, DURA_APPROVAL_TYPE};
     durai_cbor c;
     if (!payload || n < 1 || n > DURA_RELEASE_PAYLOAD_MAX || !len)
         return DURA_EINVAL;
     durai_cbor_init(&c, envelope, envelope ? *len : 0);
     durai_cbor_map(&c, 3);
-    durai_cbor_ktext(&c, 1, DURA_RELEASE_TYPE, sizeof DURA_RELEASE_TYPE - 1);
+    durai_cbor_ktext(&c, 1, types[kind], strlen(types[kind]));
     durai_cbor_kbytes(&c, 2, payload, n);
     durai_cbor_uint(&c, 3);
     durai_cbor_array(&c, 0);
     *len = c.len;
     return c.err;
+}
+
+int dura_envelope_make(const void *payload, size_t n, void *envelope, size_t *len)
+{
+    return durai_envelope_make(DURAI_KIND_RELEASE, payload, n, envelope, len);
 }
 
 int durai_envelope_append(void *envelope, size_t *len, size_t cap, const uint8_t id[8], const uint8_t sig[DURA_SIG_BYTES])
@@ -373,7 +379,7 @@ int dura_envelope_sign(void *envelope, size_t *len, size_t cap, const uint8_t se
     durai_envelope e;
     if (!envelope || !len || !seed || durai_envelope_open(&e, envelope, *len) != DURA_OK)
         return DURA_ECORRUPT;
-    size_t n = durai_release_pae(pae, sizeof pae, e.payload, e.len);
+    size_t n = durai_release_pae(pae, sizeof pae, e.kind, e.payload, e.len);
     dura_keyfile_sign(seed, pae, n, sig, pub);
     dura_envelope_key_id(id, pub);
     for (uint32_t i = 0; i < e.n; i++)

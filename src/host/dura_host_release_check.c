@@ -57,6 +57,7 @@ int dura_release_policy(const void *policy, size_t len, dura_gate_config *cfg, d
         return DURA_ENOENT;
     cfg->threshold = u.threshold;
     cfg->roles = u.roles;
+    cfg->approve = u.approve;
     cfg->min_clock = u.min_clock;
     cfg->probation_frames = u.probation_frames;
     cfg->max_jump = u.max_jump;

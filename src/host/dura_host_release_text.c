@@ -24,7 +24,7 @@ typedef struct why_row {
 
 static const why_row whys[] = {
     {DURA_WHY_FORMAT, "format", "it is no release, or a newer kind than this build knows"},
-    {DURA_WHY_SIGNATURE, "signature", "no signature by a known key is right"},
+    {DURA_WHY_SIGNATURE, "signature", "no signature by a known key is right, or a key that it brings has not signed"},
     {DURA_WHY_THRESHOLD, "threshold", "too few keys have signed it"},
     {DURA_WHY_ROLE, "role", "a required role has not signed it"},
     {DURA_WHY_DEVICE, "device", "it is for another device"},
@@ -34,7 +34,7 @@ static const why_row whys[] = {
     {DURA_WHY_NOT_YET, "not_yet", "its first day has not come"},
     {DURA_WHY_POLICY, "policy", "it was made for another policy"},
     {DURA_WHY_SIZE, "size", "it is larger than the slot"},
-    {DURA_WHY_INCOMPLETE, "incomplete", "bytes are missing"},
+    {DURA_WHY_INCOMPLETE, "incomplete", "bytes are missing, or the policy it is about"},
     {DURA_WHY_DIGEST, "digest", "the bytes are not those that were signed"},
     {DURA_WHY_OPEN, "open", "the backend does not take the model"},
     {DURA_WHY_GOLDEN, "golden", "there are no golden vectors, or one came out wrong"},
@@ -52,6 +52,8 @@ static const why_row whys[] = {
     {DURA_WHY_ABORTED, "aborted", "a person said no"},
     {DURA_WHY_JUMP, "jump", "the version is too far above the running one (max_jump in the policy's updates)"},
     {DURA_WHY_REQUIRES, "requires", "it and another component do not fit each other's versions"},
+    {DURA_WHY_APPROVALS, "approvals", "a role that must approve it has not"},
+    {DURA_WHY_REPLAY, "replay", "an approval was for another attempt than the one in hand"},
 };
 
 static const why_row *row_of(uint32_t why)
@@ -178,7 +180,7 @@ int dura_envelope_json(const void *envelope, size_t len, char **out, size_t *out
         return DURA_ECORRUPT;
     add(&t, "{\"payload\":\"");
     add_base64(&t, e.payload, e.len);
-    add(&t, "\",\"payloadType\":\"" DURA_RELEASE_TYPE "\",\"signatures\":[");
+    add(&t, "\",\"payloadType\":\"%s\",\"signatures\":[", e.kind == DURAI_KIND_RELEASE ? DURA_RELEASE_TYPE : DURA_APPROVAL_TYPE);
     for (uint32_t i = 0; i < e.n; i++) {
         const uint8_t *s = e.signatures + (size_t)i * DURAI_SIGNATURE;
         add(&t, "%s{\"keyid\":\"", i ? "," : "");
@@ -229,7 +231,7 @@ static int get_signature(const dura_json *doc, uint32_t item, void *envelope, si
 
 static int get_envelope(const dura_json *doc, void *envelope, size_t cap, size_t *len, dura_error *err)
 {
-    static const char *const types[] = {DURA_RELEASE_TYPE, NULL};
+    static const char *const types[] = {DURA_RELEASE_TYPE, DURA_APPROVAL_TYPE, NULL}; /* by DURAI_KIND_* */
     uint8_t payload[DURA_RELEASE_PAYLOAD_MAX];
     size_t n = 0, size = cap;
     uint32_t which, list = dura_json_member(doc, DURA_JSON_ROOT, "signatures");
@@ -241,7 +243,7 @@ static int get_envelope(const dura_json *doc, void *envelope, size_t cap, size_t
     if (rc == DURA_OK)
         rc = dura_json_want(doc, list, DURA_JSON_ARRAY, 0, DURAI_SIGNATURES_MAX, err);
     if (rc == DURA_OK)
-        rc = dura_envelope_make(payload, n, envelope, &size);
+        rc = durai_envelope_make(which, payload, n, envelope, &size);
     for (uint32_t s = dura_json_first(doc, list); rc == DURA_OK && s != DURA_JSON_NONE; s = dura_json_next(doc, s))
         rc = get_signature(doc, s, envelope, cap, &size, err);
     if (rc == DURA_OK)
@@ -379,6 +381,10 @@ static void fill_info(dura_journal_info *i, const durai_gate_record *r)
     if (r->active == 1 || r->active == 2)
         memcpy(s->digest, r->d[DURAI_D_SLOT + r->active - 1], sizeof s->digest);
     memcpy(s->policy, r->d[DURAI_D_POLICY], sizeof s->policy);
+    s->nonce = busy ? r->nonce : 0;
+    s->approved = busy ? r->approved : 0;
+    if (busy)
+        memcpy(s->release, r->release, sizeof s->release);
     for (uint32_t k = 0; k < 2; k++) {
         i->slot_version[k] = r->n[DURAI_N_SLOT + 2 * k];
         memcpy(i->slot_digest[k], r->d[DURAI_D_SLOT + k], DURA_HASH_BYTES);
@@ -398,8 +404,8 @@ int dura_journal_query(const void *bytes, size_t len, dura_journal_info *out)
     if (!bytes || !out)
         return DURA_EINVAL;
     memset(&info, 0, sizeof info);
-    for (size_t at = 0; at + DURAI_GATE_RECORD <= len; at += 16) {
-        if (durai_gate_decode(p + at, NULL, &r) != 1)
+    for (size_t at = 0; at + DURAI_GATE_RECORD_V2 <= len; at += 16) {
+        if (durai_gate_decode(p + at, len - at, NULL, &r) != 1)
             continue;
         info.records++;
         if (r.seq > seq) {

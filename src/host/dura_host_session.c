@@ -14,6 +14,7 @@
 #include <dura/host/keys.h>
 #include <dura/host/pack.h>
 #include <dura/host/record.h>
+#include <dura/host/release.h>
 #include <dura/host/session.h>
 #include <dura/host/storage.h>
 #include <dura/host/verify.h>
@@ -551,13 +552,17 @@ static void why_words(uint32_t why, char *buf, size_t n)
     }
 }
 
+static int say_why(uint32_t why, int rc, const char *path, dura_error *err)
+{
+    char words[256] = "";
+    why_words(why, words, sizeof words);
+    return dura_error_set(err, rc, path, 0, NULL, "the gate refuses it: %s", words[0] ? words : dura_strerror(rc));
+}
+
 static int say_refused(dura_session *s, int rc, const char *path, dura_error *err)
 {
     dura_gate_status st = DURA_GATE_STATUS_INIT;
-    char words[256] = "";
-    if (dura_guard_release(s->guard, &st) == DURA_OK)
-        why_words(st.why, words, sizeof words);
-    return dura_error_set(err, rc, path, 0, NULL, "the gate refuses it: %s", words[0] ? words : dura_strerror(rc));
+    return say_why(dura_guard_release(s->guard, &st) == DURA_OK ? st.why : 0, rc, path, err);
 }
 
 /* The subject's bytes, in pieces as they would come over a wire. */
@@ -576,6 +581,33 @@ static int write_subject(dura_session *s, const char *path, dura_error *err)
     return rc;
 }
 
+/* A policy release: its policy beside it, which stays ours as long as the session. A file
+ * that is not there is none: the gate says that it is missing. */
+static int give_successor(dura_session *s, const uint8_t *envelope, size_t len, const char *subject, const char *path,
+                          dura_error *err)
+{
+    char own[PATH_ROOM];
+    const void *payload;
+    uint8_t *p = NULL;
+    size_t n, size = 0;
+    dura_release r = DURA_RELEASE_INIT;
+    if (dura_envelope_open(envelope, len, &payload, &n, NULL) != DURA_OK || dura_release_decode(payload, n, &r) != DURA_OK ||
+        r.component != DURA_COMPONENT_POLICY)
+        return DURA_OK;
+    int k = snprintf(own, sizeof own, "%s.policy", path);
+    if (!subject && (k < 0 || (size_t)k >= sizeof own))
+        return durai_session_too_long(path, err);
+    int rc = durai_host_read(subject ? subject : own, &p, &size, err);
+    if (rc != DURA_OK)
+        return rc;
+    rc = dura_guard_successor(s->guard, p, size);
+    free(s->successor);
+    s->successor = p;
+    if (rc != DURA_OK && rc != DURA_ENOTSUP)
+        (void)dura_error_set(err, rc, subject ? subject : own, 0, NULL, "is no packed policy this build reads: %s", dura_strerror(rc));
+    return rc;
+}
+
 int dura_session_offer(dura_session *s, const char *path, const char *subject, dura_error *err)
 {
     char own[PATH_ROOM];
@@ -587,7 +619,13 @@ int dura_session_offer(dura_session *s, const char *path, const char *subject, d
     int rc = durai_host_read(path, &p, &n, err);
     if (rc != DURA_OK)
         return rc;
-    rc = dura_guard_offer(s->guard, p, n, &s->last);
+    rc = give_successor(s, p, n, subject, path, err);
+    if (rc == DURA_OK)
+        rc = dura_guard_offer(s->guard, p, n, &s->last);
+    else if (rc != DURA_ENOTSUP) {
+        free(p);
+        return rc;
+    }
     free(p);
     if (rc == DURA_ENOTSUP)
         return dura_error_set(err, rc, path, 0, NULL, "this policy takes no updates; add \"updates\": {} to it");
@@ -599,6 +637,25 @@ int dura_session_offer(dura_session *s, const char *path, const char *subject, d
     if (!subject && (k < 0 || (size_t)k >= sizeof own))
         return durai_session_too_long(path, err);
     return write_subject(s, subject ? subject : own, err);
+}
+
+int dura_session_approve(dura_session *s, const char *path, dura_error *err)
+{
+    uint8_t *p;
+    size_t n;
+    uint32_t why = 0;
+    if (!s || !path)
+        return DURA_EINVAL;
+    int rc = durai_host_read(path, &p, &n, err);
+    if (rc != DURA_OK)
+        return rc;
+    rc = dura_guard_approve(s->guard, p, n, &s->last, &why);
+    free(p);
+    if (rc == DURA_ESTATE)
+        return dura_error_set(err, rc, path, 0, NULL, "no release is in hand that can still be approved");
+    if (rc == DURA_ENOTSUP)
+        return dura_error_set(err, rc, path, 0, NULL, "this policy takes no updates; add \"updates\": {} to it");
+    return rc == DURA_OK ? rc : say_why(why, rc, path, err);
 }
 
 /* ---- close --------------------------------------------------------------------------------------- */
@@ -749,6 +806,7 @@ void dura_session_abort(dura_session *s)
     free(s->mem);
     free(s->policy);
     free(s->image);
+    free(s->successor);
     free((void *)s->channels);
     free((void *)s->outputs);
     free(s->out);

@@ -30,6 +30,7 @@ struct dura_session {
     dura_port port;
     dura_fn fn;
     dura_model model;
+    uint8_t *successor;                   /* policy of the release offered last, or NULL */
     uint64_t *mem;
     dura_guard *guard;
     dura_time last;                       /* time of the last frame */

@@ -1268,6 +1268,7 @@ typedef struct v1_dura_gate_hooks {
     int (*drop)(void *user);
     uint32_t (*blocked)(void *user);
     void (*say)(void *user, const dura_fact *f);
+    int (*next_key)(void *user, const uint8_t policy[32], uint32_t i, dura_gate_key *out);
 } v1_dura_gate_hooks;
 KEEPS(dura_gate_hooks, struct_size);
 KEEPS(dura_gate_hooks, reserved);
@@ -1281,6 +1282,7 @@ KEEPS(dura_gate_hooks, keep);
 KEEPS(dura_gate_hooks, drop);
 KEEPS(dura_gate_hooks, blocked);
 KEEPS(dura_gate_hooks, say);
+KEEPS(dura_gate_hooks, next_key);
 GROWS(dura_gate_hooks);
 
 typedef struct v1_dura_gate_config {
@@ -1299,6 +1301,9 @@ typedef struct v1_dura_gate_config {
     uint32_t components;
     uint64_t version[4];
     uint64_t max_jump;
+    uint8_t approve;
+    uint8_t approvals;
+    uint8_t reserved[6];
 } v1_dura_gate_config;
 KEEPS(dura_gate_config, struct_size);
 KEEPS(dura_gate_config, n_keys);
@@ -1315,6 +1320,9 @@ KEEPS(dura_gate_config, fresh);
 KEEPS(dura_gate_config, components);
 KEEPS(dura_gate_config, version);
 KEEPS(dura_gate_config, max_jump);
+KEEPS(dura_gate_config, approve);
+KEEPS(dura_gate_config, approvals);
+KEEPS(dura_gate_config, reserved);
 GROWS(dura_gate_config);
 
 typedef struct v1_dura_gate_status {
@@ -1333,6 +1341,10 @@ typedef struct v1_dura_gate_status {
     uint64_t floor_[4];
     uint8_t digest[32];
     uint8_t policy[32];
+    uint64_t nonce;
+    uint8_t release[32];
+    uint8_t approved;
+    uint8_t reserved[7];
 } v1_dura_gate_status;
 KEEPS(dura_gate_status, struct_size);
 KEEPS(dura_gate_status, state);
@@ -1349,6 +1361,10 @@ KEEPS(dura_gate_status, version);
 KEEPS(dura_gate_status, floor_);
 KEEPS(dura_gate_status, digest);
 KEEPS(dura_gate_status, policy);
+KEEPS(dura_gate_status, nonce);
+KEEPS(dura_gate_status, release);
+KEEPS(dura_gate_status, approved);
+KEEPS(dura_gate_status, reserved);
 GROWS(dura_gate_status);
 
 typedef struct v1_dura_gate_calls {
@@ -1362,6 +1378,7 @@ typedef struct v1_dura_gate_calls {
     int (*step)(dura_gate *g, const dura_time *now, uint32_t budget);
     int (*reset)(dura_gate *g, const dura_time *now);
     int (*query)(const dura_gate *g, dura_gate_status *out);
+    int (*approve)(dura_gate *g, const void *envelope, size_t len, const dura_time *now, uint32_t *why);
 } v1_dura_gate_calls;
 KEEPS(dura_gate_calls, struct_size);
 KEEPS(dura_gate_calls, reserved);
@@ -1373,6 +1390,7 @@ KEEPS(dura_gate_calls, write);
 KEEPS(dura_gate_calls, step);
 KEEPS(dura_gate_calls, reset);
 KEEPS(dura_gate_calls, query);
+KEEPS(dura_gate_calls, approve);
 GROWS(dura_gate_calls);
 
 typedef struct v1_dura_decision {
@@ -1799,6 +1817,8 @@ VALUE(DURA_WHY_STORAGE, 33554432);
 VALUE(DURA_WHY_ABORTED, 67108864);
 VALUE(DURA_WHY_JUMP, 134217728);
 VALUE(DURA_WHY_REQUIRES, 268435456);
+VALUE(DURA_WHY_APPROVALS, 536870912);
+VALUE(DURA_WHY_REPLAY, 1073741824);
 VALUE(DURA_BRAIN_MODEL, 1);
 VALUE(DURA_BRAIN_GOLDEN, 2);
 VALUE(DURA_ACT, 26);

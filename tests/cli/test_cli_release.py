@@ -288,3 +288,89 @@ def test_a_model_over_features_says_what_golden_rows_it_wants(desk):
     desk.write_model(lambda m: m.update(inputs=["a", "a5"]))
     told = release(desk)
     assert told.returncode == 2 and "a5" in told.stderr and "--golden-random" in told.stderr, told.stderr
+
+
+# ---- approve ------------------------------------------------------------------------------------
+
+def approved_run(desk, out, *more):
+    return desk.dura("run", "--policy", "policy.json", "--model", "model.json", "--frames", "frames.csv", "--out", out,
+                     "--device", "box", *more)
+
+
+def in_hand(desk, approve=4):
+    """A device with a signed release in hand that waits for the operator."""
+    policy = json.loads((desk.folder / "policy.json").read_text())
+    policy["updates"].update(approve=approve, probation_frames=2, max_disagreement=0)
+    desk.write("policy.json", json.dumps(policy).encode())
+    assert release(desk).returncode == 0
+    sign(desk, VENDOR, OPERATOR)
+    told = approved_run(desk, "first", "--release", "rel.dura")
+    assert told.returncode == 0, told.stderr
+    said = json.loads(desk.dura("gate", "status", "box/journal", "--json").stdout)
+    assert said["component"] == "brain" and said["approved"] == 0 and said["state"] != "committed"
+    return said
+
+
+def approve(desk, key=OPERATOR, out="yes.dura", rel="rel.dura", *more):
+    return desk.dura("gate", "approve", "box/journal", "--release", rel, "--policy", "policy.json", "--key", key, "-o", out, *more)
+
+
+def test_a_release_waits_for_the_approval_of_this_very_attempt(desk):
+    said = in_hand(desk)
+    told = approve(desk)
+    assert told.returncode == 0, told.stderr
+    assert f"attempt   {said['attempt_id']}" in told.stdout and said["release"] in told.stdout
+    told = desk.dura("sign", "yes.dura", "--key", VENDOR, "-o", "both.dura")
+    assert told.returncode == 0 and "approves" in told.stdout and "2 signatures" in told.stdout
+    told = approved_run(desk, "second", "--approval", "yes.dura,both.dura")
+    assert told.returncode == 0, told.stderr
+    said = json.loads(desk.dura("gate", "status", "box/journal", "--json").stdout)
+    assert said["components"]["brain"]["version"] == "5" and said["state"] == "committed", said
+
+
+def test_an_approval_nobody_can_use_is_not_made(desk):
+    in_hand(desk)
+    told = approve(desk, VENDOR)
+    assert told.returncode == 2 and "no key of a role that must approve" in told.stderr, told.stderr
+    assert release(desk, "--floor", "1", out="other.dura").returncode == 0
+    told = approve(desk, rel="other.dura")
+    assert told.returncode == 2 and "is not the release in the device's hand" in told.stderr
+    assert not (desk.folder / "yes.dura").exists()
+    told = desk.dura("gate", "approve", "box/journal", "--policy", "policy.json")
+    assert told.returncode == 2 and "wants --release" in told.stderr
+
+
+def test_a_key_that_a_policy_brings_signs_its_release(desk):
+    before = (desk.folder / "policy.json").read_bytes()
+    desk.write("now.json", before)
+    assert desk.dura("key", "make", "newcomer").returncode == 0
+    policy = json.loads(before)
+    policy["release_keys"].append({"key": (desk.folder / "newcomer.pub").read_text().strip(), "role": "safety"})
+    desk.write("policy.json", json.dumps(policy).encode())
+    assert release(desk, "--any-policy", component="policy").returncode == 0
+    sign(desk, VENDOR, OPERATOR)
+    args = ("gate", "check", "rel.dura", "--policy", "now.json", "--subject", "rel.dura.policy")
+    told = desk.dura(*args)
+    assert told.returncode == 1 and "release_keys[2] of the new policy has not signed it" in told.stdout, told.stdout
+    desk.write("policy.json", before)
+    told = approved_run(desk, "first", "--release", "rel.dura")
+    assert told.returncode == 2 and "signature" in told.stderr, told.stderr
+    sign(desk, "newcomer")
+    assert desk.dura(*args).returncode == 0
+    told = approved_run(desk, "second", "--release", "rel.dura")
+    assert told.returncode == 0, told.stderr
+    said = json.loads(desk.dura("gate", "status", "box/journal", "--json").stdout)
+    assert said["components"]["policy"]["version"] == "5", said
+
+
+def test_an_approval_of_another_attempt_is_refused_by_name(desk):
+    said = in_hand(desk)
+    assert approve(desk).returncode == 0
+    data = bytearray((desk.folder / "yes.dura").read_bytes())
+    at = data.index(b"test-bench") + len(b"test-bench") + 1
+    assert data[at] == int(said["attempt_id"])
+    data[at] += 1
+    desk.write("stale.dura", bytes(data[:-78 - 2]) + b"\x03\x80")
+    assert desk.dura("sign", "stale.dura", "--key", OPERATOR).returncode == 0
+    told = approved_run(desk, "second", "--approval", "stale.dura")
+    assert told.returncode != 0 and "replay" in told.stderr, told.stderr

@@ -144,6 +144,7 @@ static void put_updates(uint8_t *image, size_t *end, const dt_spec *s)
         durai_put32(p + 12, 65536);
         p[20] = s->min_clock;
         p[21] = 1;
+        p[23] = s->approve;
     }
     (void)section(image, end, 14, 0, 0);
 }
@@ -265,11 +266,17 @@ static void plug(dt_box *b)
 
 size_t dt_box_envelope(const void *payload, size_t len, void *out, size_t cap)
 {
-    static const char type[] = DURA_RELEASE_TYPE, head[] = "DSSEv1 33 " DURA_RELEASE_TYPE " ";
+    return dt_box_envelope_of(DURA_RELEASE_TYPE, payload, len, out, cap);
+}
+
+size_t dt_box_envelope_of(const char *type, const void *payload, size_t len, void *out, size_t cap)
+{
     uint8_t pae[1400], sig[64], id[32], *at = pae;
     durai_cbor c;
-    memcpy(at, head, sizeof head - 1);
-    at += sizeof head - 1;
+    memcpy(at, "DSSEv1 33 ", 10);
+    memcpy(at + 10, type, 33);
+    at[43] = ' ';
+    at += 44;
     at += durai_dec((char *)at, len);
     *at++ = ' ';
     memcpy(at, payload, len);
@@ -277,7 +284,7 @@ size_t dt_box_envelope(const void *payload, size_t len, void *out, size_t cap)
     digest(factory_key, 32, id);
     durai_cbor_init(&c, out, cap);
     durai_cbor_map(&c, 3);
-    durai_cbor_ktext(&c, 1, type, sizeof type - 1);
+    durai_cbor_ktext(&c, 1, type, 33);
     durai_cbor_kbytes(&c, 2, payload, len);
     durai_cbor_uint(&c, 3);
     durai_cbor_array(&c, 1);

@@ -45,6 +45,7 @@ typedef struct dt_spec {
     float ref;
     uint32_t slot_bytes;          /* updates: room for a brain; DT_BOX_SLOT at most */
     uint32_t probation_frames;
+    uint8_t  approve;             /* updates: roles that must approve */
     float max_disagreement;
 } dt_spec;
 
@@ -90,6 +91,8 @@ int dt_box_boot(dt_box *b);
 void dt_box_reboot(dt_box *b, int mode, uint64_t seed);
 /* Sign with the box's own release key: an envelope around the payload, into out. Bytes. */
 size_t dt_box_envelope(const void *payload, size_t len, void *out, size_t cap);
+/* Of another type of 33 letters. */
+size_t dt_box_envelope_of(const char *type, const void *payload, size_t len, void *out, size_t cap);
 /* One frame of equal values v, stamped dt_ms after the last one; idle with a large budget. */
 int dt_box_step(dt_box *b, uint64_t frame, int64_t dt_ms, float v, dura_decision *d);
 

@@ -612,6 +612,7 @@ DURA_VERIFY_UNANCHORED = 2
 DURA_WATCH_DRIFT = 1
 DURA_WATCH_INCIDENT = 2
 DURA_WHY_ABORTED = 67108864
+DURA_WHY_APPROVALS = 536870912
 DURA_WHY_BACKEND = 4194304
 DURA_WHY_BUSY = 524288
 DURA_WHY_CLOCK = 65536
@@ -631,6 +632,7 @@ DURA_WHY_OPEN = 8192
 DURA_WHY_OUTPUT = 1048576
 DURA_WHY_POLICY = 512
 DURA_WHY_REBOOT = 16777216
+DURA_WHY_REPLAY = 1073741824
 DURA_WHY_REQUIRES = 268435456
 DURA_WHY_ROLE = 8
 DURA_WHY_SIGNATURE = 2
@@ -1181,6 +1183,10 @@ class dura_gate_status(Structure):
         ("floor_", (ctypes.c_uint64 * 4)),
         ("digest", (ctypes.c_uint8 * 32)),
         ("policy", (ctypes.c_uint8 * 32)),
+        ("nonce", ctypes.c_uint64),
+        ("release", (ctypes.c_uint8 * 32)),
+        ("approved", ctypes.c_uint8),
+        ("reserved", (ctypes.c_uint8 * 7)),
     ]
 
 
@@ -1367,6 +1373,9 @@ class dura_gate_config(Structure):
         ("components", ctypes.c_uint32),
         ("version", (ctypes.c_uint64 * 4)),
         ("max_jump", ctypes.c_uint64),
+        ("approve", ctypes.c_uint8),
+        ("approvals", ctypes.c_uint8),
+        ("reserved", (ctypes.c_uint8 * 6)),
     ]
 
 

@@ -140,6 +140,7 @@ FIELDS = {
         ('min_clock', 'enum', 20, 'B', False, 'none', None, None, '', {'none': 0, 'unsynced': 1, 'holdover': 2, 'synced': 3, 'authenticated': 4}, 'Trust in the wall clock that window and dates of a release need.'),
         ('threshold', 'u8', 21, 'B', False, 1, 1, 8, '', None, 'Keys that must have signed a release.'),
         ('roles', 'u8', 22, 'B', False, 0, 0, 30, '', None, 'Roles of which one key at least must have signed: 2 vendor, 4 operator, 8 security, 16 safety; added up.'),
+        ('approve', 'u8', 23, 'B', False, 0, 0, 30, '', None, 'Roles of which one key at least must approve every attempt on this very device before the switch; numbers as in roles.'),
     ),
     'release_keys': (
         ('key', 'key32', 0, '32s', True, None, None, None, '', None, 'Ed25519 public key, 64 hex digits.'),

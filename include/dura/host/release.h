@@ -7,6 +7,7 @@
  *            <-> dura_envelope_json (DSSE as other tools read it)
  *   before it is shipped: dura_release_policy + dura_release_verify + dura_release_check say
  *            what the device will say
+ *   approval: dura_approval -> dura_approval_encode -> dura_approval_make -> dura_envelope_sign...
  *   afterwards: dura_journal_query reads what a device's journal says
  *
  * docs/formats/release.md, brain.md and journal.md have the bytes. Images and texts come from
@@ -111,6 +112,43 @@ DURA_API DURA_CHECK int dura_envelope_from_json(const char *text, size_t text_le
  *  zero-terminated. returns DURA_OK; DURA_EINVAL; DURA_ENOSPC (heap).        [any] O(1) */
 DURA_API DURA_CHECK int dura_release_describe(const dura_release *r, int json, char **text,
                                               size_t *text_len);
+
+/* ---- approvals ------------------------------------------------------------------------------- */
+
+/* One role's yes to one attempt of one release on one device. Start from DURA_APPROVAL_INIT;
+ * release and nonce are what the device's journal says (dura_journal_query). */
+typedef struct dura_approval {
+    uint32_t struct_size;
+    uint32_t reserved;             /* 0 */
+    uint64_t nonce;                /* >= 1 */
+    int64_t  not_after_s;          /* seconds since 1970; 0: no limit */
+    uint8_t  release[DURA_HASH_BYTES]; /* SHA-256 of the release's payload */
+    uint8_t  policy[DURA_HASH_BYTES];  /* of the policy the device runs */
+    char     device[64];           /* its name; never "*" */
+} dura_approval;
+#define DURA_APPROVAL_INIT { (uint32_t)sizeof(dura_approval), 0, 0, 0, {0}, {0}, {0} }
+
+/** The payload of an approval: what dura_approval_decode() reads, and nothing it refuses.
+ *  *len: in, room at payload (DURA_RELEASE_PAYLOAD_MAX is enough); out, bytes written or
+ *  needed. returns DURA_OK; DURA_ENOSPC; DURA_EINVAL (a field: err says which). [any] O(1) */
+DURA_API DURA_CHECK int dura_approval_encode(const dura_approval *a, void *payload, size_t *len,
+                                             dura_error *err);
+
+/** And back. returns DURA_OK; DURA_ECORRUPT; DURA_EVERSION; DURA_EINVAL.     [any] O(len) */
+DURA_API DURA_CHECK int dura_approval_decode(const void *payload, size_t len, dura_approval *out);
+
+/** An envelope without signatures around an approval's payload, for dura_envelope_sign().
+ *  As dura_envelope_make().                                                 [any] O(n) */
+DURA_API DURA_CHECK int dura_approval_make(const void *payload, size_t n, void *envelope,
+                                           size_t *len);
+
+/** Is this an envelope of an approval (1), of a release (0), or neither (DURA_ECORRUPT)?
+ *                                                                           [any] O(n) */
+DURA_API DURA_CHECK int dura_approval_check(const void *envelope, size_t len);
+
+/** What an approval says, as dura_release_describe().                        [any] O(1) */
+DURA_API DURA_CHECK int dura_approval_describe(const dura_approval *a, int json, char **text,
+                                               size_t *text_len);
 
 /* ---- what the device will say ---------------------------------------------------------------- */
 

@@ -78,6 +78,12 @@ DURA_API DURA_CHECK int dura_session_step(dura_session *s, const dura_frame *f, 
 DURA_API DURA_CHECK int dura_session_offer(dura_session *s, const char *path, const char *subject,
                                            dura_error *err);
 
+/** Hand the release in hand an approval: the file `path`, an envelope of an approval (CBOR).
+ *  returns  DURA_OK: it counts, and will after a power cut. Else refused, err says why in
+ *           words; DURA_ESTATE: none in hand; DURA_ENOENT, DURA_EIO (the file); DURA_ENOTSUP.
+ *                                                                     [serial, port] */
+DURA_API DURA_CHECK int dura_session_approve(dura_session *s, const char *path, dura_error *err);
+
 /** A security event as CBOR pairs (dura_event_encode) at time t, into the security log.
  *  returns  as dura_guard_event().                                    [serial, port] */
 DURA_API DURA_CHECK int dura_session_event(dura_session *s, const void *pairs, size_t len,
