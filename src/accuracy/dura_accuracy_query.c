@@ -22,6 +22,7 @@
 #define STEPS 24u               /* halvings of 1.5: 1e-7 */
 #define SIGNIFICANT 2.6f        /* standard errors; less is no change */
 #define FURTHER 1.5f            /* times the furthest fall in a group: still within support */
+#define GAUSSIAN 0.67f          /* a Gaussian's quantile beside errors_at(), at .9 */
 #define REFERENCE_SHORT 100u
 #define DECISIONS_SHORT 30u
 
@@ -112,8 +113,10 @@ static void presume(const dura_accuracy *a, const facts *f, dura_accuracy_state 
     least = s->estimate;
     most = s->estimate;
     if (r->opinions >= 2 && fell > noise) {
-        least = r->accuracy + f->all - r->all;
-        most = r->accuracy + f->any - r->any;
+        float gap = r->accuracy - r->all;
+        least = f->all + (gap < 0.0f ? gap : 0.0f);
+        gap = r->accuracy - r->any;
+        most = f->any + (gap > 0.0f ? gap : 0.0f);
     }
     s->low = within(least < s->estimate - half ? least : s->estimate - half, 0.0f, s->estimate);
     most = most < r->accuracy + half ? most : r->accuracy + half;
@@ -170,7 +173,7 @@ static void learn_from_labels(const dura_accuracy *a, const facts *f, dura_accur
     float low = within(refuted(a, 1.0f) + HALF * f->value, 0.0f, 1.0f);
     float high = within(refuted(a, -1.0f) + HALF * f->value, low, 1.0f);
     int blind = (s->why & (uint32_t)DURA_ACCURACY_OUT_OF_SUPPORT) != 0;
-    float presumed = s->estimate, doubt = (blind ? 1.0f : s->high - s->low) / (2.0f * errors_at(a->ref.level));
+    float presumed = s->estimate, doubt = (blind ? 1.0f : s->high - s->low) / (2.0f * GAUSSIAN * errors_at(a->ref.level));
     float trust = doubt * doubt / (doubt * doubt + f->noise);
     s->estimate = presumed + trust * (f->value + f->excess - presumed);
     if (presumed < low || presumed > high)
