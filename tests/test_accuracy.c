@@ -328,6 +328,29 @@ DT_TEST(accuracy_label, takes_labels_late_and_before_any_decision)
     dt_eq(memcmp(&s, &t, sizeof s), 0, "");
 }
 
+/* Every target answers with the same bits; these are this library's own on x86-64, whose
+ * correctness the tests above are about. */
+DT_TEST(accuracy_query, answers_with_the_same_bits_on_every_target)
+{
+    dura_accuracy_reference r = opinions();
+    dura_accuracy *a = build(0, &r, 0, 0);
+    dura_accuracy_state s;
+    feed(a, 0.0f, 4, 611);
+    feed(a, 0.0f, 3, 173);
+    feed(a, 0.0f, 1, 57);
+    s = ask(a);
+    dt_eq(durai_f32_bits(s.estimate), 0x3f666666u, "%08x", durai_f32_bits(s.estimate));
+    dt_eq(durai_f32_bits(s.low), 0x3f4b5394u, "%08x", durai_f32_bits(s.low));
+    dt_eq(durai_f32_bits(s.high), 0x3f800000u, "%08x", durai_f32_bits(s.high));
+    tell(a, 0.0f, 4, 1, 113);
+    tell(a, 0.0f, 3, 0, 31);
+    tell(a, 0.0f, 1, 1, 2);
+    s = ask(a);
+    dt_eq(durai_f32_bits(s.estimate), 0x3f45b283u, "%08x", durai_f32_bits(s.estimate));
+    dt_eq(durai_f32_bits(s.low), 0x3f2a9f63u, "%08x", durai_f32_bits(s.low));
+    dt_eq(durai_f32_bits(s.high), 0x3f58b6f0u, "%08x", durai_f32_bits(s.high));
+}
+
 /* ---- forgetting ------------------------------------------------------------------ */
 
 DT_TEST(accuracy_update, weighs_the_last_window_to_two)
