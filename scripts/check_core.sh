@@ -8,7 +8,7 @@ cc=${1:-cc}
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 
-sources=$(ls src/{base,link,sensor,block,feature,backend,log,drift,mspc,histogram,correlate,gate,guard}/*.c 2>/dev/null || true)
+sources=$(ls src/{base,link,sensor,block,feature,backend,log,drift,mspc,histogram,accuracy,correlate,gate,guard}/*.c 2>/dev/null || true)
 [ -n "$sources" ] || { echo "no core source found: this check has lost its subject"; exit 1; }
 n=0
 for source in $sources; do

@@ -10,7 +10,7 @@ n=0
 for compiler in gcc clang-14; do
     for level in -O0 -O1 -O2 -O3 -Os; do
         $compiler -std=gnu99 $level -ffp-contract=off -DDURA_STATIC -DDT_PLAIN -Wno-format-zero-length \
-            -Iinclude -Isrc -Itests src/{base,link,sensor,block,feature,backend,log,drift,mspc,histogram,correlate,gate,guard}/*.c src/host/dura_host_sodium.c \
+            -Iinclude -Isrc -Itests src/{base,link,sensor,block,feature,backend,log,drift,mspc,histogram,accuracy,correlate,gate,guard}/*.c src/host/dura_host_sodium.c \
             src/host/dura_host_sha256*.c tests/sim/*.c tests/dt_main.c tests/test_identity.c -lsodium -o "$out/identity"
         "$out/identity" > "$out/log" || { echo "$compiler $level:"; cat "$out/log"; exit 1; }
         n=$((n + 1))

@@ -255,7 +255,7 @@ C
 
     # The build itself, on the base module alone: a leak in a test turns ctest red.
     fresh
-    rm -rf "$t"/src/{host,port,link,sensor,block,feature,backend,log,drift,mspc,histogram,correlate,gate,guard}/* "$t"/tests/{sim,python}/* "$t"/tests/{test,thread}_* \
+    rm -rf "$t"/src/{host,port,link,sensor,block,feature,backend,log,drift,mspc,histogram,accuracy,correlate,gate,guard}/* "$t"/tests/{sim,python}/* "$t"/tests/{test,thread}_* \
         "$t"/{tools,examples,bench}/* "$t"/fuzz/fuzz_* "$t"/src/dura.map "$t"/tests/abi/*
     printf '/* SPDX-License-Identifier: Apache-2.0 */\n#include "dt.h"\nDT_TEST(planted_build, leak) { char *volatile p = malloc(9); p[0] = 1; p = NULL; }\n' > "$t/tests/test_planted.c"
     cmake -S "$t" -B "$out/b" -G Ninja -DDURA_SANITIZE=address,undefined > "$out/log" 2>&1 || cat "$out/log"

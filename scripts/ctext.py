@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 
-CORE = ("base", "port", "link", "sensor", "block", "feature", "backend", "drift", "mspc", "histogram", "log", "correlate", "gate", "guard")
+CORE = ("base", "port", "link", "sensor", "block", "feature", "backend", "drift", "mspc", "histogram", "accuracy", "log", "correlate", "gate", "guard")
 
 
 def root():

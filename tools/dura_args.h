@@ -88,6 +88,7 @@ int cmd_release(int argc, char **argv);
 int cmd_sign(int argc, char **argv);
 int cmd_gate(int argc, char **argv);
 int cmd_drift(int argc, char **argv);
+int cmd_accuracy(int argc, char **argv);
 int cmd_drill(int argc, char **argv);
 
 #endif

@@ -30,6 +30,7 @@ static const struct command {
     {"sign", cmd_sign, "one more signature on a release"},
     {"gate", cmd_gate, "what a device will say of a release; what its journal says"},
     {"drift", cmd_drift, "has a recording moved away from its beginning? alarms as NDJSON"},
+    {"accuracy", cmd_accuracy, "how often is the model right, with few labels or none? as intervals"},
     {"drill", cmd_drill, "faults, drift, replays, attacks put into a recording: caught, or MISSED"},
 };
 

@@ -14,6 +14,7 @@
 #include <dura/drift.h>
 #include <dura/mspc.h>
 #include <dura/histogram.h>
+#include <dura/accuracy.h>
 #include <dura/log.h>
 #include <dura/correlate.h>
 #include <dura/gate.h>
