@@ -248,7 +248,7 @@ static void remember(histogram_channel *c, uint32_t b)
 /* One sample; 1 when the channel has something to tell. */
 static int advance(histogram_channel *c, const histogram_reference *r, float x, float limit)
 {
-    uint32_t b = bin_of(r, x), m, alarm = c->flags & CH_ALARM, told = c->flags & CH_TOLD;
+    uint32_t b = bin_of(r, x), m, alarm = c->flags & HIST_ALARM, told = c->flags & HIST_TOLD;
     float sum;
     for (m = 0; m < MEMORIES; m++) {
         float lr = ratio(c, r, m, b) * r->slack * c->keep, was = c->r[m] + WEIGHT;
@@ -263,9 +263,9 @@ static int advance(histogram_channel *c, const histogram_reference *r, float x, 
     if (told && sum < durai_sqrt(limit))
         alarm = 0;
     if (sum >= limit)
-        alarm = CH_ALARM;
+        alarm = HIST_ALARM;
     c->flags = (uint8_t)(alarm | told);
-    return c->flags == CH_ALARM || c->flags == CH_TOLD;
+    return c->flags == HIST_ALARM || c->flags == HIST_TOLD;
 }
 
 /* ---- what it says ----------------------------------------------------------------------- */
@@ -326,9 +326,9 @@ static int64_t thousandths(float x)
 static void tell(dura_histogram *h, uint32_t i, dura_fact *f)
 {
     histogram_channel *c = &h->channel[i];
-    int alarm = c->flags & CH_ALARM;
+    int alarm = c->flags & HIST_ALARM;
     uint8_t bin;
-    DURA_ASSERT(i < h->n && (c->flags == CH_ALARM || c->flags == CH_TOLD));
+    DURA_ASSERT(i < h->n && (c->flags == HIST_ALARM || c->flags == HIST_TOLD));
     memset(f, 0, sizeof *f);
     f->kind = DURA_FACT_DRIFT;
     f->severity = alarm ? SEVERITY_ALARM : SEVERITY_BACK;
@@ -342,7 +342,7 @@ static void tell(dura_histogram *h, uint32_t i, dura_fact *f)
         f->value[0] = DURA_HISTOGRAM_SHAPE;
         f->value[1] = thousandths(moved_of(c, &h->reference[i]));
         f->value[2] = onset_of(c);
-        c->flags |= CH_TOLD;
+        c->flags |= HIST_TOLD;
     }
     if (!alarm || (h->flags & DURA_HISTOGRAM_RESTART))
         restart(c);
@@ -361,7 +361,7 @@ static int histogram_update(dura_histogram *h, const float *x, const uint8_t *mi
             continue;
         if (durai_finite(x[i]) && !(missing && missing[i]))
             (void)advance(c, &h->reference[i], x[i], h->limit);
-        if ((c->flags == CH_ALARM || c->flags == CH_TOLD) && told < max_facts)
+        if ((c->flags == HIST_ALARM || c->flags == HIST_TOLD) && told < max_facts)
             tell(h, i, &facts[told++]);
     }
     return (int)told;
@@ -376,7 +376,7 @@ static int histogram_query(const dura_histogram *h, uint16_t channel, dura_histo
     if (!durai_histogram_watched(h, channel))
         return DURA_ENOENT;
     c = &h->channel[channel];
-    s.alarm = (uint8_t)(c->flags & CH_ALARM);
+    s.alarm = (uint8_t)(c->flags & HIST_ALARM);
     s.grown = (uint16_t)grown(c, &h->reference[channel], &s.bin);
     s.size = moved_of(c, &h->reference[channel]);
     s.why = h->reference[channel].why;

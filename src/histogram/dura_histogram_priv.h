@@ -33,7 +33,7 @@ typedef struct histogram_reference {
 } histogram_reference;
 
 /* channel.flags */
-enum { CH_ALARM = 1, CH_TOLD = 2 };
+enum { HIST_ALARM = 1, HIST_TOLD = 2 };
 
 /* What a channel knows. 112 bytes. */
 typedef struct histogram_channel {
@@ -43,7 +43,7 @@ typedef struct histogram_channel {
     float keep;                 /* what the next sample multiplies everything by: 1, less
                                    above the cap */
     uint16_t total[MEMORIES];   /* sums of the counts */
-    uint8_t flags;              /* CH_* */
+    uint8_t flags;              /* HIST_* */
     uint8_t last;               /* bin */
     uint16_t slow[DURA_HISTOGRAM_BINS_MAX];
     uint8_t middle[DURA_HISTOGRAM_BINS_MAX];

@@ -122,7 +122,7 @@ static int sound_channel(const uint8_t *p, const histogram_reference *r, float l
         good &= in_range(durai_le32(p + AGED + 4 * i), 0.0f, AGED_MOST * most);
     }
     good &= in_range(durai_le32(p + KEEP), 2.0f * KEEP_LEAST, 1.0f);
-    good &= p[FLAGS] <= (CH_ALARM | CH_TOLD) && p[LAST] < r->bins;
+    good &= p[FLAGS] <= (HIST_ALARM | HIST_TOLD) && p[LAST] < r->bins;
     good &= sound_counts(p, r->bins, FAST, FAST_EVERY);
     good &= sound_counts(p, r->bins, MIDDLE, MIDDLE_EVERY);
     good &= sound_counts(p, r->bins, SLOW, SLOW_EVERY);
