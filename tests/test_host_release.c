@@ -459,7 +459,7 @@ DT_TEST(host_approval, refuses_what_no_device_takes)
         if (i == 1 || i == 2)
             a.not_after_s = i == 1 ? -1 : 9223372037;
         if (i >= 3)
-            memcpy(a.device, i == 3 ? "*" : "a\n", 3);
+            memcpy(a.device, i == 3 ? "*\0" : "a\n", 3);
         dt_eq(dura_approval_encode(&a, payload, &room, &err), DURA_EINVAL, "%d", i);
         dt_str(err.field, field[i], "%d", i);
     }
