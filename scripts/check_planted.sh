@@ -123,6 +123,16 @@ red "gap in the invariants" 'numbers are not 1' gate check_docs.py
 red "reference to no invariant" 'planted.c:2: there is no invariant 98' gate check_docs.py
 
 fresh
+sed -i -e 's/gate_probation::f8_rolls/gate_probation::f8_rools/; s/^| F6 .*/| F6 | x | | `DURA_OK` |/; /^| F9 /d' \
+    -e '/^| A6 /s/`DURA_WHY_JUMP`/`DURA_WHY_SIZE`/; /^| A4 /s/`gate_verify[^`]*`/`gate_reset::gives_up_whatever_is_in_hand`/' \
+    "$t/docs/gate.md"
+red "test that is not there" 'F8: there is no test gate_probation::f8_rools' gate check_attacks.py
+red "test that is not in the table" 'F6: gate_probation::f6_lasts.* is missing' gate check_attacks.py
+red "row that is not there" 'the rows are A1' gate check_attacks.py
+red "code nobody asserts" 'A6: no test of it asserts DURA_WHY_SIZE' gate check_attacks.py
+red "test named after no row" 'A4: there is no test gate_reset::gives_up' gate check_attacks.py
+
+fresh
 printf '/* SPDX-License-Identifier: Apache-2.0 */\n#include <stdlib.h>\nvoid *dura_planted(void);\nvoid *dura_planted(void) { return malloc(8); }\n' \
     > "$t/src/sensor/planted.c"
 red "malloc in the core" 'asks for more than .* malloc' "$t/scripts/check_core.sh" gcc

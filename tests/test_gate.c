@@ -276,7 +276,7 @@ DT_TEST(gate_verify, a1_a3_a4_a11_counts_keys_and_roles_not_signatures)
     }
 }
 
-DT_TEST(gate_verify, refuses_keys_that_cannot_be_right)
+DT_TEST(gate_verify, a3_refuses_keys_that_cannot_be_right)
 {
     uint32_t why;
     static const int by[] = {0, 1};
@@ -587,7 +587,7 @@ DT_TEST(gate_step, authorises_policy_and_box_without_bytes)
     }
 }
 
-DT_TEST(gate_write, takes_bytes_in_order_and_no_more_than_signed)
+DT_TEST(gate_write, a9_f10_takes_bytes_in_order_and_no_more_than_signed)
 {
     rig_init(&box);
     rig_boot(&box);
@@ -605,6 +605,48 @@ DT_TEST(gate_write, takes_bytes_in_order_and_no_more_than_signed)
     dt_eq(dura_gate_write(box.ram.gate, 10, box.image + 10, box.image_len - 10, &box.now), DURA_OK);
     dt_eq(dura_gate_write(box.ram.gate, box.image_len, box.image, 1, &box.now), DURA_ELIMIT, "a9: one byte more");
     dt_eq(rig_until(&box, DURA_GATE_COMMITTED), DURA_GATE_COMMITTED);
+}
+
+DT_TEST(gate_write, f4_half_an_image_is_waited_for_and_never_opened)
+{
+    with_five();
+    uint32_t opens = box.ram.opens;
+    rig_prepare(&box, 6);
+    dt_eq(rig_offer(&box), DURA_OK);
+    for (size_t at = 0; at < box.image_len; at++) {
+        dt_eq(dura_gate_write(box.ram.gate, at, box.image + at, 1, &box.now), DURA_OK, "byte %zu", at);
+        if (at + 1 == box.image_len)
+            break;
+        dt_eq(dura_gate_step(box.ram.gate, &box.now, 9), 0, "byte %zu", at);
+        dt_eq(rig_status(&box).why, DURA_WHY_INCOMPLETE, "byte %zu", at);
+        dt_eq(rig_status(&box).state, DURA_GATE_STAGING, "byte %zu", at);
+    }
+    dt_eq(box.ram.opens, opens);
+    dt_eq(rig_until(&box, DURA_GATE_COMMITTED), DURA_GATE_COMMITTED);
+}
+
+DT_TEST(gate_write, f10_another_component_waits_until_this_one_is_through)
+{
+    static const uint8_t others[] = {DURA_COMPONENT_BOX, DURA_COMPONENT_POLICY, DURA_COMPONENT_BRAIN};
+    with_five();
+    rig_prepare(&box, 6);
+    dt_eq(rig_offer(&box), DURA_OK);
+    dt_eq(rig_send(&box, 700), DURA_OK);
+    box.frames_stop = 1;
+    dt_eq(rig_until(&box, DURA_GATE_PROBATION), DURA_GATE_PROBATION);
+    uint64_t seq = rig_status(&box).seq;
+    for (size_t i = 0; i < sizeof others; i++) {
+        dura_release r = rig_release(&box, others[i], 9);
+        rig_envelope(&box, &r);
+        dt_eq(rig_offer(&box), DURA_ESTATE, "component %u", others[i]);
+        dt_eq(rig_status(&box).candidate, 6, "component %u", others[i]);
+        dt_eq(rig_status(&box).seq, seq, "component %u: nothing is written", others[i]);
+    }
+    box.frames_stop = 0;
+    dt_eq(rig_until(&box, DURA_GATE_COMMITTED), DURA_GATE_COMMITTED);
+    dura_release r = rig_release(&box, DURA_COMPONENT_BOX, 9);
+    rig_envelope(&box, &r);
+    dt_eq(rig_update(&box), DURA_GATE_COMMITTED, "now it may");
 }
 
 DT_TEST(gate_write, f4_goes_on_where_the_journal_says)
@@ -711,7 +753,7 @@ DT_TEST(gate_offer, a1_unsigned_changes_nothing_and_wears_nothing)
     dt_eq(rig_status(&box).state, DURA_GATE_COMMITTED, "and is forgotten");
 }
 
-DT_TEST(gate_offer, a5_a7_a8_a10_says_why_an_authentic_release_is_refused)
+DT_TEST(gate_offer, a5_a7_a8_a9_a10_says_why_an_authentic_release_is_refused)
 {
     dura_release r;
     with_five();
@@ -1095,7 +1137,7 @@ static void at_minute(int64_t minute, int64_t second)
     box.now.wall_ns = ((int64_t)1700006400 + minute * 60 + second) * 1000000000; /* a midnight, and a later day */
 }
 
-DT_TEST(gate_armed, opens_in_the_window_and_only_there)
+DT_TEST(gate_armed, a17_opens_in_the_window_and_only_there)
 {
     static const struct { const char *row; uint16_t begin, minutes; int minute, second, open; } rows[] = {
         {"before", 600, 30, 599, 59, 0}, {"first second", 600, 30, 600, 0, 1}, {"last second", 600, 30, 629, 59, 1},
@@ -1133,7 +1175,7 @@ DT_TEST(gate_armed, a17_wants_a_clock_that_is_trusted)
         }
 }
 
-DT_TEST(gate_armed, a17_a_clock_set_back_opens_nothing_and_makes_nothing_young)
+DT_TEST(gate_armed, a7_a17_a_clock_set_back_opens_nothing_and_makes_nothing_young)
 {
     rig_init(&box);
     box.cfg.min_clock = DURA_CLOCK_SYNCED;

@@ -425,6 +425,22 @@ DT_TEST(gate_approve, a12_counts_by_the_keys_of_now)
     dt_eq(rig_until(&box, DURA_GATE_COMMITTED), DURA_GATE_COMMITTED);
 }
 
+DT_TEST(gate_approve, a12_a_key_nobody_asks_any_more_fills_no_place)
+{
+    armed();
+    box.blocked = DURA_WHY_STOPPED;
+    dt_eq(approve(both, 2), DURA_OK);
+    box.cfg.approve = S;
+    box.cfg.approvals = 2;
+    box.key[1].role = DURA_ROLE_SECURITY;
+    dt_eq(rig_boot(&box), 1);
+    box.blocked = 0;
+    dt_eq(rig_until(&box, DURA_GATE_COMMITTED), DURA_GATE_ARMED, "security and safety are not two of security");
+    dt_eq(rig_status(&box).why, DURA_WHY_APPROVALS);
+    dt_eq(approve(operator_, 1), DURA_OK);
+    dt_eq(rig_until(&box, DURA_GATE_COMMITTED), DURA_GATE_COMMITTED);
+}
+
 DT_TEST(gate_approve, tells_the_security_log)
 {
     armed();

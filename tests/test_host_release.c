@@ -271,6 +271,32 @@ DT_TEST(host_envelope, is_signed_once_by_each_key_and_verified_by_the_core)
     close_desk(&d);
 }
 
+/* RFC 8032 5.1.7: S is below the order L of the group. S + L solves the same equation. */
+DT_TEST(host_envelope, a2_a_signature_has_one_encoding)
+{
+    static const uint8_t order[32] = {0xED, 0xD3, 0xF5, 0x5C, 0x1A, 0x63, 0x12, 0x58, 0xD6, 0x9C, 0xF7, 0xA2, 0xDE, 0xF9,
+                                      0xDE, 0x14, [31] = 0x10};
+    desk d;
+    dura_release out;
+    uint32_t why, carry = 0;
+    open_desk(&d);
+    wrap(&d, 1);
+    dt_eq(verified(&d, 1, &out, &why), DURA_OK);
+    uint8_t *s = d.envelope + d.len - 32;
+    for (int i = 0; i < 32; i++) {
+        carry += (uint32_t)s[i] + order[i];
+        s[i] = (uint8_t)carry;
+        carry >>= 8;
+    }
+    dt_eq(carry, 0);
+    dt_eq(verified(&d, 1, &out, &why), DURA_EAUTH);
+    dt_eq(why, DURA_WHY_SIGNATURE | DURA_WHY_THRESHOLD);
+    memset(s - 32, 0, 64); /* R of small order, S zero */
+    s[-32] = 1;
+    dt_eq(verified(&d, 1, &out, &why), DURA_EAUTH);
+    close_desk(&d);
+}
+
 DT_TEST(host_envelope, a9_takes_as_many_signatures_as_a_device_reads)
 {
     desk d;
@@ -368,12 +394,84 @@ DT_TEST(host_release, is_described_for_people_and_machines)
     close_desk(&d);
 }
 
+/* ---- approvals ----------------------------------------------------------------------------- */
+
+DT_TEST(host_approval, is_made_signed_and_read_again)
+{
+    uint8_t payload[DURA_RELEASE_PAYLOAD_MAX], envelope[DURA_RELEASE_MAX], again[DURA_RELEASE_MAX], seed[32] = {7};
+    size_t n = sizeof payload, len = sizeof envelope, size = 0, room;
+    const void *p;
+    char *text;
+    dura_error err = {0};
+    uint32_t signers;
+    dura_approval a = DURA_APPROVAL_INIT, out = DURA_APPROVAL_INIT;
+    a.nonce = 1234567890123u;
+    a.not_after_s = 86400;
+    memset(a.release, 0xAB, 32);
+    memset(a.policy, 0xCD, 32);
+    memcpy(a.device, "press \"7\"", 10);
+    dt_eq(dura_approval_encode(&a, payload, &n, &err), DURA_OK, "%s", err.text);
+    dt_eq(dura_approval_decode(payload, n, &out), DURA_OK);
+    dt_mem(&a, &out, sizeof a);
+    dt_eq(dura_approval_make(payload, n, envelope, &len), DURA_OK);
+    dt_mem(envelope + 4, DURA_APPROVAL_TYPE, 33);
+    dt_eq(dura_approval_check(envelope, len), 1);
+    dt_eq(dura_envelope_sign(envelope, &len, sizeof envelope, seed), DURA_OK);
+    dt_eq(dura_envelope_sign(envelope, &len, sizeof envelope, seed), DURA_ESTATE, "signed already");
+    dt_eq(dura_envelope_open(envelope, len, &p, &room, &signers), DURA_OK);
+    dt_ok(room == n && signers == 1 && memcmp(p, payload, n) == 0);
+    dt_eq(dura_envelope_json(envelope, len, &text, &room), DURA_OK);
+    dt_ok(strstr(text, "\"payloadType\":\"" DURA_APPROVAL_TYPE "\"") != NULL, "%s", text);
+    dt_eq(dura_envelope_from_json(text, room, "x", again, sizeof again, &size, &err), DURA_OK, "%s", err.text);
+    dt_ok(size == len && memcmp(again, envelope, len) == 0, "and back");
+    dura_pack_deinit(text);
+    dt_eq(dura_approval_describe(&a, 0, &text, &room), DURA_OK);
+    dt_ok(strstr(text, "attempt   1234567890123\n") && strstr(text, "until     1970-01-02T00:00:00Z\n"), "%s", text);
+    dt_eq(strlen(text), room);
+    dura_pack_deinit(text);
+    dt_eq(dura_approval_describe(&a, 1, &text, &room), DURA_OK);
+    dt_ok(strstr(text, "\"device\":\"press \\\"7\\\"\"") && strstr(text, "\"not_after\":\"1970-01-02T00:00:00Z\"}"), "%s", text);
+    dura_pack_deinit(text);
+}
+
+DT_TEST(host_approval, refuses_what_no_device_takes)
+{
+    uint8_t payload[DURA_RELEASE_PAYLOAD_MAX];
+    size_t n = sizeof payload;
+    dura_error err = {0};
+    dura_approval good = DURA_APPROVAL_INIT, a, out = DURA_APPROVAL_INIT;
+    good.nonce = 1;
+    memcpy(good.device, "press-7", 8);
+    dt_eq(dura_approval_encode(&good, payload, &n, &err), DURA_OK);
+    size_t room = n - 1;
+    dt_eq(dura_approval_encode(&good, payload, &room, &err), DURA_ENOSPC);
+    dt_eq(room, n);
+    for (size_t cut = 0; cut < n; cut++)
+        dt_ok(dura_approval_decode(payload, cut, &out) < 0 && out.nonce == 0, "cut at %zu", cut);
+    dt_eq(dura_approval_decode(NULL, n, &out), DURA_EINVAL);
+    dt_eq(dura_approval_check(payload, n), DURA_ECORRUPT);
+    for (int i = 0; i < 5; i++) {
+        static const char *const field[] = {"nonce", "not_after", "not_after", "device", "device"};
+        a = good;
+        room = sizeof payload;
+        if (i == 0)
+            a.nonce = 0;
+        if (i == 1 || i == 2)
+            a.not_after_s = i == 1 ? -1 : 9223372037;
+        if (i >= 3)
+            memcpy(a.device, i == 3 ? "*\0" : "a\n", 3);
+        dt_eq(dura_approval_encode(&a, payload, &room, &err), DURA_EINVAL, "%d", i);
+        dt_str(err.field, field[i], "%d", i);
+    }
+    dt_eq(dura_approval_encode(NULL, payload, &room, &err), DURA_EINVAL);
+}
+
 DT_TEST(host_words, every_bit_state_component_and_role_has_one)
 {
-    for (uint32_t bit = 0; bit < 29; bit++)
+    for (uint32_t bit = 0; bit < 31; bit++)
         for (uint32_t other = 0; other < bit; other++)
             dt_ok(dura_why_name(1u << bit) && strcmp(dura_why_name(1u << bit), dura_why_name(1u << other)) != 0);
-    dt_ok(dura_why_name(1u << 29) == NULL && dura_why_text(0) == NULL);
+    dt_ok(dura_why_name(1u << 31) == NULL && dura_why_text(0) == NULL);
     dt_str(dura_gate_state_name(DURA_GATE_PROBATION), "probation");
     dt_str(dura_gate_state_name(DURA_GATE_SAFE), "safe");
     dt_str(dura_gate_state_name(8), "?");

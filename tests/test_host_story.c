@@ -864,7 +864,7 @@ DT_TEST(record_name, has_a_word_for_every_value_of_the_newer_lists)
         {DURA_NAME_EVENT, 0, DURA_EVENT_CLASSES, "other", "heartbeat"},
         {DURA_NAME_GATE, 9, DURA_GATE_SAFE + 1, "committed", "safe"},
         {DURA_NAME_GATE, 0, DURA_GATE_PROBATION + 1, "idle", "probation"},
-        {DURA_NAME_WHY, 0, 29, "format", "requires"},
+        {DURA_NAME_WHY, 0, 31, "format", "replay"},
         {DURA_NAME_DRIFT, 0, DURA_DRIFT_NARROWER + 1, "back", "narrower"},
         {DURA_NAME_COMPONENT, 1, DURA_COMPONENTS, "box", "policy"},
         {DURA_NAME_INCIDENT, 1, 4, "opened", "closed"},

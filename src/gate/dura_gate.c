@@ -647,6 +647,7 @@ static int known(const dura_gate *g, const dura_gate_key *key)
 static DURAI_NOINLINE int prove_keys(dura_gate *g, const void *envelope, size_t len, uint32_t *why)
 {
     dura_gate_key key;
+    DURA_ASSERT(g->hooks.next_key != NULL && g->fill == 0);
     for (uint32_t i = 0; i < DURA_GATE_KEYS_MAX; i++) {
         int rc = g->hooks.next_key(g->hooks.user, g->u.release.digest, i, &key);
         if (rc == DURA_ENOENT)
@@ -765,6 +766,7 @@ static int note_approval(dura_gate *g, const durai_approval *a, uint32_t by)
 {
     durai_gate_record *d = draft(g);
     uint64_t after = (uint64_t)a->not_after_s;
+    DURA_ASSERT(by != 0 && by < 1u << g->cfg.n_keys);
     d->approved |= (uint8_t)by;
     if (after && (d->n[DURAI_C_AFTER] == 0 || after < d->n[DURAI_C_AFTER]))
         d->n[DURAI_C_AFTER] = after;
@@ -822,6 +824,7 @@ int dura_gate_approve(dura_gate *g, const void *envelope, size_t len, const dura
     if (durai_envelope_open(&e, envelope, len) != DURA_OK || e.kind != DURAI_KIND_APPROVAL)
         return DURA_ECORRUPT;
     *why = 0;
+    DURA_ASSERT(g->fill == 0); /* of bytes that come: they would lie there */
     int rc = durai_envelope_signers((uint8_t *)g->work, &e, g->crypto, g->cfg.keys, g->cfg.n_keys, &by);
     if (rc != DURA_OK)
         return rc;
@@ -1058,6 +1061,7 @@ static int commit(dura_gate *g)
 static int compare_former(dura_gate *g)
 {
     uint32_t slot = g->rec.active;
+    DURA_ASSERT((slot == 1 || slot == 2) && slot != g->rec.slot && g->slot[slot - 1] != NULL);
     int rc = chunk(g, slot, g->rec.n[DURAI_N_SLOT + 2 * (slot - 1) + 1], NULL);
     if (rc <= 0)
         return rc < 0 ? rc : 1;
