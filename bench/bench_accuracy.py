@@ -143,10 +143,12 @@ def others(reference, rows):
 
 def nannyml_cbpe(reference, rows):
     """NannyML's own CBPE; None where it is not installed or will not run."""
+    os.environ["NML_DISABLE_USAGE_LOGGING"] = "1"       # or it reports its use to a server
     try:
         import nannyml
         import pandas
-    except ImportError:
+    except ImportError as why:
+        print(f"  NannyML is not compared: {why}")
         return None
     names = {str(c): f"p{c}" for c in reference["classes"]}
 

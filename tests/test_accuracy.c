@@ -273,7 +273,7 @@ DT_TEST(accuracy_query, holds_at_any_time_with_labels_whatever_the_values_say)
                 uint32_t agree = u < 0.6 ? 4 : u < 0.8 ? 3 : 1;
                 dura_accuracy_state s;
                 tell(a, 0.0f, agree, draw() < right_when[world][agree], 1);
-                if (i % 5 != 4)
+                if (i % 10 != 9)
                     continue;
                 s = ask(a);
                 if (!(s.why & DURA_ACCURACY_FEW_LABELS))
@@ -556,6 +556,26 @@ DT_TEST(accuracy_save, writes_these_bytes_on_every_target)
     dt_eq((int)durai_le64(image + 220), 44, "");
     /* tests/vectors/accuracy/bets.py: another program's CRC of this reference */
     dt_eq(durai_le32(image + 8), ACCURACY_DIGEST, "%08x", durai_le32(image + 8));
+}
+
+DT_TEST(accuracy_load, answers_at_the_most_decisions_there_can_be)
+{
+    const dura_accuracy_calls *c = dura_accuracy_part();
+    dura_accuracy_reference r = opinions();
+    dura_accuracy *a = build(0, &r, 0, 0);
+    uint8_t image[IMAGE];
+    size_t len = IMAGE;
+    dt_eq(c->save(a, image, &len), DURA_OK, "");
+    durai_put32(image + 12 + 16, 0x7FFFFFFFu);
+    durai_put32(image + 60 + 16, 0x7FFFFFFEu);
+    durai_put64(image + 212, UINT64_MAX);
+    durai_put32(image + IMAGE - 4, durai_crc32c(0, image, IMAGE - 4));
+    dt_eq(c->load(a, image, IMAGE), DURA_OK, "");
+    dt_eq(ask(a).decisions, 0xFFFFFFFDu, "");
+    dt_ok(near(ask(a).estimate, 0.9, 1e-6), "");
+    feed(a, 0.0f, 4, 1);
+    dt_eq(ask(a).decisions, 0x7FFFFFFFu, "");
+    dt_ok(ask(a).n == UINT64_MAX, "counts stop at their end");
 }
 
 DT_TEST(accuracy_load, refuses_damage_others_and_forgeries_and_changes_nothing)

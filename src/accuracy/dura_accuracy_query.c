@@ -27,7 +27,8 @@
 #define DECISIONS_SHORT 30u
 
 typedef struct facts {
-    float n, value, variance;   /* decisions weighed; of their values */
+    uint32_t made;              /* decisions weighed */
+    float n, value, variance;   /* the same; of their values */
     float all, any, outside;    /* shares */
     float labels, excess, noise;/* labels weighed; mean of correct - value, its variance */
 } facts;
@@ -49,7 +50,9 @@ static void weigh_decisions(facts *f, const dura_accuracy *a)
     const dura_accuracy_reference *r = &a->ref;
     uint32_t i, cells = durai_accuracy_cells(r), bins = (uint32_t)r->n_edges + 1u;
     for (i = 0; i < cells; i++) {
-        float made = (float)(a->made[0][i] + a->made[1][i]);
+        uint32_t count = a->made[0][i] + a->made[1][i];
+        float made = (float)count;
+        f->made += count;       /* two panes fit: below 2^32 */
         f->n += made;
         f->value += made * r->value[i];
         f->variance += made * r->value[i] * r->value[i];
@@ -192,7 +195,7 @@ static void learn_from_labels(const dura_accuracy *a, const facts *f, dura_accur
 int durai_accuracy_query(const dura_accuracy *a, dura_accuracy_state *out)
 {
     dura_accuracy_state s = DURA_ACCURACY_STATE_INIT;
-    facts f = {0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f};
+    facts f = {0, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f};
     if (!a || !out)
         return DURA_EINVAL;
     weigh_decisions(&f, a);
@@ -203,7 +206,7 @@ int durai_accuracy_query(const dura_accuracy *a, dura_accuracy_state *out)
     s.level = a->ref.level;
     s.reference = a->ref.accuracy;
     s.outside = f.outside;
-    s.decisions = (uint32_t)f.n;
+    s.decisions = f.made;
     s.labels = (uint32_t)f.labels;
     s.n = a->n;
     s.n_labels = a->n_labels;
