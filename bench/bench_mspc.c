@@ -252,8 +252,10 @@ static int tep(const char *folder, dura_mspc_learned *l)
     must(dura_mspc_learn(l, &table[0][0], (size_t)rows, TEP, NULL, &err) == DURA_OK, err.text);
     refs[0] = reference(l->t2, l->rows);
     refs[1] = reference(l->spe, l->rows);
-    printf("2 Tennessee Eastman: %u components hold %.1f %% of the variance of %d rows; references say %#x, %#x\n",
-           l->basis.n_components, 100.0 * l->share, rows, refs[0].why, refs[1].why);
+    printf("2 Tennessee Eastman: %u components hold %.1f %% of the variance of %d rows; references say %#x, %#x\n"
+           "  mean cube root of SPE on rows left out, over its mean on its own: %.2f\n",
+           l->basis.n_components, 100.0 * l->share, rows, refs[0].why, refs[1].why,
+           (double)l->basis.values[l->basis.n_values - 2]);
     rows = load_tep(folder, "d00_te.dat", 0);
     statistics(l, refs, rows, s);
     limits(s, rows, limit);

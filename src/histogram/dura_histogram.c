@@ -2,7 +2,7 @@
 /*
  * dura_histogram.c - a sequential test of pinned bins against whatever the samples become.
  *
- * For each memory m, with q the probabilities its counts give (the reference counts as PRIOR
+ * For each memory m, with q the probabilities its counts give (the reference counts as HIST_PRIOR
  * samples a bin, so that no bin is ever impossible):
  *     R(t) = (R(t-1) + w) x q(b) / p(b),      S(t) = (S(t-1) + R(t-1) + w) x q(b) / p(b)
  * q is known before the sample, so E[q(b) / p(b)] = sum of q = 1 under the reference, and the sum
@@ -121,18 +121,18 @@ static int sound(const dura_histogram_reference *r)
 {
     float sum = 0.0f;
     uint32_t i;
-    if (r->n_bins < 2 || r->n_bins > BINS || (r->why & ~(uint32_t)WHY_KNOWN) != 0)
+    if (r->n_bins < 2 || r->n_bins > HIST_BINS || (r->why & ~(uint32_t)WHY_KNOWN) != 0)
         return 0;
     for (i = 0; i + 1u < r->n_bins; i++)
         if (!(r->edge[i] >= -EDGE_MOST && r->edge[i] <= EDGE_MOST) || (i > 0 && !(r->edge[i] > r->edge[i - 1u])))
             return 0;
     for (i = 0; i < r->n_bins; i++) {
-        if (!(r->p[i] >= P_LEAST && r->p[i] <= 1.0f))
+        if (!(r->p[i] >= HIST_P_LEAST && r->p[i] <= 1.0f))
             return 0;
         sum += r->p[i];
     }
-    return sum >= 0.999f && sum <= 1.001f && none(r->edge + r->n_bins - 1, BINS - r->n_bins) &&
-           none(r->p + r->n_bins, BINS - r->n_bins);
+    return sum >= 0.999f && sum <= 1.001f && none(r->edge + r->n_bins - 1, HIST_BINS - r->n_bins) &&
+           none(r->p + r->n_bins, HIST_BINS - r->n_bins);
 }
 
 /* The longer the time asked for beside the samples learned from, the more of an error of the
@@ -157,9 +157,9 @@ static void settle(histogram_reference *out, const dura_histogram_reference *r, 
     for (i = 0; i < r->n_bins; i++)
         sum += r->p[i];
     DURA_ASSERT(sum > 0.99f && sum < 1.01f);
-    for (i = 0; i < BINS; i++)
+    for (i = 0; i < HIST_BINS; i++)
         out->p[i] = i < r->n_bins ? r->p[i] / sum : 1.0f;
-    for (i = 0; i + 1u < BINS; i++)
+    for (i = 0; i + 1u < HIST_BINS; i++)
         out->edge[i] = i + 1u < r->n_bins ? r->edge[i] : durai_f32(0x7F800000u);
     out->slack = slack_of(r, arl0);
     out->why = (uint8_t)r->why;
@@ -190,7 +190,7 @@ static int histogram_attach(dura_histogram *h, uint16_t index, const dura_histog
 static uint32_t bin_of(const histogram_reference *r, float x)
 {
     uint32_t i, b = 0;
-    for (i = 0; i + 1u < BINS; i++)
+    for (i = 0; i + 1u < HIST_BINS; i++)
         b += (uint32_t)(x >= r->edge[i]);
     DURA_ASSERT(b < r->bins);
     return b;
@@ -204,7 +204,7 @@ static uint32_t count_of(const histogram_channel *c, uint32_t m, uint32_t b)
 /* What memory m makes of bin b over what the reference does: q(b) / p(b). */
 static float ratio(const histogram_channel *c, const histogram_reference *r, uint32_t m, uint32_t b)
 {
-    float prior = PRIOR * (float)r->bins;
+    float prior = HIST_PRIOR * (float)r->bins;
     return ((float)count_of(c, m, b) / r->p[b] + prior) / ((float)c->total[m] + prior);
 }
 
@@ -216,7 +216,7 @@ static float mixture(const histogram_channel *c)
 static void halve(histogram_channel *c, uint32_t m)
 {
     uint32_t i, total = 0;
-    for (i = 0; i < BINS; i++) {
+    for (i = 0; i < HIST_BINS; i++) {
         if (m == SLOW)
             c->slow[i] = (uint16_t)(c->slow[i] >> 1);
         else if (m == MIDDLE)
@@ -259,7 +259,7 @@ static int advance(histogram_channel *c, const histogram_reference *r, float x, 
     c->last = (uint8_t)b;
     sum = mixture(c);
     DURA_ASSERT(sum > 0.0f && durai_finite(sum));
-    c->keep = CAP * limit / (sum > CAP * limit ? sum : CAP * limit);
+    c->keep = HIST_CAP * limit / (sum > HIST_CAP * limit ? sum : HIST_CAP * limit);
     if (told && sum < durai_sqrt(limit))
         alarm = 0;
     if (sum >= limit)
@@ -306,7 +306,7 @@ static uint32_t grown(const histogram_channel *c, const histogram_reference *r, 
             *bin = z2 > most ? (uint8_t)b : *bin;
             most = z2 > most ? z2 : most;
         }
-    DURA_ASSERT(*bin <= r->bins && bits < 1u << BINS);
+    DURA_ASSERT(*bin <= r->bins && bits < 1u << HIST_BINS);
     return *bin < r->bins ? bits | 1u << *bin : bits;
 }
 

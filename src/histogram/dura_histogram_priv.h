@@ -16,10 +16,10 @@ enum { FAST = 0, MIDDLE = 1, SLOW = 2, MEMORIES = 3 };
 #define MIDDLE_EVERY 128u
 #define SLOW_EVERY 1024u
 
-#define BINS ((uint32_t)DURA_HISTOGRAM_BINS_MAX)
-#define PRIOR 2.0f              /* samples a bin that the reference counts for, in each memory */
-#define P_LEAST 0.001f
-#define CAP 1000.0f             /* a latched statistic is kept below this many limits */
+#define HIST_BINS ((uint32_t)DURA_HISTOGRAM_BINS_MAX)
+#define HIST_PRIOR 2.0f         /* samples a bin that the reference counts for, in each memory */
+#define HIST_P_LEAST 0.001f
+#define HIST_CAP 1000.0f        /* a latched statistic is kept below this many limits */
 
 /* What update() needs of a reference. */
 typedef struct histogram_reference {

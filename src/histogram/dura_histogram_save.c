@@ -11,12 +11,14 @@
 
 #define MAGIC 0x31545348u       /* "HST1" */
 #define FORMAT 1u
-#define R_MOST (CAP * 1.01f * 1001.0f)          /* of the limit: a sample above the cap */
+#define R_MOST (HIST_CAP * 1.01f * 1001.0f)          /* of the limit: a sample above the cap */
 #define KEEP_LEAST 1e-4f
 #define AGED_MOST 33554432.0f   /* 2^25 samples */
 enum { HEAD = 16, BLOCK = 108, TAIL = 4 };
 /* Offsets in a block. */
-enum { COUNT = 0, R = 8, AGED = 20, KEEP = 32, TOTAL = 36, FLAGS = 42, LAST = 43, SLOW_AT = 44, MIDDLE_AT = 76, FAST_AT = 92 };
+enum {
+    COUNT = 0, R = 8, AGED = 20, KEEP = 32, TOTAL = 36, FLAGS = 42, LAST = 43, SLOW_AT = 44, MIDDLE_AT = 76, FAST_AT = 92
+};
 
 static size_t image_bytes(const dura_histogram *h)
 {
@@ -41,8 +43,8 @@ static DURAI_NOINLINE uint32_t digest(const dura_histogram *h)
         b[3] = r->why;
         durai_put32(b + 4, durai_f32_bits(r->slack));
         crc = durai_crc32c(crc, b, 8);
-        for (k = 0; k < BINS; k++) {
-            durai_put32(b, k + 1u < BINS ? durai_f32_bits(r->edge[k]) : 0);
+        for (k = 0; k < HIST_BINS; k++) {
+            durai_put32(b, k + 1u < HIST_BINS ? durai_f32_bits(r->edge[k]) : 0);
             durai_put32(b + 4, durai_f32_bits(r->p[k]));
             crc = durai_crc32c(crc, b, 8);
         }
@@ -63,7 +65,7 @@ static void put_channel(uint8_t *p, const histogram_channel *c)
     durai_put32(p + KEEP, durai_f32_bits(c->keep));
     p[FLAGS] = c->flags;
     p[LAST] = c->last;
-    for (i = 0; i < BINS; i++) {
+    for (i = 0; i < HIST_BINS; i++) {
         durai_put16(p + SLOW_AT + 2 * i, c->slow[i]);
         p[MIDDLE_AT + i] = c->middle[i];
         p[FAST_AT + i] = c->fast[i];
@@ -84,7 +86,7 @@ static void get_channel(histogram_channel *c, const uint8_t *p)
     c->keep = durai_f32(durai_le32(p + KEEP));
     c->flags = p[FLAGS];
     c->last = p[LAST];
-    for (i = 0; i < BINS; i++) {
+    for (i = 0; i < HIST_BINS; i++) {
         c->slow[i] = durai_le16(p + SLOW_AT + 2 * i);
         c->middle[i] = p[MIDDLE_AT + i];
         c->fast[i] = p[FAST_AT + i];
@@ -102,7 +104,7 @@ static int in_range(uint32_t bits, float least, float most)
 static int sound_counts(const uint8_t *p, uint32_t bins, uint32_t m, uint32_t every)
 {
     uint32_t i, sum = 0, since = (uint32_t)(durai_le64(p + COUNT) % every);
-    for (i = 0; i < BINS; i++) {
+    for (i = 0; i < HIST_BINS; i++) {
         uint32_t count = m == SLOW ? durai_le16(p + SLOW_AT + 2 * i) : m == MIDDLE ? p[MIDDLE_AT + i] : p[FAST_AT + i];
         if (i >= bins && count != 0)
             return 0;

@@ -12,7 +12,7 @@
 
 #include <dura/host/histogram.h>
 
-#include <math.h>
+#include <math.h> /* fabs, which needs no library */
 #include <stdlib.h>
 
 enum { LAGS = 10, LEAST_IN_BIN = 10, PROMISE = 1000 };
@@ -105,7 +105,7 @@ static int halves_differ(const dura_histogram_reference *r, const double *bin, s
         double d = count[0][b] - count[1][b], sum = count[0][b] + count[1][b];
         chi += sum > 0.0 ? d * d / sum : 0.0;
     }
-    return chi > free + 5.0 * sqrt(2.0 * free);
+    return chi > free + 5.0 * (double)durai_sqrt((float)(2.0 * free));
 }
 
 /* x: the samples in order; work: room for n. */

@@ -3,8 +3,8 @@
  * dura_host_mspc.c - a basis for T2 and SPE from clean frames.
  *
  * Correlation matrix, cyclic Jacobi rotations (Golub and Van Loan, 8.5), components by
- * share of variance. Doubles, +, -, *, / and the correctly rounded square root alone, in a
- * stated order: the same basis everywhere. The sign of a component is such that its
+ * share of variance. Doubles, +, -, * and / alone, in a stated order: the same basis
+ * everywhere, and no libm. The sign of a component is such that its
  * largest loading is positive.
  *
  * The two cube roots are standardised by what they are on rows left out: five stretches,
@@ -14,7 +14,7 @@
 
 #include <dura/host/mspc.h>
 
-#include <math.h>
+#include <math.h> /* fabs, which needs no library */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -37,6 +37,22 @@ typedef struct frames {
     uint32_t n;
     size_t from, to;            /* left out */
 } frames;
+
+/* Newton's steps from a root in single precision; x is brought into its range first. */
+static double root2(double x)
+{
+    double back = 1.0, y;
+    if (!(x > 0.0) || x > 1e300)
+        return x > 0.0 ? x : 0.0;
+    for (; x > 1e30; x *= 0x1p-60)
+        back *= 0x1p30;
+    for (; x < 1e-30; x *= 0x1p60)
+        back *= 0x1p-30;
+    y = (double)durai_sqrt((float)x);
+    y = 0.5 * (y + x / y);
+    y = 0.5 * (y + x / y);
+    return y * back;
+}
 
 static int model_alloc(model *m, uint32_t n)
 {
@@ -84,7 +100,7 @@ static uint32_t standardise(model *m, const frames *f)
             double d = left_out(f, i) ? 0.0 : (double)f->x[i * m->n + j] - m->mean[j];
             square += d * d;
         }
-        deviation = sqrt(square / (count - 1.0));
+        deviation = root2(square / (count - 1.0));
         if (!(deviation > fabs(m->mean[j]) * 1e-7) || !(deviation > 1e-30) || !(deviation < 1e30))
             return j;
         m->scale[j] = 1.0 / deviation;
@@ -118,8 +134,8 @@ static void rotate(model *m, uint32_t p, uint32_t q)
     uint32_t i, n = m->n;
     double *a = m->matrix, *v = m->vector, apq = a[p * n + q], t, c, s;
     double theta = (a[q * n + q] - a[p * n + p]) / (2.0 * apq);
-    t = (theta < 0.0 ? -1.0 : 1.0) / (fabs(theta) + sqrt(theta * theta + 1.0));
-    c = 1.0 / sqrt(t * t + 1.0);
+    t = (theta < 0.0 ? -1.0 : 1.0) / (fabs(theta) + root2(theta * theta + 1.0));
+    c = 1.0 / root2(t * t + 1.0);
     s = t * c;
     for (i = 0; i < n; i++) {
         double x = a[i * n + p], y = a[i * n + q];
@@ -288,7 +304,7 @@ static void center(const double *x, size_t rows, float *mean, float *deviation)
     for (i = 0; i < rows; i++)
         square += (x[i] - sum) * (x[i] - sum);
     *mean = (float)sum;
-    *deviation = (float)sqrt(square / (double)(rows - 1u));
+    *deviation = (float)root2(square / (double)(rows - 1u));
 }
 
 static int publish(dura_mspc_learned *out, const model *m, size_t rows, const double *t2, const double *spe)

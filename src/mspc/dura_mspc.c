@@ -20,7 +20,7 @@
 
 #define BASIS_V1 (8u + 8u + (uint32_t)sizeof(const float *))
 #define STATE_V1 32u
-#define TOO_FAR 1e6f           /* deviations */
+#define FURTHEST 1e6f           /* deviations */
 #define LEAST 1e-6f
 #define MOST 1e30f
 #define SQUARE 1e-3f            /* how far P'P may be from 1 */
@@ -260,7 +260,7 @@ static uint32_t standardise(dura_mspc *m, const float *x, const uint8_t *missing
     uint32_t j, gone = 0;
     for (j = 0; j < m->channels; j++) {
         int here = durai_finite(x[j]) && !(missing && missing[j]);
-        m->work[j] = here ? within((x[j] - m->mean[j]) * m->scale[j], TOO_FAR) : 0.0f;
+        m->work[j] = here ? within((x[j] - m->mean[j]) * m->scale[j], FURTHEST) : 0.0f;
         gone += (uint32_t)!here;
     }
     return gone;
@@ -275,7 +275,7 @@ static void replace(dura_mspc *m, const float *x, const uint8_t *missing)
         if (durai_finite(x[j]) && !(missing && missing[j]))
             continue;
         pull_of(m, m->work, j, &g, &q);
-        m->work[j] = within(was - g / q, TOO_FAR);
+        m->work[j] = within(was - g / q, FURTHEST);
         step = m->work[j] - was;
         for (a = 0; a < m->components; a++)
             m->score[a] += m->loading[(size_t)a * m->channels + j] * step;
