@@ -25,7 +25,12 @@ struct dura_watch {
     float *values, *inputs, *raw;
     uint32_t *reasons;
     uint32_t boot;               /* of the records so far; each begins anew, as the device did */
-    uint16_t told;               /* facts given out of watch.fact */
+    uint16_t told;               /* facts given out of `found` */
+    uint16_t n_found;
+    dura_fact found[DURAI_WATCH_FACTS + 3];     /* about this record */
+    uint64_t decisions, beat;    /* of this boot, and with which of them the last heartbeat came */
+    int beaten;
+    uint16_t selftest;
     const char **names;          /* channels, outputs, features */
 };
 
@@ -54,6 +59,7 @@ static int build(dura_watch *w, const void *policy, size_t len)
     if (rc != DURA_OK)
         return rc;
     w->monitored = durai_policy_get_drift(policy, &drift) == DURA_OK;
+    w->selftest = w->monitored ? drift.selftest : 0;
     size_t bytes = durai_watch_bytes(policy, dura_drift_part(), dura_correlate_part());
     size_t inputs = (size_t)w->device.n_inputs + w->device.n_features;
     w->mem = malloc(bytes ? bytes : 8);
@@ -181,7 +187,54 @@ static int see_decision(dura_watch *w, const dura_record *r, const dura_ref *at)
     s.values = (const uint8_t *)w->values;
     s.inputs = (const uint8_t *)w->inputs;
     s.raw = (const uint8_t *)w->raw;
+    if (dura_record_bytes(r, 29, &s.brain, &bitmap) != DURA_OK || bitmap != 8)
+        s.brain = NULL;
     return durai_watch_decision(&w->watch, &s);
+}
+
+/* ---- heartbeats ---------------------------------------------------------------------------- */
+
+static void put_found(dura_watch *w, const dura_fact *f)
+{
+    if (w->n_found < sizeof w->found / sizeof w->found[0])
+        w->found[w->n_found++] = *f;
+}
+
+/* A decision that should have had a heartbeat before it: the device watched nothing, or its log
+ * was bent. Said once per interval, like the device would have. */
+static int miss_heartbeat(dura_watch *w, const dura_ref *at)
+{
+    dura_fact f;
+    uint32_t owed = durai_alive_owed(w->selftest, !w->beaten);
+    w->decisions++;
+    if (owed == 0 || w->decisions - w->beat <= owed)
+        return 0;
+    durai_alive_silent(&f, w->decisions - w->beat, owed, w->decisions);
+    f.frame = 0;
+    put_found(w, &f);
+    w->beat = w->decisions;
+    return DURA_WATCH_DRIFT | durai_watch_fact(&w->watch, &f, at);
+}
+
+/* A heartbeat, or the word that there is none, stands in the log. */
+static void take_heartbeat(dura_watch *w, const dura_fact *f)
+{
+    if (f->kind != DURA_FACT_ALIVE && f->kind != DURA_FACT_MONITOR)
+        return;
+    w->beat = w->decisions;
+    w->beaten = 1;
+}
+
+/* What the watch says of a record, to be given out. */
+static void collect(dura_watch *w, int bits)
+{
+    dura_fact f;
+    for (uint16_t i = 0; i < w->watch.n_facts; i++)
+        put_found(w, &w->watch.fact[i]);
+    if (!(bits & DURAI_WATCH_RETRAIN))
+        return;
+    durai_retrain_fact(&w->watch, &f);
+    put_found(w, &f);
 }
 
 static uint16_t id_of(const dura_record *r, uint32_t key)
@@ -231,6 +284,7 @@ static int see_fact(dura_watch *w, const dura_record *r, const dura_ref *at)
     f.reasons = (uint32_t)number_of(r, 24);
     f.frame = number_of(r, 25);
     int rc = take_values(r, f.value);
+    take_heartbeat(w, &f);
     return rc == DURA_OK ? durai_watch_fact(&w->watch, &f, at) : rc;
 }
 
@@ -257,12 +311,20 @@ int dura_watch_record(dura_watch *w, const dura_record *r)
         if (rc != DURA_OK)
             return rc;
         w->boot = r->time.boot;
+        w->decisions = w->beat = 0;
+        w->beaten = 0;
     }
     dura_sha256_query_n(0, (const void *const[]){r->cbor}, (const size_t[]){r->len}, 1, &digest);
     memcpy(at.leaf, digest, sizeof at.leaf);
-    w->told = w->watch.n_facts = 0;
+    w->told = w->n_found = w->watch.n_facts = 0;
     switch (r->kind) {
-    case DURA_REC_DECISION: rc = see_decision(w, r, &at); break;
+    case DURA_REC_DECISION:
+        rc = see_decision(w, r, &at);
+        if (rc >= 0) {
+            collect(w, rc);
+            rc |= miss_heartbeat(w, &at);
+        }
+        break;
     case DURA_REC_FACT: rc = see_fact(w, r, &at); break;
     case DURA_REC_EVENT: rc = durai_watch_event(&w->watch, r->payload, r->payload_len, r->n_pairs, &at); break;
     case DURA_REC_CLOSE: rc = still_open(w) ? DURA_WATCH_INCIDENT : 0; break;
@@ -279,9 +341,9 @@ int dura_watch_fact(dura_watch *w, dura_fact *out)
 {
     if (!w || !out)
         return DURA_EINVAL;
-    if (w->told >= w->watch.n_facts)
+    if (w->told >= w->n_found)
         return 0;
-    *out = w->watch.fact[w->told++];
+    *out = w->found[w->told++];
     return 1;
 }
 
