@@ -242,11 +242,14 @@ static int print_monitor(const char *list)
         printf("  SILENT: no heartbeat in %lld decisions, one in %lld is owed", v[1], v[2]);
     else if (v[0] == DURA_MONITOR_FAILED)
         printf("  FAILED: %s", dura_strerror((int)v[1]));
+    else if (v[0] == DURA_MONITOR_RESUMED)
+        printf("  goes on from record %lld of boot %lld", v[1], v[2]);
     else if (v[0] == DURA_MONITOR_ANEW)
         printf("  begins anew: %s", dura_strerror((int)v[1]));
     else
         printf("  %s: after %lld samples of %lld", v[0] == DURA_MONITOR_LATE ? "LATE" : "MISSED", v[1], v[2]);
-    printf("  decision %lld", v[3]);
+    if (v[0] <= DURA_MONITOR_SILENT)
+        printf("  decision %lld", v[3]);
     return 1;
 }
 

@@ -189,8 +189,10 @@ enum {
     DURA_MONITOR_FAILED = 3,   /* the test itself failed: value[1] is its code */
     DURA_MONITOR_SILENT = 4,   /* no heartbeat for longer than one is owed: value[1] decisions
                                   since, [2] within how many it was owed */
-    DURA_MONITOR_ANEW = 5      /* what was saved of it is not of this policy, or damaged:
+    DURA_MONITOR_ANEW = 5,     /* what was saved of it is not of this policy, or damaged:
                                   value[1] the code; it begins anew */
+    DURA_MONITOR_RESUMED = 6   /* it goes on from what was saved: value[1] gseq of the record up
+                                  to which that knew everything, [2] boot of that record */
 };
 
 /* What the guard calls; see dura/feature.h. */

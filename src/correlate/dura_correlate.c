@@ -45,7 +45,7 @@ enum {
 /* dura/drift.h: */
 enum { D_BACK = 0, D_WIDER = 3, D_NARROWER = 4 };
 /* dura/gate.h: */
-enum { M_ANEW = 5 }; /* DURA_MONITOR_ANEW: what was saved was of no use, the monitor works */
+enum { M_ANEW = 5, M_RESUMED = 6 }; /* DURA_MONITOR_*: about a start; the monitor works */
 enum { G_COMMITTED = 9, G_ROLLED_BACK = 10 };
 
 const uint8_t durai_slots[DURAI_SLOTS][2] = {
@@ -598,7 +598,7 @@ static int take_release(dura_correlate *c, const dura_fact *f, const dura_ref *a
 /* Nothing is watched while this stands; that it does is all that is known. */
 static int take_monitor(dura_correlate *c, const dura_fact *f, const dura_ref *at)
 {
-    if (f->value[0] == M_ANEW)
+    if (f->value[0] == M_ANEW || f->value[0] == M_RESUMED)
         return 0;
     int bits = anomaly(c, DURA_EV_MONITOR, DURA_NONE, at);
     c->missing |= DURA_MISSING_DRIFT;

@@ -526,6 +526,8 @@ static DURAI_NOINLINE int open_logs(dura_guard *g, const places *at, const void 
         rc = compare_pasts(g, g->nv.boot == 1, now);
     if (rc == DURA_OK)
         rc = record_boot(g, now);
+    if (rc == DURA_OK && g->watcher && g->watcher->keep)
+        durai_keep_tell(g, now);
     return rc == DURA_OK && g->swap ? durai_swap_tell(g) : rc;
 }
 
@@ -606,6 +608,8 @@ int dura_guard_idle(dura_guard *g, const dura_time *now, uint32_t budget)
     int rc = dura_log_step(g->log, now, budget);
     if (rc >= 0 && g->watcher)
         durai_guard_heed(g, now);
+    if (rc >= 0 && g->watcher && g->watcher->keep && (uint32_t)rc < budget)
+        rc += (int)durai_keep_step(g, now, budget - (uint32_t)rc);
     if (rc < 0 || !g->swap || (uint32_t)rc >= budget)
         return rc;
     int more = g->port->gate->step(g->swap->gate, now, budget - (uint32_t)rc);
@@ -688,6 +692,8 @@ int dura_guard_deinit(dura_guard *g, const dura_time *now, const void *pairs, si
         rc = dura_log_deinit(g->log, now, pairs, len, n_pairs);
     if (rc < 0)
         return rc;
+    if (g->watcher && g->watcher->keep)
+        durai_keep_finish(g);
     close_models(g);
     g->gate = DURA_ESTATE; /* a step after this answers FALLBACK and records nothing */
     g->nv.clean = 1;

@@ -44,10 +44,13 @@ size_t durai_alive_bytes(const void *policy)
 void durai_alive_init(durai_alive *a, const void *policy)
 {
     durai_policy_drift p;
+    durai_policy_guard g;
     uint32_t n = 0;
     memset(a, 0, sizeof *a);
-    if (durai_policy_get_drift(policy, &p) != DURA_OK)
+    if (durai_policy_get_drift(policy, &p) != DURA_OK || durai_policy_get_guard(policy, &g) != DURA_OK)
         return;
+    a->kept_ns = -1;
+    a->keep_ns = (int64_t)g.checkpoint_ms * 1000000;
     (void)durai_policy_section(policy, DURAI_POLICY_REFERENCES, &n, NULL);
     a->selftest = p.selftest;
     a->confirm = p.confirm;
@@ -113,6 +116,11 @@ static DURAI_NOINLINE void test(durai_watch *w)
     }
 }
 
+int durai_alive_failed(const dura_fact *f)
+{
+    return f->kind == DURA_FACT_MONITOR && f->value[0] != DURA_MONITOR_ANEW && f->value[0] != DURA_MONITOR_RESUMED;
+}
+
 uint32_t durai_alive_owed(uint16_t selftest, int first)
 {
     if (selftest == 0)
@@ -174,8 +182,9 @@ static void put_down(durai_alive *a, const dura_fact *f, const dura_ref *at)
 void durai_alive_fact(durai_watch *w, const dura_fact *f, const dura_ref *at)
 {
     durai_alive *a = w->alive;
-    if (f->kind == DURA_FACT_ALIVE || f->kind == DURA_FACT_MONITOR)
-        a->beat = a->decisions;
+    a->point = f->kind == DURA_FACT_ALIVE && (a->kept_ns < 0 || at->time.mono_ns - a->kept_ns >= a->keep_ns);
+    if (a->point)
+        a->kept_ns = at->time.mono_ns;
     if (f->kind != DURA_FACT_DRIFT)
         return;
     if (f->value[0] == DURA_DRIFT_BACK)
@@ -238,7 +247,7 @@ void durai_retrain_fact(const durai_watch *w, dura_fact *f)
 
 static void put_standing(durai_cbor *c, const durai_alive *a, const durai_standing *s)
 {
-    DURA_ASSERT(s->since <= a->decisions && s->direction != DURA_DRIFT_BACK);
+    DURA_ASSERT(s->direction != DURA_DRIFT_BACK);
     durai_cbor_array(c, 6);
     durai_cbor_uint(c, s->thing);
     durai_cbor_uint(c, s->direction);
@@ -264,4 +273,102 @@ int durai_retrain_encode(const durai_watch *w, const uint8_t *digest, size_t n, 
         durai_cbor_kuint(&c, 19, a->more);
     *n_pairs = (uint16_t)(3 + (a->more != 0));
     return c.err == DURA_OK ? (int)c.len : c.err;
+}
+
+/* ---- over a start ---------------------------------------------------------------------------- */
+
+/* docs/formats/drift.md, Kept. */
+enum { KEPT_HEAD = 24, KEPT_ENTRY = 36, DRIFT_HEAD = 20, DRIFT_CHANNEL = 128 };
+
+size_t durai_kept_bytes(const void *policy)
+{
+    uint32_t n = 0;
+    (void)durai_policy_section(policy, DURAI_POLICY_REFERENCES, &n, NULL);
+    return (size_t)KEPT_HEAD + (size_t)KEPT_ENTRY * DURAI_STANDING + DRIFT_HEAD + (size_t)DRIFT_CHANNEL * n;
+}
+
+static void put_entry(uint8_t *p, const durai_alive *a, const durai_standing *s)
+{
+    durai_put64(p, s->gseq);
+    durai_put64(p + 8, a->decisions - s->since);
+    durai_put64(p + 16, (uint64_t)s->size);
+    durai_put64(p + 24, (uint64_t)s->onset);
+    durai_put16(p + 32, s->thing);
+    p[34] = s->direction;
+    p[35] = 0;
+}
+
+int durai_watch_keep(const durai_watch *w, uint8_t *out, size_t cap)
+{
+    const durai_alive *a = w->alive;
+    DURA_ASSERT(a != NULL && a->n_standing <= DURAI_STANDING);
+    size_t at = KEPT_HEAD + (size_t)KEPT_ENTRY * a->n_standing, rest;
+    if (cap < at)
+        return DURA_ENOSPC;
+    memset(out, 0, KEPT_HEAD);
+    durai_put16(out, a->next);
+    durai_put16(out + 2, a->n_standing);
+    durai_put16(out + 4, a->more);
+    out[6] = a->down;
+    out[7] = a->asked;
+    out[8] = a->has_brain;
+    memcpy(out + 16, a->brain, sizeof a->brain);
+    for (uint32_t i = 0; i < a->n_standing; i++)
+        put_entry(out + KEPT_HEAD + (size_t)KEPT_ENTRY * i, a, &a->standing[i]);
+    rest = cap - at;
+    int rc = w->drift_calls->save(w->drift, out + at, &rest);
+    return rc == DURA_OK ? (int)(at + rest) : rc;
+}
+
+/* Nothing a later record could trip over. */
+static int sound(const durai_watch *w, const uint8_t *in, size_t len)
+{
+    const durai_alive *a = w->alive;
+    if (len < KEPT_HEAD)
+        return 0;
+    uint32_t n = durai_le16(in + 2);
+    if (n > DURAI_STANDING || len < KEPT_HEAD + (size_t)KEPT_ENTRY * n || durai_le16(in) >= a->n_references ||
+        in[6] > 1 || in[7] > 1 || in[8] > 1)
+        return 0;
+    for (uint32_t i = 0; i < n; i++) {
+        const uint8_t *p = in + KEPT_HEAD + (size_t)KEPT_ENTRY * i;
+        if (durai_le16(p + 32) >= w->n_things || p[34] < DURA_DRIFT_UP || p[34] > DURA_DRIFT_NARROWER)
+            return 0;
+    }
+    return 1;
+}
+
+static void get_entry(durai_standing *s, const durai_alive *a, const uint8_t *p)
+{
+    memset(s, 0, sizeof *s);
+    s->gseq = durai_le64(p);
+    s->since = a->decisions - durai_le64(p + 8); /* modulo 2^64: it may lie before this boot */
+    s->size = (int64_t)durai_le64(p + 16);
+    s->onset = (int64_t)durai_le64(p + 24);
+    s->thing = durai_le16(p + 32);
+    s->direction = p[34];
+}
+
+int durai_watch_resume(durai_watch *w, const uint8_t *in, size_t len)
+{
+    durai_alive *a = w->alive;
+    if (!a || !sound(w, in, len))
+        return DURA_ECORRUPT;
+    uint16_t n = durai_le16(in + 2);
+    size_t at = KEPT_HEAD + (size_t)KEPT_ENTRY * n;
+    int rc = w->drift_calls->load(w->drift, in + at, len - at);
+    if (rc != DURA_OK)
+        return rc;
+    a->next = durai_le16(in);
+    a->n_standing = n;
+    a->more = durai_le16(in + 4);
+    a->down = in[6];
+    a->asked = in[7];
+    a->has_brain = in[8];
+    memcpy(a->brain, in + 16, sizeof a->brain);
+    for (uint32_t i = 0; i < n; i++)
+        get_entry(&a->standing[i], a, in + KEPT_HEAD + (size_t)KEPT_ENTRY * i);
+    a->running = 0;
+    a->due = a->decisions; /* a test that was under way begins anew with the next decision */
+    return DURA_OK;
 }

@@ -224,7 +224,7 @@ int durai_guard_say(dura_guard *g, const dura_fact *f, const uint8_t *brain, con
     return durai_fact_append(g, t, NULL, NULL);
 }
 
-int durai_fact_append(dura_guard *g, const dura_time *t, const char *actor, const char *reason)
+static int append(dura_guard *g, uint32_t ring, const dura_time *t, const char *actor, const char *reason)
 {
     durai_raw_fact *r = &g->work.say.fact;
     dura_log_entry *e = &g->work.say.entry;
@@ -244,5 +244,12 @@ int durai_fact_append(dura_guard *g, const dura_time *t, const char *actor, cons
     e->source = r->fact.source;
     e->time = *t;
     e->time.boot = g->nv.boot;
-    return dura_log_append(g->log, RING_WORKER, e, r, offsetof(durai_raw_fact, text) + r->actor_len + r->reason_len);
+    return dura_log_append(g->log, ring, e, r, offsetof(durai_raw_fact, text) + r->actor_len + r->reason_len);
 }
+
+int durai_fact_append(dura_guard *g, const dura_time *t, const char *actor, const char *reason)
+{
+    return append(g, RING_WORKER, t, actor, reason);
+}
+
+int durai_fact_first(dura_guard *g, const dura_time *t) { return append(g, RING_STEP, t, NULL, NULL); }

@@ -311,6 +311,23 @@ int durai_watch_decision(durai_watch *w, const durai_seen *s)
     return bits | (w->n_facts > 0 ? DURAI_WATCH_DRIFT : 0);
 }
 
+/* The correlator begins anew at a start, what drifted before it did not: told again, as part
+ * of the record that says that the monitor goes on. */
+static DURAI_NOINLINE int tell_standing(durai_watch *w, const dura_ref *at)
+{
+    int bits = 0;
+    for (uint32_t i = 0; i < w->alive->n_standing; i++) {
+        const durai_standing *s = &w->alive->standing[i];
+        dura_fact *f = begin(w, DURA_FACT_DRIFT, DURA_NONE, 0);
+        f->channel = origin_of(w, s->thing);
+        f->value[0] = s->direction;
+        f->value[1] = s->size;
+        f->value[2] = s->onset;
+        bits |= say(w, at);
+    }
+    return bits;
+}
+
 int durai_watch_fact(durai_watch *w, const dura_fact *f, const dura_ref *at)
 {
     if (w->alive)
@@ -321,7 +338,10 @@ int durai_watch_fact(durai_watch *w, const dura_fact *f, const dura_ref *at)
     if (f->kind == DURA_FACT_DRIFT)
         w->hand.fact.channel = origin_of(w, f->channel);
     int bits = told(w->correlate_calls->poll(w->correlate, &at->time));
-    return bits | told(w->correlate_calls->update(w->correlate, &w->hand.fact, at));
+    bits |= told(w->correlate_calls->update(w->correlate, &w->hand.fact, at));
+    if (w->alive && f->kind == DURA_FACT_MONITOR && f->value[0] == DURA_MONITOR_RESUMED)
+        bits |= tell_standing(w, at);
+    return bits;
 }
 
 /* The pairs of an EVENT record into numbers. Unknown keys are nobody's business here. */

@@ -35,7 +35,8 @@ typedef struct durai_alive {
     dura_drift_probe probe;       /* the self-test under way */
     uint64_t decisions;           /* since this boot began */
     uint64_t due;                 /* the decision with which the next test begins */
-    uint64_t beat;                /* decisions when the last heartbeat was recorded */
+    int64_t kept_ns;              /* monotonic time of the last point; -1: none in this boot */
+    int64_t keep_ns;              /* between two points at least */
     uint16_t selftest, confirm;   /* of the policy */
     uint16_t next, n_references;  /* what is tested next */
     uint16_t n_standing, more;    /* drifts that stand: named, and beyond */
@@ -43,6 +44,7 @@ typedef struct durai_alive {
     uint8_t down;                 /* the next shift is one down */
     uint8_t asked;                /* for retraining, of this model and these drifts */
     uint8_t has_brain;
+    uint8_t point;                /* with the last fact the state may be kept */
     uint8_t brain[8];             /* the model that answered last */
     durai_standing standing[DURAI_STANDING];
 } durai_alive;
@@ -101,6 +103,13 @@ void durai_alive_init(durai_alive *a, const void *policy);
 /* A decision was judged; a drift fact or a heartbeat was recorded. Bits DURAI_WATCH_*. */
 int durai_alive_decision(durai_watch *w, const durai_seen *s);
 void durai_alive_fact(durai_watch *w, const dura_fact *f, const dura_ref *at);
+/* MONITOR facts that say that it does not work; the rest are notes. */
+int durai_alive_failed(const dura_fact *f);
+/* All the monitor knows as bytes (docs/formats/drift.md, Kept), and back; the most it can be.
+ * Bytes or an error; on error nothing changed. */
+size_t durai_kept_bytes(const void *policy);
+int durai_watch_keep(const durai_watch *w, uint8_t *out, size_t cap);
+int durai_watch_resume(durai_watch *w, const uint8_t *in, size_t len);
 /* Within how many decisions a heartbeat is owed: the interval twice, and what may wait in a
  * ring. first: none came in this boot yet. 0: none is owed. */
 uint32_t durai_alive_owed(uint16_t selftest, int first);

@@ -18,7 +18,13 @@ size_t durai_watcher_bytes(const void *policy, const dura_port *port)
 {
     const dura_correlate_calls *c = DURAI_PART(port, correlate);
     size_t n = durai_watch_bytes(policy, DURAI_PART(port, drift), asked(policy) ? c : NULL);
-    return n ? ((sizeof(durai_watcher) + 15u) & ~(size_t)15u) + n : 0;
+    return n ? ((sizeof(durai_watcher) + 15u) & ~(size_t)15u) + ((n + 7u) & ~(size_t)7u) + durai_keep_bytes(policy, port) : 0;
+}
+
+static int watch_anew(dura_guard *g, void *mem, const void *policy)
+{
+    return durai_watch_init(&g->watcher->watch, (uint8_t *)mem + ((sizeof *g->watcher + 15u) & ~(size_t)15u), policy,
+                            DURAI_PART(g->port, drift), asked(policy) ? DURAI_PART(g->port, correlate) : NULL);
 }
 
 int durai_watcher_init(dura_guard *g, void *mem, const void *policy)
@@ -26,8 +32,14 @@ int durai_watcher_init(dura_guard *g, void *mem, const void *policy)
     durai_watcher *w = mem;
     memset(w, 0, sizeof *w);
     g->watcher = w;
-    return durai_watch_init(&w->watch, (uint8_t *)mem + ((sizeof *w + 15u) & ~(size_t)15u), policy,
-                            DURAI_PART(g->port, drift), asked(policy) ? DURAI_PART(g->port, correlate) : NULL);
+    int rc = watch_anew(g, mem, policy);
+    if (rc != DURA_OK || durai_keep_bytes(policy, g->port) == 0)
+        return rc;
+    uint8_t *behind = (uint8_t *)mem + ((sizeof *w + 15u) & ~(size_t)15u);
+    size_t n = durai_watch_bytes(policy, DURAI_PART(g->port, drift), asked(policy) ? DURAI_PART(g->port, correlate) : NULL);
+    durai_keep_init(g, behind + ((n + 7u) & ~(size_t)7u), policy);
+    durai_keep_open(g);
+    return w->keep->why == DURA_OK ? watch_anew(g, mem, policy) : rc; /* it was tried on, and is taken off again */
 }
 
 /* RFC 6962 leaf hash of the record, its first bytes: how evidence names it. */
@@ -156,7 +168,7 @@ static DURAI_NOINLINE void look_at(durai_watcher *w, const durai_raw_decision *h
 /* A heartbeat, or what stands for one, has become a record. */
 static void hear(dura_guard *g, const dura_fact *f)
 {
-    if (f->kind != DURA_FACT_ALIVE && f->kind != DURA_FACT_MONITOR)
+    if (f->kind != DURA_FACT_ALIVE && !durai_alive_failed(f))
         return;
     durai_store(&g->watcher->heard, durai_load(&g->counts.word[COUNT_STEPS][0]));
     durai_store(&g->watcher->beaten, 1);
@@ -175,6 +187,32 @@ static DURAI_NOINLINE void record_drift(dura_guard *g, const durai_raw_decision 
     }
 }
 
+/* The monitor is where it was before the start, and so are the outputs that had drifted. */
+static DURAI_NOINLINE void go_on(dura_guard *g)
+{
+    durai_watcher *w = g->watcher;
+    durai_keep_resume(g);
+    for (uint32_t i = 0; i < w->watch.alive->n_standing; i++) {
+        uint16_t thing = w->watch.alive->standing[i].thing, first = w->watch.n_channels;
+        w->drifted += thing >= first && thing < first + w->watch.n_outputs;
+    }
+}
+
+/* What a fact changes beside the watch. */
+static DURAI_NOINLINE void before_fact(dura_guard *g, const dura_fact *f)
+{
+    count_outputs(g->watcher, f);
+    hear(g, f);
+    if (g->watcher->keep && f->kind == DURA_FACT_MONITOR && f->value[0] == DURA_MONITOR_RESUMED)
+        go_on(g);
+}
+
+static DURAI_NOINLINE void after_fact(dura_guard *g)
+{
+    if (g->watcher->keep && g->watcher->watch.alive->point)
+        durai_keep_take(g);
+}
+
 void durai_guard_noted(void *user, const dura_log_note *note)
 {
     dura_guard *g = user;
@@ -188,6 +226,8 @@ void durai_guard_noted(void *user, const dura_log_note *note)
     at->time.boot = g->nv.boot;
     at->gseq = note->gseq;
     at->log = e->log;
+    if (e->kind == DURA_REC_DECISION || e->kind == DURA_REC_FACT)
+        w->known = note->gseq;
     if (w->watch.correlate && e->kind != DURA_REC_INCIDENT)
         name_leaf(g, note->record, note->record_len, at->leaf);
     if (e->kind == DURA_REC_DECISION) {
@@ -200,9 +240,9 @@ void durai_guard_noted(void *user, const dura_log_note *note)
             ask_retraining(g, &at->time);
     } else if (e->kind == DURA_REC_FACT) {
         const durai_raw_fact *r = note->payload;
-        count_outputs(w, &r->fact);
-        hear(g, &r->fact);
-        bits = durai_watch_fact(&w->watch, &r->fact, at);
+        before_fact(g, &r->fact);
+        bits = durai_watch_fact(&w->watch, &r->fact, &w->at);
+        after_fact(g);
     } else if (e->kind == DURA_REC_EVENT) {
         bits = durai_watch_event(&w->watch, note->payload, note->payload_len, e->n_pairs, at);
     }

@@ -116,6 +116,9 @@ static void say_monitor(said *a)
         (void)snprintf(a->out, a->n, "the drift monitor is silent: no heartbeat in %" PRId64 " decisions, one in %" PRId64
                        " is owed", a->v[1], a->v[2]);
         break;
+    case DURA_MONITOR_RESUMED:
+        (void)snprintf(a->out, a->n, "the drift monitor goes on from what it knew at record %" PRId64, a->v[1]);
+        break;
     default:
         (void)snprintf(a->out, a->n, "the drift monitor begins anew: %s", dura_strerror((int)a->v[1]));
         break;

@@ -213,7 +213,7 @@ static void tell_fact(durai_story *s, const dura_record *r, double at)
         break;
     case DURA_FACT_DRIFT: (void)durai_story_drift_fact(s, r, at); break;
     case DURA_FACT_MONITOR:
-        s->monitor.failures += v[0] != DURA_MONITOR_ANEW;
+        s->monitor.failures += v[0] <= DURA_MONITOR_SILENT;
         (void)new_line(s, r, at, "monitor");
         break;
     case DURA_FACT_ALIVE: durai_story_heartbeat(s, r); break;

@@ -626,6 +626,7 @@ typedef struct v1_dura_port {
     const struct dura_correlate_calls *correlate;
     const struct dura_gate_calls *gate;
     const struct dura_sensor_calls *sensor;
+    const dura_region *kept;
 } v1_dura_port;
 KEEPS(dura_port, struct_size);
 KEEPS(dura_port, cost);
@@ -639,6 +640,7 @@ KEEPS(dura_port, drift);
 KEEPS(dura_port, correlate);
 KEEPS(dura_port, gate);
 KEEPS(dura_port, sensor);
+KEEPS(dura_port, kept);
 GROWS(dura_port);
 
 typedef struct v1_dura_link_config {
@@ -1507,6 +1509,7 @@ VALUE(DURA_MONITOR_LATE, 2);
 VALUE(DURA_MONITOR_FAILED, 3);
 VALUE(DURA_MONITOR_SILENT, 4);
 VALUE(DURA_MONITOR_ANEW, 5);
+VALUE(DURA_MONITOR_RESUMED, 6);
 VALUE(DURA_REGION_SECURITY, 0);
 VALUE(DURA_REGION_DECISION, 1);
 VALUE(DURA_REGION_NV, 2);
