@@ -61,4 +61,5 @@ def main():
     print(f"{len(SEEDS)} seeds in {folder}")
 
 
-main()
+if __name__ == "__main__":
+    main()

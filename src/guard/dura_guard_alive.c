@@ -320,6 +320,13 @@ int durai_watch_keep(const durai_watch *w, uint8_t *out, size_t cap)
     return rc == DURA_OK ? (int)(at + rest) : rc;
 }
 
+/* Numbers no alarm has would make a request longer than its room. */
+static int sound_entry(const durai_watch *w, const uint8_t *p)
+{
+    return durai_le64(p + 16) <= UINT32_MAX && durai_le64(p + 24) <= UINT32_MAX && durai_le16(p + 32) < w->n_things &&
+           p[34] >= DURA_DRIFT_UP && p[34] <= DURA_DRIFT_NARROWER && p[35] == 0;
+}
+
 /* Nothing a later record could trip over. */
 static int sound(const durai_watch *w, const uint8_t *in, size_t len)
 {
@@ -328,13 +335,11 @@ static int sound(const durai_watch *w, const uint8_t *in, size_t len)
         return 0;
     uint32_t n = durai_le16(in + 2);
     if (n > DURAI_STANDING || len < KEPT_HEAD + (size_t)KEPT_ENTRY * n || durai_le16(in) >= a->n_references ||
-        in[6] > 1 || in[7] > 1 || in[8] > 1)
+        in[6] > 1 || in[7] > 1 || in[8] > 1 || in[9] != 0 || durai_le16(in + 10) != 0 || durai_le32(in + 12) != 0)
         return 0;
-    for (uint32_t i = 0; i < n; i++) {
-        const uint8_t *p = in + KEPT_HEAD + (size_t)KEPT_ENTRY * i;
-        if (durai_le16(p + 32) >= w->n_things || p[34] < DURA_DRIFT_UP || p[34] > DURA_DRIFT_NARROWER)
+    for (uint32_t i = 0; i < n; i++)
+        if (!sound_entry(w, in + KEPT_HEAD + (size_t)KEPT_ENTRY * i))
             return 0;
-    }
     return 1;
 }
 
