@@ -44,7 +44,8 @@ HOOKS = {"call", "persist"}
 TABLES = {"feature": "dura_feature_", "feature_calls": "dura_feature_", "drift_calls": "dura_drift_",
           "correlate_calls": "dura_correlate_", "gate": "dura_gate_", "gate_calls": "dura_gate_",
           "sensor_calls": "dura_sensor_", "hooks": "src/guard/dura_guard_swap.c:hook_"}
-RENAMED = {"dura_correlate_classify": "dura_event_class", "dura_sensor_bytes": "dura_sensor_extra_bytes"}
+RENAMED = {"dura_correlate_classify": "dura_event_class", "dura_sensor_bytes": "dura_sensor_extra_bytes",
+           "dura_drift_probe": "durai_drift_probe"}
 MUST = {"flash small total": 20 * KIB, "flash full total": 40 * KIB, "data core .data+.bss": 0,
         "stack worst": 512, "ram small": 6 * KIB}
 HEAD = """# SPDX-License-Identifier: Apache-2.0

@@ -64,4 +64,5 @@ def main():
     print(f"{len(SEEDS)} seeds in {folder}")
 
 
-main()
+if __name__ == "__main__":
+    main()

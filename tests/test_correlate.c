@@ -500,6 +500,35 @@ DT_TEST(correlate_scenarios, a_model_that_fails_is_a_fault)
     VERDICT(&r, "fault");
 }
 
+DT_TEST(correlate_scenarios, a_monitor_that_does_not_prove_itself_is_an_incident_nobody_can_explain)
+{
+    static const struct { const char *row; int64_t what; int opens; } rows[] = {
+        {"missed", DURA_MONITOR_MISSED, 1}, {"late", DURA_MONITOR_LATE, 1}, {"failed", DURA_MONITOR_FAILED, 1},
+        {"silent", DURA_MONITOR_SILENT, 1}, {"began anew", DURA_MONITOR_ANEW, 0}};
+    for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
+        rig r;
+        dura_incident i = DURA_INCIDENT_INIT;
+        start(&r, NULL);
+        int bits = fact(&r, 1, DURA_FACT_MONITOR, DURA_NONE, 0, rows[k].what, 300, 256);
+        dt_eq(bits != 0, rows[k].opens, "%s", rows[k].row);
+        if (!rows[k].opens)
+            continue;
+        VERDICT(&r, "unknown");
+        dt_eq(dura_correlate_query(r.c, &i), DURA_OK, "");
+        dt_ok(i.missing & DURA_MISSING_DRIFT, "%s: and what drift would have said is not known", rows[k].row);
+        dt_eq(i.evidence[0].kind, DURA_EV_MONITOR, "");
+    }
+}
+
+DT_TEST(correlate_scenarios, a_silent_monitor_beside_an_exploit_on_the_asset_is_an_attack)
+{
+    rig r;
+    start(&r, NULL);
+    event(&r, 100, DURA_EVENT_EXPLOIT, 5, SOURCE, ASSET);
+    dt_ok(fact(&r, 110, DURA_FACT_MONITOR, DURA_NONE, 0, DURA_MONITOR_SILENT, 300, 256) != 0, "");
+    VERDICT(&r, "attack");
+}
+
 DT_TEST(correlate_scenarios, a_severe_hostile_event_next_door_opens_by_itself_only_when_authenticated)
 {
     static const struct { const char *what; uint8_t type, severity, trust, failed; uint16_t asset, zone; int opens; } rows[] = {

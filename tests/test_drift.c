@@ -513,7 +513,7 @@ DT_TEST(drift_part, names_every_call)
     dt_eq(p->struct_size, sizeof *p);
     dt_ok(p->bytes == dura_drift_bytes && p->init == dura_drift_init && p->attach == dura_drift_attach &&
           p->update == dura_drift_update && p->query == dura_drift_query && p->reset == dura_drift_reset &&
-          p->save == dura_drift_save && p->load == dura_drift_load);
+          p->save == dura_drift_save && p->load == dura_drift_load && p->probe != NULL);
 }
 
 /* ---- references ------------------------------------------------------------------ */

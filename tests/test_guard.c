@@ -922,6 +922,110 @@ DT_TEST(guard_port, the_sink_hears_a_fact_once_where_a_segment_ends)
     }
 }
 
+/* ---- a monitor that is not run ------------------------------------------------------------ */
+
+typedef struct heard_of {
+    uint32_t alive, monitor;
+    dura_fact last;
+} heard_of;
+
+static void hear_monitor(void *user, const dura_fact *f, const dura_time *t)
+{
+    heard_of *h = user;
+    (void)t;
+    h->alive += f->kind == DURA_FACT_ALIVE;
+    h->monitor += f->kind == DURA_FACT_MONITOR;
+    if (f->kind == DURA_FACT_MONITOR)
+        h->last = *f;
+}
+
+/* A frame that is guarded while the worker sleeps. */
+static void step_alone(uint64_t frame)
+{
+    dura_frame f = DURA_FRAME_INIT;
+    dura_decision d = DURA_DECISION_INIT;
+    float values[DT_BOX_CHANNELS];
+    for (int i = 0; i < box.spec.channels; i++)
+        values[i] = 50.0f;
+    box.now.mono_ns += 10000000;
+    f.frame = frame;
+    f.n = box.spec.channels;
+    f.time = box.now;
+    f.values = values;
+    dt_eq(dura_guard_step(box.guard, &f, &d), DURA_OK, "");
+}
+
+static void watched(dt_spec *s)
+{
+    *s = spec();
+    s->arl0 = 1e6f;
+    s->ref = 50.0f;
+    s->selftest = 64;
+}
+
+DT_TEST(guard_query, says_that_a_heartbeat_is_owed_while_the_worker_sleeps)
+{
+    dt_spec s;
+    heard_of h;
+    memset(&h, 0, sizeof h);
+    watched(&s);
+    fresh(&s);
+    box.port.sink = hear_monitor;
+    box.port.sink_user = &h;
+    dt_eq(dt_box_boot(&box), DURA_OK, "boot");
+    dt_ok(status().owed >= 64 && status().unheard == 0, "a first one is owed");
+    uint64_t n = 1;
+    for (; n <= 64; n++)
+        step(n, 50.0f);
+    dt_ok(h.alive >= 1 && h.monitor == 0, "%u heartbeats", (unsigned)h.alive);
+    dt_ok(status().unheard <= 64, "%u", (unsigned)status().unheard);
+    uint32_t owed = status().owed;
+    for (uint32_t i = 0; i <= owed + 64; i++)
+        step_alone(n++);
+    dt_ok(status().unheard > owed, "the caller can see it: %u of %u", (unsigned)status().unheard, (unsigned)owed);
+    dt_eq(h.monitor, 0, "and nobody else");
+    dt_ok(dura_guard_idle(box.guard, &box.now, 1) >= 0, "idle");
+    dt_ok(dura_guard_idle(box.guard, &box.now, 100000) >= 0, "idle");
+    dt_eq(h.monitor, 1, "the worker says so when it is back");
+    dt_eq(h.last.value[0], DURA_MONITOR_SILENT, "");
+    dt_ok(h.last.value[1] > (int64_t)owed && h.last.value[2] == (int64_t)owed, "%lld", (long long)h.last.value[1]);
+    dt_ok(fact_in(1, DURA_FACT_MONITOR).seen == 1, "recorded");
+    for (uint64_t i = 0; i < 200; i++)
+        step(n++, 50.0f);
+    dt_eq(h.monitor, 1, "once");
+    dt_ok(h.alive >= 3, "and it is alive again");
+}
+
+DT_TEST(guard_query, owes_no_heartbeat_where_no_selftest_is_asked_for)
+{
+    dt_spec s;
+    watched(&s);
+    s.selftest = 0;
+    booted(&s);
+    for (uint64_t n = 1; n < 900; n++)
+        step_alone(n);
+    dt_ok(dura_guard_idle(box.guard, &box.now, 100000) >= 0, "idle");
+    dt_eq(status().owed, 0, "");
+    dt_eq(status().unheard, 0, "");
+    dt_eq(fact_in(1, DURA_FACT_MONITOR).seen, 0, "");
+}
+
+DT_TEST(guard_init, refuses_a_selftest_with_a_monitor_from_before_there_were_any)
+{
+    static dura_drift_calls old;
+    dt_spec s;
+    old = *dura_drift_part();
+    old.struct_size = (uint32_t)offsetof(dura_drift_calls, probe);
+    watched(&s);
+    fresh(&s);
+    box.port.drift = &old;
+    dt_eq(dt_box_boot(&box), DURA_ENOTSUP, "");
+    s.selftest = 0;
+    fresh(&s);
+    box.port.drift = &old;
+    dt_eq(dt_box_boot(&box), DURA_OK, "");
+}
+
 DT_TEST(guard_deinit, ends_the_guard)
 {
     dt_spec s = spec();

@@ -717,6 +717,36 @@ DT_TEST(story_json, tells_a_persons_stop_and_release)
 
 /* ---- drift ---------------------------------------------------------------------------------------------------------- */
 
+DT_TEST(story_json, says_whether_the_monitor_proved_that_it_works)
+{
+    setup("a", ", \"drift\": {\"arl0\": 10000, \"selftest\": 64, \"confirm\": 20, \"references\": [{\"of\": \"b\", \"n\": 500,"
+               " \"mean\": 50, \"deviation\": 1, \"resolution\": 0.01, \"why\": 1}]}");
+    dura_session *s = opened(0);
+    frames(s, 0, 300, DURA_CLOCK_SYNCED);
+    closed(s);
+    dura_json *d = told(NULL);
+    dt_eq(number(d, "drift.selftest"), 64, "");
+    dt_eq(number(d, "drift.confirm"), 20, "");
+    dt_ok(number(d, "drift.monitor.heartbeats") >= 4, "");
+    dt_eq(number(d, "drift.monitor.failures"), 0, "");
+    dt_eq(number(d, "drift.monitor.silences"), 0, "");
+    dt_eq(number(d, "drift.monitor.requests"), 1, "");
+    dt_ok(number(d, "drift.monitor.last") > 0, "");
+    int told_of = 0;
+    for (size_t k = 0; k < count(d, "history"); k++) {
+        char path[64];
+        snprintf(path, sizeof path, "history[%zu].kind", k);
+        if (strcmp(words(d, path), "retrain") != 0)
+            continue;
+        snprintf(path, sizeof path, "history[%zu].text", k);
+        dt_ok(strstr(words(d, path), "retraining is asked for: b drifted") != NULL, "%s", words(d, path));
+        told_of++;
+    }
+    dt_eq(told_of, 1, "");
+    dura_json_deinit(d);
+    sweep();
+}
+
 DT_TEST(story_json, draws_drift_against_its_limit)
 {
     setup("a", ", \"drift\": {\"arl0\": 10000, \"references\": [{\"of\": \"b\", \"n\": 500, \"mean\": 50, \"deviation\": 1,"
@@ -859,7 +889,7 @@ DT_TEST(record_name, has_a_word_for_every_value_of_the_newer_lists)
         const char *of_first, *of_last;
     } rows[] = {
         {DURA_NAME_CAUSE, 0, DURA_CAUSE_UNKNOWN + 1, "normal", "unknown"},
-        {DURA_NAME_EVIDENCE, 1, DURA_EV_END, "flat", "implausible"},
+        {DURA_NAME_EVIDENCE, 1, DURA_EV_END, "flat", "monitor"},
         {DURA_NAME_MISSING, 0, 8, "security", "window"},
         {DURA_NAME_EVENT, 0, DURA_EVENT_CLASSES, "other", "heartbeat"},
         {DURA_NAME_GATE, 9, DURA_GATE_SAFE + 1, "committed", "safe"},
@@ -870,9 +900,9 @@ DT_TEST(record_name, has_a_word_for_every_value_of_the_newer_lists)
         {DURA_NAME_INCIDENT, 1, 4, "opened", "closed"},
         {DURA_NAME_TRUST, 0, 3, "none", "local"},
         {DURA_NAME_DRIFT_WHY, 0, 6, "short", "trend"},
-        {DURA_NAME_FACT, DURA_FACT_DRIFT, DURA_FACT_LINK + 1, "drift", "link"},
+        {DURA_NAME_FACT, DURA_FACT_DRIFT, DURA_FACT_RETRAIN + 1, "drift", "retrain"},
         {DURA_NAME_GUARD_REASON, 0, 15, "input", "feature"},
-        {DURA_NAME_KIND, DURA_REC_FACT, DURA_REC_INCIDENT + 1, "fact", "incident"},
+        {DURA_NAME_KIND, DURA_REC_FACT, DURA_REC_RETRAIN + 1, "fact", "retrain"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         for (uint32_t v = rows[i].first; v < rows[i].end; v++)

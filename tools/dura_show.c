@@ -7,6 +7,7 @@
 #include "dura_args.h"
 
 #include <dura/host/pack.h>
+#include <dura/drift.h>
 #include <dura/host/record.h>
 
 #include <inttypes.h>
@@ -161,16 +162,18 @@ static void print_value(const char *p, const char *end)
 
 /* What a fact's numbers are names of. */
 typedef struct fact_words {
-    int is_fact, is_action, is_drift, is_release, is_feature, about_channel;
+    int is_fact, is_action, is_drift, is_release, is_feature, about_channel, is_alive, is_monitor;
 } fact_words;
 
 static fact_words words_of(const dura_record *r)
 {
     uint64_t fact = 0;
-    fact_words w = {0, 0, 0, 0, 0, 0};
+    fact_words w = {0, 0, 0, 0, 0, 0, 0, 0};
     w.is_fact = r->kind == DURA_REC_FACT && dura_record_uint(r, 16, &fact) == DURA_OK;
     w.is_action = w.is_fact && fact == DURA_FACT_ACTION;
     w.is_drift = w.is_fact && fact == DURA_FACT_DRIFT;
+    w.is_alive = w.is_fact && fact == DURA_FACT_ALIVE;
+    w.is_monitor = w.is_fact && fact == DURA_FACT_MONITOR;
     w.is_release = w.is_fact && fact == DURA_FACT_RELEASE;
     w.is_feature = w.is_fact && fact == DURA_FACT_FEATURE;
     w.about_channel = w.is_fact && (fact == DURA_FACT_CHANNEL || fact == DURA_FACT_INPUT_REJECTED);
@@ -219,6 +222,37 @@ static int print_drift(const char *list)
     return 1;
 }
 
+/* "[22,25,1001]" as "  shift found after 22 samples of 25  decision 1001". */
+static int print_alive(const char *list)
+{
+    long long v[4];
+    read_list(list, v);
+    printf("  shift found after %lld samples of %lld  decision %lld", v[0], v[1], v[2]);
+    if (v[3])
+        printf("  %lld drifts stand", v[3]);
+    return 1;
+}
+
+/* "[2,40,25,1001]" as "  LATE: after 40 samples of 25  decision 1001". */
+static int print_monitor(const char *list)
+{
+    long long v[4];
+    read_list(list, v);
+    if (v[0] == DURA_MONITOR_SILENT)
+        printf("  SILENT: no heartbeat in %lld decisions, one in %lld is owed", v[1], v[2]);
+    else if (v[0] == DURA_MONITOR_FAILED)
+        printf("  FAILED: %s", dura_strerror((int)v[1]));
+    else if (v[0] == DURA_MONITOR_RESUMED)
+        printf("  goes on from record %lld of boot %lld", v[1], v[2]);
+    else if (v[0] == DURA_MONITOR_ANEW)
+        printf("  begins anew: %s", dura_strerror((int)v[1]));
+    else
+        printf("  %s: after %lld samples of %lld", v[0] == DURA_MONITOR_LATE ? "LATE" : "MISSED", v[1], v[2]);
+    if (v[0] <= DURA_MONITOR_SILENT)
+        printf("  decision %lld", v[3]);
+    return 1;
+}
+
 /* "[4,5,7,131072]" as "accepted -> armed  version=7  why=incident". */
 static int print_release(const char *list)
 {
@@ -255,7 +289,11 @@ static int print_new_fact(const naming *n, const fact_words *w, const char *key,
     const char *part = dura_record_name(DURA_NAME_COMPONENT, (uint32_t)v);
     if (w->is_drift && key_is(key, end, values))
         return print_drift(value);
-    if (w->is_drift && key_is(key, end, channel))
+    if (w->is_alive && key_is(key, end, values))
+        return print_alive(value);
+    if (w->is_monitor && key_is(key, end, values))
+        return print_monitor(value);
+    if ((w->is_drift || w->is_alive || w->is_monitor) && key_is(key, end, channel))
         return print_watched(n, v);
     if (w->is_drift && key_is(key, end, reasons)) {
         print_bits("no rate promised", v, DURA_NAME_DRIFT_WHY);
@@ -281,7 +319,7 @@ static int print_fact_member(const naming *n, const fact_words *w, const char *k
                       *const values[] = {"values", NULL};
     if (w->is_action && key_is(key, end, values))
         return print_actions(value);
-    if (w->is_drift || w->is_release || w->is_feature)
+    if (w->is_drift || w->is_release || w->is_feature || w->is_alive || w->is_monitor)
         return print_new_fact(n, w, key, end, value);
     if (key_is(key, end, channel) && names && v < count) {
         printf("  %s=%s", w->about_channel ? "channel" : "output", names[v]);

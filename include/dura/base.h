@@ -177,10 +177,20 @@ enum {
                                       [2] score, [3] margin; told to the sink beside its own
                                       record */
     DURA_FACT_FEATURE = 16,        /* an input of the model was not usable: channel = feature */
-    DURA_FACT_LINK = 17            /* a frame from a sensor unit was refused, or its sender
+    DURA_FACT_LINK = 17,           /* a frame from a sensor unit was refused, or its sender
                                       started anew or changed its key: reasons DURA_L_*, frame as
                                       claimed; value[0] refusals in this run, [1] profile << 8 |
                                       key id, [2] number held, [3] the sender's time */
+    DURA_FACT_ALIVE = 18,          /* heartbeat of the drift monitor: channel, as in DRIFT, was
+                                      tested; value[0] delay of the synthetic shift in samples,
+                                      [1] what theory allows, [2] decisions since boot, [3]
+                                      drifts that stand */
+    DURA_FACT_MONITOR = 19,        /* the drift monitor did not prove that it works: value[0]
+                                      DURA_MONITOR_*, [1] and [2] as there (samples, bound),
+                                      [3] decisions since boot */
+    DURA_FACT_RETRAIN = 20         /* retraining is asked for: value[0] drifts that stand, [1]
+                                      decisions they stood, [2] gseq of the first alarm; told to
+                                      the sink beside its own record */
 };
 
 /* What a module has to say: ids, a severity and a few integers. 64 bytes, the same

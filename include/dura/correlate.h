@@ -103,7 +103,8 @@ enum {
                                       weights of their own */
     DURA_EV_DISAGREES = 29,        /* redundant channels say otherwise */
     DURA_EV_IMPLAUSIBLE = 30,      /* the rest of the process says otherwise */
-    DURA_EV_END = 31
+    DURA_EV_MONITOR = 31,          /* the drift monitor did not prove that it works */
+    DURA_EV_END = 32
 };
 
 /* What could not be looked at. Bits. */

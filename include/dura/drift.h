@@ -164,6 +164,37 @@ DURA_API DURA_CHECK int dura_drift_save(const dura_drift *d, void *out, size_t *
  *           references); DURA_EINVAL. On error nothing changed.  [serial] O(n_channels) */
 DURA_API DURA_CHECK int dura_drift_load(dura_drift *d, const void *bytes, size_t len);
 
+/* A synthetic shift on its way through the monitor: does it still find what it is there for?
+ * All zero but for struct_size, channel and shift to begin with; the same struct goes to
+ * probe() until the probe is over. */
+typedef struct dura_drift_probe {
+    uint32_t struct_size;
+    uint16_t channel;
+    uint8_t  direction;        /* out: DURA_DRIFT_* that was found; 0: nothing yet */
+    uint8_t  over;             /* out: 1: found, or given up */
+    float    shift;            /* in deviations, beyond what the reference leaves open: 0.75..6
+                                  up, -6..-0.75 down; bets go where the bounds leave room */
+    uint32_t samples;          /* out: synthetic samples so far; found: the delay */
+    uint32_t bound;            /* out: within so many theory has the alarm */
+    uint32_t reserved;         /* 0 */
+    uint64_t n;                /* out: samples of the process that were judged before */
+    uint32_t lane[32];         /* the channel as the probe left it */
+    dura_fact fact;            /* out: what the monitor would have said */
+} dura_drift_probe;
+
+/* value[0] of a DURA_FACT_MONITOR: how the monitor failed to prove that it works. */
+enum {
+    DURA_MONITOR_MISSED = 1,   /* a synthetic shift was not found */
+    DURA_MONITOR_LATE = 2,     /* found later than theory has it */
+    DURA_MONITOR_FAILED = 3,   /* the test itself failed: value[1] is its code */
+    DURA_MONITOR_SILENT = 4,   /* no heartbeat for longer than one is owed: value[1] decisions
+                                  since, [2] within how many it was owed */
+    DURA_MONITOR_ANEW = 5,     /* what was saved of it is not of this policy, or damaged:
+                                  value[1] the code; it begins anew */
+    DURA_MONITOR_RESUMED = 6   /* it goes on from what was saved: value[1] gseq of the record up
+                                  to which that knew everything, [2] boot of that record */
+};
+
 /* What the guard calls; see dura/feature.h. */
 typedef struct dura_drift_calls {
     uint32_t struct_size;
@@ -177,6 +208,16 @@ typedef struct dura_drift_calls {
     int (*reset)(dura_drift *d);
     int (*save)(const dura_drift *d, void *out, size_t *len);
     int (*load)(dura_drift *d, const void *bytes, size_t len);
+    /* At most max_samples synthetic samples into probe->channel, through the code and the
+     * memory that judge the process; what the channel knew is put back bit for bit before
+     * the call returns, so update() may come between two calls. ref: what the channel was
+     * attached with, or NULL: the monitor's own copy is held against it.
+     * returns  1: over, look at direction, samples, bound (`direction` 0: missed, given up
+     *          at twice the bound); 0: goes on; DURA_EINVAL, DURA_EVERSION; DURA_ENOENT (not
+     *          watched); DURA_ENOTSUP (no such shift can be found with this reference);
+     *          DURA_ECORRUPT (reference or state are not what they were). [serial]
+     *          O(max_samples) */
+    int (*probe)(dura_drift *d, const dura_drift_reference *ref, dura_drift_probe *probe, uint32_t max_samples);
 } dura_drift_calls;
 
 /** The table of the functions above. Static storage.                    [any] O(1) */

@@ -103,9 +103,13 @@ typedef struct dura_guard_status {
     uint64_t actions[4];      /* steps that ended in ACT, HOLD, FALLBACK, STOP */
     uint64_t unrecorded;      /* steps whose record did not fit the ring */
     uint64_t reserved;        /* 0 */
+    uint32_t unheard;         /* decisions since the drift monitor last proved that it works */
+    uint32_t owed;            /* within how many it has to; 0: no self-test is asked for.
+                                 unheard > owed: nothing is watched, and the worker may be
+                                 dead as well */
 } dura_guard_status;
 #define DURA_GUARD_STATUS_INIT                                                         \
-    { (uint32_t)sizeof(dura_guard_status), 0, 0, 0, 0, 0, 0, 0, {0, 0, 0, 0}, 0, 0 }
+    { (uint32_t)sizeof(dura_guard_status), 0, 0, 0, 0, 0, 0, 0, {0, 0, 0, 0}, 0, 0, 0, 0 }
 
 /** Exact bytes init() needs for this policy and model; 0 when either is invalid.
  *  `dura pack` prints the same number as POLICY_GUARD_BYTES.   [any] O(policy_len) */

@@ -42,7 +42,8 @@ enum {
     DURA_REC_DECISION = 17,  /* one guarded decision */
     DURA_REC_BOOT = 18,      /* the guard started: policy, model, state it starts from */
     DURA_REC_EVENT = 19,     /* a security-relevant event from outside (CR 2.8 fields) */
-    DURA_REC_INCIDENT = 20   /* the correlator opened, revised or closed an incident */
+    DURA_REC_INCIDENT = 20,  /* the correlator opened, revised or closed an incident */
+    DURA_REC_RETRAIN = 21    /* a confirmed drift: the model should be trained anew */
 };
 
 /* What append() takes beside the payload. 64 bytes. */

@@ -147,6 +147,10 @@ typedef struct dura_port {
     const struct dura_correlate_calls *correlate;
     const struct dura_gate_calls *gate;
     const struct dura_sensor_calls *sensor;    /* for a policy with checks */
+    /* Where what the drift monitor knows outlives a start: optional, at least two erase blocks,
+     * each half as large as the state (docs/formats/drift.md). Only beside logs that go on
+     * over the start: who reads them has to find what was kept. */
+    const dura_region *kept;
 } dura_port;
 
 #ifdef __cplusplus

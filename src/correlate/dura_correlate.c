@@ -45,6 +45,7 @@ enum {
 /* dura/drift.h: */
 enum { D_BACK = 0, D_WIDER = 3, D_NARROWER = 4 };
 /* dura/gate.h: */
+enum { M_ANEW = 5, M_RESUMED = 6 }; /* DURA_MONITOR_*: about a start; the monitor works */
 enum { G_COMMITTED = 9, G_ROLLED_BACK = 10 };
 
 const uint8_t durai_slots[DURAI_SLOTS][2] = {
@@ -594,11 +595,23 @@ static int take_release(dura_correlate *c, const dura_fact *f, const dura_ref *a
     return bits;
 }
 
+/* Nothing is watched while this stands; that it does is all that is known. */
+static int take_monitor(dura_correlate *c, const dura_fact *f, const dura_ref *at)
+{
+    if (f->value[0] == M_ANEW || f->value[0] == M_RESUMED)
+        return 0;
+    int bits = anomaly(c, DURA_EV_MONITOR, DURA_NONE, at);
+    c->missing |= DURA_MISSING_DRIFT;
+    c->incident.missing |= DURA_MISSING_DRIFT;
+    return bits;
+}
+
 static int take_fact(dura_correlate *c, const dura_fact *f, const dura_ref *at)
 {
     switch (f->kind) {
     case DURA_FACT_CHANNEL: return take_channel(c, f, at);
     case DURA_FACT_DRIFT: return take_drift(c, f, at);
+    case DURA_FACT_MONITOR: return take_monitor(c, f, at);
     case DURA_FACT_OUTPUT_BOUNDED: return anomaly(c, DURA_EV_OUTPUT, DURA_NONE, at);
     case DURA_FACT_BACKEND_FAILED: return anomaly(c, DURA_EV_BACKEND, DURA_NONE, at);
     case DURA_FACT_RELEASE: return take_release(c, f, at);

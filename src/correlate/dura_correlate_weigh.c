@@ -47,6 +47,7 @@ static const dura_weights weights[DURA_EV_END] = {
     {3, -4, 0, 0},      /* RECOVERED */
     {14, 0, 4, 2},      /* DISAGREES */
     {8, 2, 8, 2},       /* IMPLAUSIBLE */
+    {6, 0, 6, 0},       /* MONITOR */
 };
 
 const dura_weights *dura_correlate_weights(void) { return weights; }

@@ -301,6 +301,25 @@ static DURAI_NOINLINE void settle(drift_reference *out, uint32_t l, const dura_d
     DURA_ASSERT(durai_finite(out->scale[l]) && clip >= CLIP_LEAST);
 }
 
+int durai_drift_same_reference(const dura_drift *d, const drift_reference *r, uint32_t l,
+                               const dura_drift_reference *ref)
+{
+    drift_reference own;
+    uint32_t k, same = 1;
+    memset(&own, 0, sizeof own);
+    settle(&own, 0, ref, d->arl0 * (float)d->n);
+    for (k = 0; k < DURA_DRIFT_ORDER_MAX; k++)
+        same &= (uint32_t)(durai_f32_bits(own.phi[k][0]) == durai_f32_bits(r->phi[k][l]));
+    return same && durai_f32_bits(own.mean[0]) == durai_f32_bits(r->mean[l]) &&
+           durai_f32_bits(own.scale[0]) == durai_f32_bits(r->scale[l]) &&
+           durai_f32_bits(own.clip[0]) == durai_f32_bits(r->clip[l]) &&
+           durai_f32_bits(own.shift_slack[0]) == durai_f32_bits(r->shift_slack[l]) &&
+           durai_f32_bits(own.narrow_slack[0]) == durai_f32_bits(r->narrow_slack[l]) &&
+           durai_f32_bits(own.floor[0]) == durai_f32_bits(r->floor[l]) &&
+           durai_f32_bits(own.share[0]) == durai_f32_bits(r->share[l]) && own.why[0] == r->why[l] &&
+           own.order[0] == r->order[l] && own.flags[0] == r->flags[l];
+}
+
 int dura_drift_attach(dura_drift *d, uint16_t index, const dura_drift_reference *ref)
 {
     dura_drift_reference r;
@@ -373,6 +392,6 @@ const dura_drift_calls *dura_drift_part(void)
 {
     static const dura_drift_calls part = {
         (uint32_t)sizeof(dura_drift_calls), 0, dura_drift_bytes, dura_drift_init, dura_drift_attach,
-        dura_drift_update, dura_drift_query, dura_drift_reset, dura_drift_save, dura_drift_load};
+        dura_drift_update, dura_drift_query, dura_drift_reset, dura_drift_save, dura_drift_load, durai_drift_probe};
     return &part;
 }

@@ -124,6 +124,20 @@ void durai_drift_forget(drift_block *b, uint32_t lane, const drift_reference *r)
 void durai_drift_restart(drift_block *b, uint32_t lane);
 /* The leading hypothesis: DURA_DRIFT_*, its size and the age of the change. */
 uint8_t durai_drift_leader(const drift_block *b, uint32_t lane, float *size, uint32_t *onset);
+/* dura_drift_update.c: the next sample of channel i alone. 1: *f is what it has to say. */
+int durai_drift_sample(dura_drift *d, uint16_t i, float x, dura_fact *f);
+float durai_drift_standardise(const drift_reference *r, uint32_t lane, float x);
+/* ln of the likelihood ratio of hypothesis i < SPREAD at z, and the weight it has. */
+float durai_drift_gain(const drift_reference *r, uint32_t lane, uint32_t i, float z, float *weight);
+/* dura_drift.c: does lane hold what attaching `ref` to this monitor puts there? */
+int durai_drift_same_reference(const dura_drift *d, const drift_reference *r, uint32_t lane,
+                               const dura_drift_reference *ref);
+/* dura_drift_save.c: a channel in the bytes of docs/formats/drift.md; is it one that update()
+ * could have left? */
+void durai_drift_put(uint8_t out[128], const drift_block *b, const drift_reference *r, uint32_t lane);
+int durai_drift_sound(const uint8_t p[128], const drift_reference *r, uint32_t lane, float limit);
+/* dura_drift_probe.c */
+int durai_drift_probe(dura_drift *d, const dura_drift_reference *ref, dura_drift_probe *probe, uint32_t max_samples);
 /* BOUNDED: what hypothesis i bets on a deviation, and its weight. */
 float durai_drift_bet(const drift_reference *r, uint32_t lane, uint32_t i);
 float durai_drift_bet_weight(uint32_t i);

@@ -56,10 +56,9 @@ static DURAI_NOINLINE uint32_t digest(const dura_drift *d)
 }
 
 /* What means nothing under this reference is 0: which way a sample went shows in no byte. */
-static void put_channel(uint8_t *p, const drift_block *b, const drift_reference *r, uint32_t l)
+void durai_drift_put(uint8_t p[128], const drift_block *b, const drift_reference *r, uint32_t l)
 {
     uint32_t i;
-    DURA_ASSERT(b->keep[l] > KEEP_LEAST && b->keep[l] <= 1.0f);
     for (i = 0; i < HYPOTHESES; i++)
         durai_put32(p + 4 * i, durai_f32_bits(b->r[i][l]));
     for (i = 0; i < HYPOTHESES; i++)
@@ -114,7 +113,7 @@ static float widest(const drift_reference *r, uint32_t l)
 }
 
 /* A block update() could have left behind. */
-static int sound_channel(const uint8_t *p, const drift_reference *r, uint32_t l, float limit)
+int durai_drift_sound(const uint8_t p[128], const drift_reference *r, uint32_t l, float limit)
 {
     const uint32_t sign = 0x80000000u;
     float most = R_MOST * limit * r->share[l];
@@ -156,7 +155,9 @@ int dura_drift_save(const dura_drift *d, void *out, size_t *len)
     for (i = 0; i < d->n; i++) {
         if (!durai_drift_watched(d, i))
             continue;
-        put_channel(p + at, &d->block[durai_drift_block(i)], &d->reference[durai_drift_block(i)], durai_drift_lane(i));
+        DURA_ASSERT(d->block[durai_drift_block(i)].keep[durai_drift_lane(i)] > KEEP_LEAST);
+        durai_drift_put(p + at, &d->block[durai_drift_block(i)], &d->reference[durai_drift_block(i)],
+                        durai_drift_lane(i));
         at += BLOCK;
     }
     DURA_ASSERT(at + TAIL == wanted);
@@ -195,7 +196,7 @@ int dura_drift_load(dura_drift *d, const void *bytes, size_t len)
     for (i = 0; i < d->n; i++) {
         if (!durai_drift_watched(d, i))
             continue;
-        if (!sound_channel(p + at, &d->reference[durai_drift_block(i)], durai_drift_lane(i), d->limit))
+        if (!durai_drift_sound(p + at, &d->reference[durai_drift_block(i)], durai_drift_lane(i), d->limit))
             return DURA_ECORRUPT;
         at += BLOCK;
     }

@@ -410,6 +410,31 @@ static void tell(dura_drift *d, uint16_t i, dura_fact *f)
         durai_drift_restart(b, l);
 }
 
+int durai_drift_sample(dura_drift *d, uint16_t i, float x, dura_fact *f)
+{
+    drift_block *b = &d->block[durai_drift_block(i)];
+    advance_one(b, &d->reference[durai_drift_block(i)], durai_drift_lane(i), x, d->limit);
+    if (!has_news(b->flags[durai_drift_lane(i)]))
+        return 0;
+    tell(d, i, f);
+    return 1;
+}
+
+float durai_drift_standardise(const drift_reference *r, uint32_t l, float x) { return standardise(r, l, x); }
+
+float durai_drift_gain(const drift_reference *r, uint32_t l, uint32_t i, float z, float *own)
+{
+    static const float times[SHIFTS] = {1.0f, 3.0f, 7.0f, 15.0f};
+    float way = i < DOWN ? z : -z;
+    DURA_ASSERT(i < SPREAD);
+    *own = (r->flags[l] & REF_BOUNDED) ? bet_weight[i % SHIFTS] : durai_drift_weight[i][l];
+    if (r->flags[l] & REF_BOUNDED) {
+        float lr = 1.0f + durai_drift_bet(r, l, i) * (way - r->shift_slack[l]);
+        return lr > 1e-6f ? durai_log(lr) : -14.0f;
+    }
+    return durai_log(durai_drift_at_zero[i][l]) + times[i % SHIFTS] * (0.16f * way + durai_log(r->shift_slack[l]));
+}
+
 /* The facts of those that have something to tell, as far as there is room. */
 static DURAI_NOINLINE int tell_all(dura_drift *d, dura_fact *facts, size_t max_facts)
 {

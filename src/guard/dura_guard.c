@@ -10,6 +10,8 @@
 #include "dura_guard_priv.h"
 #include "dura_guard_sensor.h"
 
+enum { STATUS_V1 = offsetof(dura_guard_status, unheard) };
+
 /* Memory handed out in pieces of 16 bytes; base NULL only counts. */
 typedef struct carver {
     uint8_t *base;
@@ -87,13 +89,19 @@ static DURAI_NOINLINE int plan_log(const void *policy, const durai_policy_device
 {
     durai_policy_logs l;
     durai_policy_correlate k;
+    durai_policy_drift drift;
     uint32_t need = record_bytes(d), ring = ring_need(d), incident = DURAI_INCIDENT_MAX + 80u;
+    uint32_t retrain = DURAI_RETRAIN_MAX + 80u;
     int rc = durai_policy_get_logs(policy, &l);
     if (rc != DURA_OK)
         return rc;
     if (durai_policy_get_correlate(policy, &k) == DURA_OK) { /* incidents are records too */
         need = need > incident ? need : incident;
         ring = ring > incident + 80u ? ring : incident + 80u;
+    }
+    if (durai_policy_get_drift(policy, &drift) == DURA_OK && drift.confirm) { /* and requests */
+        need = need > retrain ? need : retrain;
+        ring = ring > retrain + 80u ? ring : retrain + 80u;
     }
     if (l.max_record == 0)
         l.max_record = (uint16_t)(need > DURA_RECORD_MAX ? DURA_RECORD_MAX : need > 512u ? need : 512u);
@@ -518,6 +526,8 @@ static DURAI_NOINLINE int open_logs(dura_guard *g, const places *at, const void 
         rc = compare_pasts(g, g->nv.boot == 1, now);
     if (rc == DURA_OK)
         rc = record_boot(g, now);
+    if (rc == DURA_OK && g->watcher && g->watcher->keep)
+        durai_keep_tell(g, now);
     return rc == DURA_OK && g->swap ? durai_swap_tell(g) : rc;
 }
 
@@ -596,6 +606,10 @@ int dura_guard_idle(dura_guard *g, const dura_time *now, uint32_t budget)
         return DURA_EINVAL;
     now = durai_guard_stamp(g, now);
     int rc = dura_log_step(g->log, now, budget);
+    if (rc >= 0 && g->watcher)
+        durai_guard_heed(g, now);
+    if (rc >= 0 && g->watcher && g->watcher->keep && (uint32_t)rc < budget)
+        rc += (int)durai_keep_step(g, now, budget - (uint32_t)rc);
     if (rc < 0 || !g->swap || (uint32_t)rc >= budget)
         return rc;
     int more = g->port->gate->step(g->swap->gate, now, budget - (uint32_t)rc);
@@ -678,6 +692,8 @@ int dura_guard_deinit(dura_guard *g, const dura_time *now, const void *pairs, si
         rc = dura_log_deinit(g->log, now, pairs, len, n_pairs);
     if (rc < 0)
         return rc;
+    if (g->watcher && g->watcher->keep)
+        durai_keep_finish(g);
     close_models(g);
     g->gate = DURA_ESTATE; /* a step after this answers FALLBACK and records nothing */
     g->nv.clean = 1;
@@ -715,7 +731,8 @@ int dura_guard_query(const dura_guard *g, dura_guard_status *out)
     for (uint32_t i = 0; i < 4; i++)
         st.actions[i] = counts[COUNT_ACT + i];
     st.unrecorded = counts[COUNT_UNRECORDED];
-    return durai_struct_out(out, &st, sizeof st, sizeof st);
+    st.unheard = durai_guard_unheard(g, &st.owed);
+    return durai_struct_out(out, &st, sizeof st, STATUS_V1);
 }
 
 int dura_guard_log(const dura_guard *g, dura_log_status *out)

@@ -104,7 +104,8 @@ static const policy_rule policy_rules[] = {
     {9, 18, POLICY_U8, 0, 1u, 9u}, /* features.op */
     {9, 19, POLICY_ZERO, 0, 0, 5u}, /* features: reserved */
     {10, 0, POLICY_F32, POLICY_POSITIVE, 0u, 0u}, /* drift.arl0 */
-    {10, 4, POLICY_ZERO, 0, 0, 4u}, /* drift: reserved */
+    {10, 4, POLICY_U16, POLICY_OR_0, 64u, 65535u}, /* drift.selftest */
+    {10, 6, POLICY_U16, 0, 0u, 65535u}, /* drift.confirm */
     {11, 0, POLICY_U16, 0, 0u, 65535u}, /* references.of */
     {11, 2, POLICY_U16, 0, 0u, 63u}, /* references.why */
     {11, 4, POLICY_U32, 0, 0u, 4294967295u}, /* references.n */
@@ -672,6 +673,8 @@ int durai_policy_get_drift(const void *image, durai_policy_drift *out)
     if (!p || !out)
         return DURA_EINVAL;
     out->arl0 = durai_f32(durai_le32(p));
+    out->selftest = durai_le16(p + 4);
+    out->confirm = durai_le16(p + 6);
     return DURA_OK;
 }
 

@@ -234,6 +234,11 @@ typedef struct durai_policy_feature {
 typedef struct durai_policy_drift {
     float    arl0;             /* Samples between two false alarms of the whole monitor, on
                                   average; 100..1e9. */
+    uint16_t selftest;         /* Decisions from one self-test of the monitor to the next, each
+                                  of one watched thing: a synthetic shift has to be found in
+                                  time, and a heartbeat says so; 0: none. */
+    uint16_t confirm;          /* A drift that stands for so many decisions is confirmed, and
+                                  retraining is asked for by a record; 0: never. */
 } durai_policy_drift;
 
 /* One record per watched quantity, learned from clean data by `dura learn`;

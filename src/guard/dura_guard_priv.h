@@ -54,7 +54,7 @@ typedef struct durai_raw_decision {
 typedef struct durai_raw_fact {
     dura_fact fact;
     uint32_t serial;            /* tells a fact encoded again (a segment ended) from a new one */
-    uint8_t actor_len, reason_len;
+    uint8_t actor_len, reason_len; /* no actor: `reason` is the model the fact is about */
     char text[2 * DURA_ACTOR_MAX];
 } durai_raw_fact;
 
@@ -164,8 +164,11 @@ int durai_guard_encode(void *user, const dura_log_entry *e, const void *payload,
 /* A fact of the worker: start one in g->work, fill it in, hand it to the worker's ring. */
 dura_fact *durai_fact_start(dura_guard *g, uint16_t kind, uint8_t log, uint8_t severity);
 int durai_fact_append(dura_guard *g, const dura_time *t, const char *actor, const char *reason);
-/* A fact somebody else made, into the log it names. */
-int durai_guard_say(dura_guard *g, const dura_fact *f, const dura_time *t);
+/* During init, where nobody steps yet: before the first decision. */
+int durai_fact_first(dura_guard *g, const dura_time *t);
+/* A fact somebody else made, into the log it names; brain: NULL, or the first 8 bytes of the
+ * digest of the model it is about. */
+int durai_guard_say(dura_guard *g, const dura_fact *f, const uint8_t *brain, const dura_time *t);
 
 /* dura_guard_watcher.c: the watch, with what the worker needs around it. */
 typedef struct durai_watcher {
@@ -177,11 +180,46 @@ typedef struct durai_watcher {
     dura_incident incident;      /* as it is recorded */
     uint8_t pairs[DURAI_INCIDENT_MAX];
     uint32_t drifted;            /* watched outputs that are in alarm */
+    uint32_t heard;              /* steps, modulo 2^32, when the last heartbeat was recorded */
+    uint32_t beaten;             /* 1: there was one in this boot */
+    uint64_t known;              /* gseq of the last decision or fact it has seen */
+    struct durai_keep *keep;     /* NULL: the port has no place for it */
 } durai_watcher;
+
+/* dura_guard_keep.c: what the drift monitor knows, over a start. */
+typedef struct durai_keep {
+    const dura_region *region;
+    uint8_t *bytes;              /* cap bytes: what was read, until it is taken up; then what is written */
+    uint32_t cap, len, at;       /* len: of the image; at: programmed so far */
+    uint64_t counter;            /* of the newest image there is */
+    uint64_t gseq;               /* up to where the image knows everything */
+    uint32_t boot;               /* of that record */
+    int32_t why;                 /* nothing to go on from: 0, or the code */
+    uint8_t slot;                /* that is written next */
+    uint8_t state;               /* KEEP_* of dura_guard_keep.c */
+} durai_keep;
+
+size_t durai_keep_bytes(const void *policy, const dura_port *port);
+void durai_keep_init(dura_guard *g, void *mem, const void *policy);
+/* Read the newest image; does it belong to this policy? Leaves the watch as it was. */
+void durai_keep_open(dura_guard *g);
+/* The fact of a start: it goes on, or begins anew. */
+void durai_keep_tell(dura_guard *g, const dura_time *now);
+/* That fact has its number: from here on the watch knows what was kept. */
+void durai_keep_resume(dura_guard *g);
+/* Take what the watch knows now, to be written; at a clean end all of it at once. */
+void durai_keep_take(dura_guard *g);
+void durai_keep_finish(dura_guard *g);
+/* At most budget storage operations. Returns how many. */
+uint32_t durai_keep_step(dura_guard *g, const dura_time *now, uint32_t budget);
 
 size_t durai_watcher_bytes(const void *policy, const dura_port *port);
 int durai_watcher_init(dura_guard *g, void *mem, const void *policy);
 void durai_guard_noted(void *user, const dura_log_note *note);
+/* Silence: decisions since the last heartbeat, and within how many one is owed (0: never);
+ * past that the fact is raised. */
+uint32_t durai_guard_unheard(const dura_guard *g, uint32_t *owed);
+void durai_guard_heed(dura_guard *g, const dura_time *now);
 /* Before an end: an open incident once more, with the evidence that came since its last record. */
 int durai_guard_settle(dura_guard *g, const dura_time *now);
 int durai_guard_blocks(const dura_guard *g);     /* an incident that locks the gate is open */

@@ -6,6 +6,8 @@
  */
 #include "dura_guard_priv.h"
 
+enum { BRAIN_BYTES = 8 }; /* of a model's digest in a record */
+
 void durai_locate(const durai_raw_decision *h, const uint8_t *payload, durai_parts *p)
 {
     p->values = payload + sizeof *h;
@@ -153,6 +155,9 @@ static int encode_fact(dura_guard *g, const dura_log_entry *e, const uint8_t *pa
         durai_cbor_ktext(c, 27, r->text, r->actor_len);
         durai_cbor_ktext(c, 28, r->text + r->actor_len, r->reason_len);
         n += 2;
+    } else if (r->reason_len) {
+        durai_cbor_kbytes(c, 29, r->text, r->reason_len);
+        n++;
     }
     if (g->port->sink && (r->serial != g->heard_serial)) {
         g->heard_serial = r->serial;
@@ -203,7 +208,7 @@ dura_fact *durai_fact_start(dura_guard *g, uint16_t kind, uint8_t log, uint8_t s
     return f;
 }
 
-int durai_guard_say(dura_guard *g, const dura_fact *f, const dura_time *t)
+int durai_guard_say(dura_guard *g, const dura_fact *f, const uint8_t *brain, const dura_time *t)
 {
     dura_fact *mine = durai_fact_start(g, f->kind, f->log, f->severity);
     uint16_t asset = mine->asset, zone = mine->zone;
@@ -212,10 +217,14 @@ int durai_guard_say(dura_guard *g, const dura_fact *f, const dura_time *t)
         mine->asset = asset;
     if (mine->zone == DURA_NONE)
         mine->zone = zone;
+    if (brain) {
+        g->work.say.fact.reason_len = BRAIN_BYTES;
+        memcpy(g->work.say.fact.text, brain, BRAIN_BYTES);
+    }
     return durai_fact_append(g, t, NULL, NULL);
 }
 
-int durai_fact_append(dura_guard *g, const dura_time *t, const char *actor, const char *reason)
+static int append(dura_guard *g, uint32_t ring, const dura_time *t, const char *actor, const char *reason)
 {
     durai_raw_fact *r = &g->work.say.fact;
     dura_log_entry *e = &g->work.say.entry;
@@ -235,5 +244,12 @@ int durai_fact_append(dura_guard *g, const dura_time *t, const char *actor, cons
     e->source = r->fact.source;
     e->time = *t;
     e->time.boot = g->nv.boot;
-    return dura_log_append(g->log, RING_WORKER, e, r, offsetof(durai_raw_fact, text) + r->actor_len + r->reason_len);
+    return dura_log_append(g->log, ring, e, r, offsetof(durai_raw_fact, text) + r->actor_len + r->reason_len);
 }
+
+int durai_fact_append(dura_guard *g, const dura_time *t, const char *actor, const char *reason)
+{
+    return append(g, RING_WORKER, t, actor, reason);
+}
+
+int durai_fact_first(dura_guard *g, const dura_time *t) { return append(g, RING_STEP, t, NULL, NULL); }

@@ -208,7 +208,7 @@ static void hook_say(void *user, const dura_fact *f)
 {
     dura_guard *g = user;
     if (g->log)
-        (void)durai_guard_say(g, f, &g->now);
+        (void)durai_guard_say(g, f, NULL, &g->now);
     else if (g->swap->n_told < 2)
         g->swap->told[g->swap->n_told++] = *f;
 }
@@ -360,7 +360,7 @@ int durai_swap_tell(dura_guard *g)
 {
     int rc = DURA_OK;
     for (uint32_t i = 0; i < g->swap->n_told && rc == DURA_OK; i++)
-        rc = durai_guard_say(g, &g->swap->told[i], &g->now);
+        rc = durai_guard_say(g, &g->swap->told[i], NULL, &g->now);
     g->swap->n_told = 0;
     return rc;
 }

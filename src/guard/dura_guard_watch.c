@@ -69,7 +69,7 @@ static DURAI_NOINLINE size_t drift_bytes(const void *policy, const dura_drift_ca
     dura_drift_config c;
     if (!drift_calls || drift_config(policy, &c) != DURA_OK)
         return 0;
-    return up8(drift_calls->bytes(&c)) + up8(5u * c.n_channels);
+    return up8(drift_calls->bytes(&c)) + up8(5u * c.n_channels) + up8(durai_alive_bytes(policy));
 }
 
 static DURAI_NOINLINE size_t correlate_bytes(const void *policy, const dura_correlate_calls *correlate_calls)
@@ -85,7 +85,7 @@ size_t durai_watch_bytes(const void *policy, const dura_drift_calls *d, const du
     return drift_bytes(policy, d) + correlate_bytes(policy, c);
 }
 
-static DURAI_NOINLINE int attach_reference(durai_watch *w, uint32_t index)
+DURAI_NOINLINE int durai_watch_reference(durai_watch *w, uint32_t index, uint16_t *of)
 {
     durai_policy_reference p;
     dura_drift_reference *r = &w->hand.reference;
@@ -106,7 +106,14 @@ static DURAI_NOINLINE int attach_reference(durai_watch *w, uint32_t index)
     r->low = p.low;
     r->high = p.high;
     r->why = p.why;
-    return w->drift_calls->attach(w->drift, p.of, r);
+    *of = p.of;
+    return DURA_OK;
+}
+
+/* A part from before there were self-tests has none. */
+static int can_probe(const dura_drift_calls *c)
+{
+    return c->struct_size >= offsetof(dura_drift_calls, probe) + sizeof c->probe && c->probe;
 }
 
 static DURAI_NOINLINE int build_drift(durai_watch *w, uint8_t **at)
@@ -123,8 +130,19 @@ static DURAI_NOINLINE int build_drift(durai_watch *w, uint8_t **at)
     w->missing = *at + 4u * c.n_channels;
     *at += up8(5u * c.n_channels);
     (void)durai_policy_section(w->policy, DURAI_POLICY_REFERENCES, &n, NULL);
-    for (uint32_t i = 0; rc == DURA_OK && i < n; i++)
-        rc = attach_reference(w, i);
+    for (uint32_t i = 0; rc == DURA_OK && i < n; i++) {
+        uint16_t of = 0;
+        rc = durai_watch_reference(w, i, &of);
+        if (rc == DURA_OK)
+            rc = w->drift_calls->attach(w->drift, of, &w->hand.reference);
+    }
+    if (durai_alive_bytes(w->policy) > 0) {
+        w->alive = (durai_alive *)(void *)*at;
+        *at += up8(sizeof *w->alive);
+        durai_alive_init(w->alive, w->policy);
+        if (w->alive->selftest && !can_probe(w->drift_calls))
+            rc = DURA_ENOTSUP;
+    }
     return rc;
 }
 
@@ -288,18 +306,42 @@ int durai_watch_decision(durai_watch *w, const durai_seen *s)
         DURA_ASSERT(n >= 0 && n <= DURAI_WATCH_FACTS);
     }
     w->n_facts = (uint16_t)(n > 0 ? n : 0);
-    return bits | (n > 0 ? DURAI_WATCH_DRIFT : 0);
+    if (w->alive)
+        bits |= durai_alive_decision(w, s);
+    return bits | (w->n_facts > 0 ? DURAI_WATCH_DRIFT : 0);
+}
+
+/* The correlator begins anew at a start, what drifted before it did not: told again, as part
+ * of the record that says that the monitor goes on. */
+static DURAI_NOINLINE int tell_standing(durai_watch *w, const dura_ref *at)
+{
+    int bits = 0;
+    for (uint32_t i = 0; i < w->alive->n_standing; i++) {
+        const durai_standing *s = &w->alive->standing[i];
+        dura_fact *f = begin(w, DURA_FACT_DRIFT, DURA_NONE, 0);
+        f->channel = origin_of(w, s->thing);
+        f->value[0] = s->direction;
+        f->value[1] = s->size;
+        f->value[2] = s->onset;
+        bits |= say(w, at);
+    }
+    return bits;
 }
 
 int durai_watch_fact(durai_watch *w, const dura_fact *f, const dura_ref *at)
 {
+    if (w->alive)
+        durai_alive_fact(w, f, at);
     if (!w->correlate)
         return 0;
     w->hand.fact = *f;
     if (f->kind == DURA_FACT_DRIFT)
         w->hand.fact.channel = origin_of(w, f->channel);
     int bits = told(w->correlate_calls->poll(w->correlate, &at->time));
-    return bits | told(w->correlate_calls->update(w->correlate, &w->hand.fact, at));
+    bits |= told(w->correlate_calls->update(w->correlate, &w->hand.fact, at));
+    if (w->alive && f->kind == DURA_FACT_MONITOR && f->value[0] == DURA_MONITOR_RESUMED)
+        bits |= tell_standing(w, at);
+    return bits;
 }
 
 /* The pairs of an EVENT record into numbers. Unknown keys are nobody's business here. */

@@ -18,7 +18,13 @@ size_t durai_watcher_bytes(const void *policy, const dura_port *port)
 {
     const dura_correlate_calls *c = DURAI_PART(port, correlate);
     size_t n = durai_watch_bytes(policy, DURAI_PART(port, drift), asked(policy) ? c : NULL);
-    return n ? ((sizeof(durai_watcher) + 15u) & ~(size_t)15u) + n : 0;
+    return n ? ((sizeof(durai_watcher) + 15u) & ~(size_t)15u) + ((n + 7u) & ~(size_t)7u) + durai_keep_bytes(policy, port) : 0;
+}
+
+static int watch_anew(dura_guard *g, void *mem, const void *policy)
+{
+    return durai_watch_init(&g->watcher->watch, (uint8_t *)mem + ((sizeof *g->watcher + 15u) & ~(size_t)15u), policy,
+                            DURAI_PART(g->port, drift), asked(policy) ? DURAI_PART(g->port, correlate) : NULL);
 }
 
 int durai_watcher_init(dura_guard *g, void *mem, const void *policy)
@@ -26,8 +32,14 @@ int durai_watcher_init(dura_guard *g, void *mem, const void *policy)
     durai_watcher *w = mem;
     memset(w, 0, sizeof *w);
     g->watcher = w;
-    return durai_watch_init(&w->watch, (uint8_t *)mem + ((sizeof *w + 15u) & ~(size_t)15u), policy,
-                            DURAI_PART(g->port, drift), asked(policy) ? DURAI_PART(g->port, correlate) : NULL);
+    int rc = watch_anew(g, mem, policy);
+    if (rc != DURA_OK || durai_keep_bytes(policy, g->port) == 0)
+        return rc;
+    uint8_t *behind = (uint8_t *)mem + ((sizeof *w + 15u) & ~(size_t)15u);
+    size_t n = durai_watch_bytes(policy, DURAI_PART(g->port, drift), asked(policy) ? DURAI_PART(g->port, correlate) : NULL);
+    durai_keep_init(g, behind + ((n + 7u) & ~(size_t)7u), policy);
+    durai_keep_open(g);
+    return w->keep->why == DURA_OK ? watch_anew(g, mem, policy) : rc; /* it was tried on, and is taken off again */
 }
 
 /* RFC 6962 leaf hash of the record, its first bytes: how evidence names it. */
@@ -78,6 +90,47 @@ static DURAI_NOINLINE void record_incident(dura_guard *g, const dura_time *t)
     }
 }
 
+/* The whole digest of the model that answered last; the eight bytes decisions carry when it
+ * is gone already. */
+static const uint8_t *model_of(const dura_guard *g, const durai_alive *a, size_t *n)
+{
+    *n = 32;
+    for (uint32_t i = 0; g->swap && i < sizeof g->swap->brain / sizeof g->swap->brain[0]; i++)
+        if (memcmp(g->swap->brain[i].digest, a->brain, sizeof a->brain) == 0)
+            return g->swap->brain[i].digest;
+    if (!a->has_brain || memcmp(g->model_digest, a->brain, sizeof a->brain) == 0)
+        return g->model_digest;
+    *n = sizeof a->brain;
+    return a->brain;
+}
+
+/* A drift is confirmed: the request for retraining, into the decision log and to the sink. */
+static DURAI_NOINLINE void ask_retraining(dura_guard *g, const dura_time *t)
+{
+    durai_watcher *w = g->watcher;
+    dura_log_entry *e = &g->work.say.entry;
+    size_t digest_bytes;
+    const uint8_t *digest = model_of(g, w->watch.alive, &digest_bytes);
+    memset(e, 0, sizeof *e);
+    int n = durai_retrain_encode(&w->watch, digest, digest_bytes, w->pairs, sizeof w->pairs, &e->n_pairs);
+    e->struct_size = sizeof *e;
+    e->log = DURA_LOG_DECISION;
+    e->kind = DURA_REC_RETRAIN;
+    e->source = DURA_NONE;
+    e->time = *t;
+    int rc = dura_log_append(g->log, RING_WORKER, e, w->pairs, (size_t)n);
+    DURA_ASSERT(n > 0 && (rc == DURA_OK || rc == DURA_EFULL)); /* EFULL: the log counts it */
+    (void)rc;
+    if (g->port->sink) {
+        dura_fact *f = durai_fact_start(g, DURA_FACT_RETRAIN, DURA_LOG_DECISION, 0);
+        uint16_t asset = f->asset, zone = f->zone;
+        durai_retrain_fact(&w->watch, f);
+        f->asset = asset;
+        f->zone = zone;
+        g->port->sink(g->port->sink_user, f, t);
+    }
+}
+
 /* Outputs of the model that drifted are a reason to end a probation. */
 static DURAI_NOINLINE void count_outputs(durai_watcher *w, const dura_fact *f)
 {
@@ -109,19 +162,55 @@ static DURAI_NOINLINE void look_at(durai_watcher *w, const durai_raw_decision *h
     s->verdicts = p.verdicts;
     s->not_good = p.not_good;
     s->missing = h->n_missing ? p.missing : NULL;
+    s->brain = h->brain;
+}
+
+/* A heartbeat, or what stands for one, has become a record. */
+static void hear(dura_guard *g, const dura_fact *f)
+{
+    if (f->kind != DURA_FACT_ALIVE && !durai_alive_failed(f))
+        return;
+    durai_store(&g->watcher->heard, durai_load(&g->counts.word[COUNT_STEPS][0]));
+    durai_store(&g->watcher->beaten, 1);
 }
 
 /* Drift facts of a decision into the decision log: they come by here again. */
-static DURAI_NOINLINE void record_drift(dura_guard *g, const dura_log_entry *e, uint64_t frame)
+static DURAI_NOINLINE void record_drift(dura_guard *g, const durai_raw_decision *h, const dura_log_entry *e)
 {
     durai_watch *w = &g->watcher->watch;
     for (uint16_t i = 0; i < w->n_facts; i++) {
         dura_fact *f = &w->fact[i];
         f->log = DURA_LOG_DECISION;
-        f->frame = frame;
+        f->frame = h->frame;
         f->source = e->source;
-        (void)durai_guard_say(g, f, &e->time); /* refused: the log counts it */
+        (void)durai_guard_say(g, f, f->kind == DURA_FACT_DRIFT ? h->brain : NULL, &e->time); /* refused: the log counts it */
     }
+}
+
+/* The monitor is where it was before the start, and so are the outputs that had drifted. */
+static DURAI_NOINLINE void go_on(dura_guard *g)
+{
+    durai_watcher *w = g->watcher;
+    durai_keep_resume(g);
+    for (uint32_t i = 0; i < w->watch.alive->n_standing; i++) {
+        uint16_t thing = w->watch.alive->standing[i].thing, first = w->watch.n_channels;
+        w->drifted += thing >= first && thing < first + w->watch.n_outputs;
+    }
+}
+
+/* What a fact changes beside the watch. */
+static DURAI_NOINLINE void before_fact(dura_guard *g, const dura_fact *f)
+{
+    count_outputs(g->watcher, f);
+    hear(g, f);
+    if (g->watcher->keep && f->kind == DURA_FACT_MONITOR && f->value[0] == DURA_MONITOR_RESUMED)
+        go_on(g);
+}
+
+static DURAI_NOINLINE void after_fact(dura_guard *g)
+{
+    if (g->watcher->keep && g->watcher->watch.alive->point)
+        durai_keep_take(g);
 }
 
 void durai_guard_noted(void *user, const dura_log_note *note)
@@ -137,6 +226,8 @@ void durai_guard_noted(void *user, const dura_log_note *note)
     at->time.boot = g->nv.boot;
     at->gseq = note->gseq;
     at->log = e->log;
+    if (e->kind == DURA_REC_DECISION || e->kind == DURA_REC_FACT)
+        w->known = note->gseq;
     if (w->watch.correlate && e->kind != DURA_REC_INCIDENT)
         name_leaf(g, note->record, note->record_len, at->leaf);
     if (e->kind == DURA_REC_DECISION) {
@@ -144,16 +235,44 @@ void durai_guard_noted(void *user, const dura_log_note *note)
         look_at(w, h);
         bits = durai_watch_decision(&w->watch, &w->seen);
         if (bits & DURAI_WATCH_DRIFT)
-            record_drift(g, e, h->frame);
+            record_drift(g, h, e);
+        if (bits & DURAI_WATCH_RETRAIN)
+            ask_retraining(g, &at->time);
     } else if (e->kind == DURA_REC_FACT) {
         const durai_raw_fact *r = note->payload;
-        count_outputs(w, &r->fact);
-        bits = durai_watch_fact(&w->watch, &r->fact, at);
+        before_fact(g, &r->fact);
+        bits = durai_watch_fact(&w->watch, &r->fact, &w->at);
+        after_fact(g);
     } else if (e->kind == DURA_REC_EVENT) {
         bits = durai_watch_event(&w->watch, note->payload, note->payload_len, e->n_pairs, at);
     }
     if (bits & DURAI_WATCH_INCIDENT)
         record_incident(g, &at->time);
+}
+
+/* Decisions the caller made since the last heartbeat; modulo 2^32, as the counter. */
+static uint32_t unheard(const dura_guard *g)
+{
+    return durai_load(&g->counts.word[COUNT_STEPS][0]) - durai_load(&g->watcher->heard);
+}
+
+uint32_t durai_guard_unheard(const dura_guard *g, uint32_t *owed)
+{
+    const durai_watcher *w = g->watcher;
+    *owed = w && w->watch.alive ? durai_alive_owed(w->watch.alive->selftest, !durai_load(&w->beaten)) : 0;
+    return *owed ? unheard(g) : 0;
+}
+
+/* The step counts on while the watch does not: whoever comes by here says so. */
+void durai_guard_heed(dura_guard *g, const dura_time *now)
+{
+    uint32_t owed, since = durai_guard_unheard(g, &owed);
+    dura_fact f;
+    if (owed == 0 || since <= owed)
+        return;
+    durai_alive_silent(&f, since, owed, g->watcher->watch.alive->decisions);
+    if (durai_guard_say(g, &f, NULL, now) == DURA_OK)
+        durai_store(&g->watcher->heard, g->watcher->heard + since);
 }
 
 int durai_guard_settle(dura_guard *g, const dura_time *now)

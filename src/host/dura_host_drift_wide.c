@@ -29,8 +29,16 @@
 #define durai_drift_bet_weight durai_drift_wide_bet_weight_
 #define durai_drift_weight durai_drift_wide_weight_
 #define durai_drift_at_zero durai_drift_wide_at_zero_
+#define durai_drift_sample durai_drift_wide_sample_
+#define durai_drift_standardise durai_drift_wide_standardise_
+#define durai_drift_gain durai_drift_wide_gain_
+#define durai_drift_same_reference durai_drift_wide_same_reference_
+#define durai_drift_put durai_drift_wide_put_
+#define durai_drift_sound durai_drift_wide_sound_
+#define durai_drift_probe durai_drift_wide_probe_
 
 #include "../drift/dura_drift.c"
+#include "../drift/dura_drift_probe.c"
 #include "../drift/dura_drift_save.c"
 #include "../drift/dura_drift_update.c"
 

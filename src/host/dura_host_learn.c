@@ -133,7 +133,18 @@ static int learn_envelope(dura_learned *l, uint16_t i)
 
 /* ---- drift --------------------------------------------------------------------------------------- */
 
-static void watch(dura_learned *l, const char *name, const float *x, const uint8_t *missing)
+/* An answer that is a probability is bet on between its bounds, unless that would promise less
+ * than the autoregression does. */
+static void bound_confidence(const dura_learned *l, durai_watched *w)
+{
+    dura_drift_reference r = DURA_DRIFT_REFERENCE_INIT;
+    if (w->known && durai_learn_confidence(&l->brain) &&
+        dura_drift_learn(&r, w->x, w->missing, l->rows, DURA_DRIFT_BOUNDED) == DURA_OK &&
+        !(r.why & (uint32_t)DURA_DRIFT_CONSTANT) && (r.why == 0 || w->ref.why != 0))
+        w->ref = r;
+}
+
+static void watch(dura_learned *l, const char *name, const float *x, const uint8_t *missing, int answer)
 {
     durai_watched *w = &l->watched[l->n_watched];
     w->name = name;
@@ -141,6 +152,8 @@ static void watch(dura_learned *l, const char *name, const float *x, const uint8
     w->missing = missing;
     w->ref = (dura_drift_reference)DURA_DRIFT_REFERENCE_INIT;
     w->known = dura_drift_learn(&w->ref, x, missing, l->rows, DURA_DRIFT_ORDER_MAX) == DURA_OK;
+    if (answer)
+        bound_confidence(l, w);
     l->n_watched++;
     l->report.references += w->known != 0;
     l->report.promised += w->known && w->ref.why == 0;
@@ -167,13 +180,13 @@ static int learn_references(dura_learned *l)
     for (size_t i = 0; i < cells; i++)
         l->watched_missing[i] = r->flag[i] != DURAI_HERE;
     for (uint32_t c = 0; c < r->n; c++)
-        watch(l, r->name[c], r->v + (size_t)c * r->rows, l->watched_missing + (size_t)c * r->rows);
+        watch(l, r->name[c], r->v + (size_t)c * r->rows, l->watched_missing + (size_t)c * r->rows, 0);
     for (uint16_t i = 0; b->image && i < b->n_outputs; i++)
         if (!is_channel(l, b->output[i]))   /* the policy has one reference per name */
-            watch(l, b->output[i], b->answer + (size_t)i * r->rows, b->silent);
+            watch(l, b->output[i], b->answer + (size_t)i * r->rows, b->silent, 1);
     for (uint16_t i = 0; !b->plain && i < b->n_inputs; i++)
         if (b->spec[i].op != DURA_FEATURE_VALUE)
-            watch(l, b->input[i], b->fed + (size_t)i * r->rows, b->fed_missing + (size_t)i * r->rows);
+            watch(l, b->input[i], b->fed + (size_t)i * r->rows, b->fed_missing + (size_t)i * r->rows, 0);
     double arl0 = DURAI_LEARN_DAYS30 * 1e9 / (double)l->clock.period_ns / l->report.asked;
     l->report.arl0 = arl0 < ARL0_LEAST ? ARL0_LEAST : arl0 > ARL0_MOST ? ARL0_MOST : arl0;
     return DURA_OK;

@@ -6,9 +6,13 @@
 #include "dura_host_learn_priv.h"
 #include "dura_host_files_priv.h"
 
+#include <dura/host/pack.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { TREES_KIND = 14 }; /* docs/formats/model-trees.md */
 
 /* ---- names --------------------------------------------------------------------------------- */
 
@@ -341,4 +345,11 @@ int durai_learn_answers(durai_brain *b, const durai_recording *r, const char *mo
         return dura_error_set(err, said != DURA_OK ? said : DURA_EINVAL, model, 0, NULL,
                               "gave no finite answer on any row: an input may never be there");
     return DURA_OK;
+}
+
+int durai_learn_confidence(const durai_brain *b)
+{
+    int kind;
+    return b->image && dura_pack_check(b->image, b->len, &kind) == DURA_OK && kind == DURA_PACK_TREES && b->len > 16 &&
+           durai_le16(b->image + TREES_KIND) == 1;
 }

@@ -107,15 +107,23 @@ static void put_reference(durai_text *t, const durai_watched *w, int last)
         durai_text_put(t, ", \"clip\": %.9g", (double)w->ref.clip);
     if (w->ref.hold > 0.0f)
         durai_text_put(t, ", \"hold\": %.9g", (double)w->ref.hold);
+    if (w->ref.low < w->ref.high)
+        durai_text_put(t, ", \"low\": %.9g, \"high\": %.9g", (double)w->ref.low, (double)w->ref.high);
     if (w->ref.why)
         durai_text_put(t, ", \"why\": %u", w->ref.why);
     durai_text_put(t, "}%s\n", last ? "" : ",");
 }
 
+/* One watched thing is tested, and a heartbeat recorded, in a thousand decisions: a thousandth
+ * of the log. A drift that has stood for as long has left what a new reference is learned
+ * from (drift.h, SHORT). */
+enum { DRIFT_SELFTEST = 1000, DRIFT_CONFIRM = 1000 };
+
 static void put_drift(durai_text *t, const dura_learned *l)
 {
     uint32_t left = l->report.references;
-    durai_text_put(t, "  \"drift\": {\"arl0\": %.9g, \"references\": [\n", l->report.arl0);
+    durai_text_put(t, "  \"drift\": {\"arl0\": %.9g, \"selftest\": %d, \"confirm\": %d, \"references\": [\n", l->report.arl0,
+                   DRIFT_SELFTEST, DRIFT_CONFIRM);
     for (uint32_t i = 0; i < l->n_watched; i++)
         if (l->watched[i].known)
             put_reference(t, &l->watched[i], --left == 0);

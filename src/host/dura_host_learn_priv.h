@@ -151,6 +151,8 @@ typedef struct durai_brain {
 int durai_learn_brain(durai_brain *b, const durai_recording *r, const dura_learn_options *o, dura_error *err);
 /* Run the model over all rows. */
 int durai_learn_answers(durai_brain *b, const durai_recording *r, const char *model, dura_error *err);
+/* Its answers are probabilities: trees with a logistic objective. */
+int durai_learn_confidence(const durai_brain *b);
 void durai_learn_brain_free(durai_brain *b);
 /* What a feature of this name is made of; the channel itself has its own name.
  * DURA_OK, DURA_ENOENT. */

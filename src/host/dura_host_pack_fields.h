@@ -181,6 +181,10 @@ static const pack_field pack_fields_feature[] = {
 static const pack_field pack_fields_drift[] = {
     {"arl0", PACK_F32, PACK_POSITIVE, 0, 0, 10000u, 0u, 0u, 0,
      "Samples between two false alarms of the whole monitor, on average; 100..1e9."},
+    {"selftest", PACK_U16, PACK_OR_0, 4, 0, 0u, 64u, 65535u, 0,
+     "Decisions from one self-test of the monitor to the next, each of one watched thing: a synthetic shift has to be found in time, and a heartbeat says so; 0: none."},
+    {"confirm", PACK_U16, 0, 6, 0, 0u, 0u, 65535u, 0,
+     "A drift that stands for so many decisions is confirmed, and retraining is asked for by a record; 0: never."},
 };
 
 static const pack_field pack_fields_reference[] = {

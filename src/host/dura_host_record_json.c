@@ -25,7 +25,7 @@ static const named KINDS[] = {
     {DURA_REC_GENESIS, "genesis"}, {DURA_REC_SEAL, "seal"}, {DURA_REC_DROP, "drop"},
     {DURA_REC_RECOVER, "recover"}, {DURA_REC_CLOSE, "close"}, {DURA_REC_FACT, "fact"},
     {DURA_REC_DECISION, "decision"}, {DURA_REC_BOOT, "boot"}, {DURA_REC_EVENT, "event"},
-    {DURA_REC_INCIDENT, "incident"}, {0, NULL}};
+    {DURA_REC_INCIDENT, "incident"}, {DURA_REC_RETRAIN, "retrain"}, {0, NULL}};
 static const named LOGS[] = {{DURA_LOG_SECURITY, "security"}, {DURA_LOG_DECISION, "decision"}, {0, NULL}};
 static const named FACTS[] = {
     {DURA_FACT_NONE, "none"}, {DURA_FACT_CHANNEL, "channel"}, {DURA_FACT_INPUT_REJECTED, "input_rejected"},
@@ -34,7 +34,8 @@ static const named FACTS[] = {
     {DURA_FACT_BOOT, "boot"}, {DURA_FACT_GATE, "gate"}, {DURA_FACT_CLOCK_STEP, "clock_step"},
     {DURA_FACT_LOG_LOST, "log_lost"}, {DURA_FACT_STORAGE, "storage"}, {DURA_FACT_DRIFT, "drift"},
     {DURA_FACT_RELEASE, "release"}, {DURA_FACT_INCIDENT, "incident"}, {DURA_FACT_FEATURE, "feature"},
-    {DURA_FACT_LINK, "link"}, {0, NULL}};
+    {DURA_FACT_LINK, "link"}, {DURA_FACT_ALIVE, "alive"}, {DURA_FACT_MONITOR, "monitor"},
+    {DURA_FACT_RETRAIN, "retrain"}, {0, NULL}};
 static const named ACTIONS[] = {
     {DURA_ACT, "ACT"}, {DURA_HOLD, "HOLD"}, {DURA_FALLBACK, "FALLBACK"}, {DURA_STOP, "STOP"}, {0, NULL}};
 static const named MODES[] = {{DURA_OBSERVE, "observe"}, {DURA_ENFORCE, "enforce"}, {0, NULL}};
@@ -68,6 +69,7 @@ static const named EVIDENCE[] = {
     {DURA_EV_CALIBRATION, "calibration"}, {DURA_EV_UPDATE, "update"}, {DURA_EV_OPERATOR, "operator"},
     {DURA_EV_LOG, "log"}, {DURA_EV_CLOCK, "clock"}, {DURA_EV_NETWORK_QUIET, "network_quiet"},
     {DURA_EV_RECOVERED, "recovered"}, {DURA_EV_DISAGREES, "disagrees"}, {DURA_EV_IMPLAUSIBLE, "implausible"},
+    {DURA_EV_MONITOR, "monitor"},
     {0, NULL}};
 static const named MISSING[] = {
     {0, "security"}, {1, "heartbeat"}, {2, "assets"}, {3, "trust"}, {4, "drift"}, {5, "log"}, {6, "clock"},
@@ -423,7 +425,9 @@ static const shown SHOWN[] = {
     {DURA_REC_FACT, 22, AS_IS, "risk"}, {DURA_REC_FACT, 23, AS_IS, "component"},
     {DURA_REC_FACT, 24, AS_IS, "reasons"}, {DURA_REC_FACT, 25, AS_IS, "frame"},
     {DURA_REC_FACT, 26, AS_IS, "values"}, {DURA_REC_FACT, 27, AS_IS, "actor"},
-    {DURA_REC_FACT, 28, AS_IS, "reason"},
+    {DURA_REC_FACT, 28, AS_IS, "reason"}, {DURA_REC_FACT, 29, AS_IS, "model"},
+    {DURA_REC_RETRAIN, 16, AS_IS, "model"}, {DURA_REC_RETRAIN, 17, AS_IS, "stood"},
+    {DURA_REC_RETRAIN, 18, AS_IS, "drifts"}, {DURA_REC_RETRAIN, 19, AS_IS, "more"},
     {DURA_REC_BOOT, 16, AS_IS, "policy"}, {DURA_REC_BOOT, 17, AS_IS, "model"},
     {DURA_REC_BOOT, 18, AS_IS, "gate"}, {DURA_REC_BOOT, 19, AS_MODE, "mode"},
     {DURA_REC_BOOT, 20, AS_IS, "latch"}, {DURA_REC_BOOT, 21, AS_IS, "clean_start"},

@@ -171,6 +171,28 @@ static void tell_model(durai_story *s, const dura_record *r, double at)
     s->have_model = 1;
 }
 
+void durai_story_heartbeat(durai_story *s, const dura_record *r)
+{
+    s->monitor.heartbeats++;
+    s->monitor.last = r->time;
+    s->monitor.last_gseq = r->gseq;
+}
+
+/* Nobody recorded that the heartbeat is missing; whoever counts decisions finds it. */
+void durai_story_silence(durai_story *s, const dura_record *r, double at)
+{
+    dura_fact f;
+    while (dura_watch_fact(s->watch, &f) == 1) {
+        if (f.kind != DURA_FACT_MONITOR || f.value[0] != DURA_MONITOR_SILENT)
+            continue;
+        s->monitor.silences++;
+        durai_line *l = new_line(s, r, at, "monitor");
+        if (l)
+            (void)snprintf(l->text, sizeof l->text, "the drift monitor is silent: the log has no heartbeat in %lld decisions, "
+                           "one in %lld is owed", (long long)f.value[1], (long long)f.value[2]);
+    }
+}
+
 static void tell_fact(durai_story *s, const dura_record *r, double at)
 {
     int64_t v[4];
@@ -190,6 +212,11 @@ static void tell_fact(durai_story *s, const dura_record *r, double at)
             (void)new_line(s, r, at, "gate");
         break;
     case DURA_FACT_DRIFT: (void)durai_story_drift_fact(s, r, at); break;
+    case DURA_FACT_MONITOR:
+        s->monitor.failures += v[0] <= DURA_MONITOR_SILENT;
+        (void)new_line(s, r, at, "monitor");
+        break;
+    case DURA_FACT_ALIVE: durai_story_heartbeat(s, r); break;
     default: break;
     }
 }
@@ -225,6 +252,10 @@ void durai_story_tell(durai_story *s, const dura_record *r, double at)
     case DURA_REC_BOOT: tell_boot(s, r, at); break;
     case DURA_REC_DECISION: tell_model(s, r, at); break;
     case DURA_REC_FACT: tell_fact(s, r, at); break;
+    case DURA_REC_RETRAIN:
+        s->monitor.requests++;
+        (void)new_line(s, r, at, "retrain");
+        break;
     case DURA_REC_EVENT: tell_event(s, r, at); break;
     case DURA_REC_DROP:
     case DURA_REC_RECOVER: add_trouble(s, r, at); break;

@@ -117,6 +117,14 @@ typedef struct durai_alarm {
     int64_t value[4];
 } durai_alarm;
 
+/* What the drift monitor said of itself. */
+typedef struct durai_monitor {
+    uint64_t heartbeats, failures, requests;
+    uint64_t silences;              /* of them: a heartbeat was owed, and the log has none */
+    dura_time last;                 /* heartbeat */
+    uint64_t last_gseq;
+} durai_monitor;
+
 typedef struct durai_watched {
     const char *name;
     float *statistic;               /* one per bucket: the largest */
@@ -200,6 +208,7 @@ typedef struct durai_story {
     durai_watched *watched;
     uint32_t n_watched;
     int monitored, incidents_recorded;
+    durai_monitor monitor;
     durai_clock clock[DURAI_STORY_CLOCKS];
     uint32_t n_clocks;
     uint64_t actions[4], verdicts[5];
@@ -253,6 +262,9 @@ uint8_t durai_story_severity(const dura_record *r);                  /* 255: nev
 int durai_story_begin_marks(durai_story *s, dura_error *err);
 int durai_story_pick(durai_story *s, const dura_record *r, double at);
 void durai_story_tell(durai_story *s, const dura_record *r, double at);
+/* A heartbeat of the drift monitor; its failure; what the reader found missing. */
+void durai_story_heartbeat(durai_story *s, const dura_record *r);
+void durai_story_silence(durai_story *s, const dura_record *r, double at);
 void durai_story_write_marks(const durai_story *s, durai_out *o);
 void durai_story_write_history(const durai_story *s, durai_out *o);
 void durai_story_write_health(const durai_story *s, durai_out *o);

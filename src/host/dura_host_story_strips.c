@@ -275,6 +275,8 @@ int durai_story_draw(durai_story *s, const dura_record *r, double at)
         draw_outputs(s, r, n);
         draw_watched(s, n, s->n_buckets != before || b->n == s->per_bucket || bits > 0);
     }
+    if (bits > 0 && (bits & DURA_WATCH_DRIFT))
+        durai_story_silence(s, r, at);
     if (bits > 0 && (bits & DURA_WATCH_INCIDENT) && !s->incidents_recorded && dura_watch_incident(s->watch, &i) == DURA_OK)
         return durai_story_see_incident(s, &i, r, at);
     return DURA_OK;
@@ -475,6 +477,18 @@ static void write_drift(const durai_story *s, durai_out *o)
     }
     durai_out_open(o, "drift", '{');
     durai_out_num(o, "arl0", (double)p.arl0, 9);
+    durai_out_uint(o, "selftest", p.selftest);
+    durai_out_uint(o, "confirm", p.confirm);
+    durai_out_open(o, "monitor", '{');
+    durai_out_uint(o, "heartbeats", s->monitor.heartbeats);
+    durai_out_uint(o, "failures", s->monitor.failures);
+    durai_out_uint(o, "silences", s->monitor.silences);
+    durai_out_uint(o, "requests", s->monitor.requests);
+    if (s->monitor.heartbeats)
+        durai_out_uint(o, "last", s->monitor.last_gseq);
+    else
+        durai_out_null(o, "last");
+    durai_out_close(o, '}');
     durai_out_open(o, "quantities", '[');
     for (uint32_t i = 0; i < s->n_watched; i++)
         write_watched(s, o, &s->watched[i]);

@@ -18,6 +18,10 @@
 #include "../guard/dura_guard_policy.h"
 #include "../guard/dura_guard_watch.h"
 
+/* Points that are remembered: the newest, the one before, one whose writing the start cut, and
+ * the end of the boot before. */
+enum { KEPT = 8 };
+
 struct dura_watch {
     durai_watch watch;
     durai_policy_device device;
@@ -26,7 +30,21 @@ struct dura_watch {
     float *values, *inputs, *raw;
     uint32_t *reasons;
     uint32_t boot;               /* of the records so far; each begins anew, as the device did */
-    uint16_t told;               /* facts given out of watch.fact */
+    uint16_t told;               /* facts given out of `found` */
+    uint16_t n_found;
+    dura_fact found[DURAI_WATCH_FACTS + 3];     /* about this record */
+    uint64_t decisions, beat;    /* of this boot, and with which of them the last heartbeat came */
+    int beaten;
+    uint16_t selftest;
+    /* What the device may have kept, and go on from after a start. */
+    struct {
+        uint64_t gseq;
+        int len;
+        uint8_t *bytes;
+    } kept[KEPT];
+    uint32_t n_kept;             /* so far; the place of the next is n_kept % KEPT */
+    size_t kept_bytes;
+    uint64_t known;              /* gseq of the last decision or fact */
     const char **names;          /* channels, outputs, features */
 };
 
@@ -55,6 +73,8 @@ static int build(dura_watch *w, const void *policy, size_t len)
     if (rc != DURA_OK)
         return rc;
     w->monitored = durai_policy_get_drift(policy, &drift) == DURA_OK;
+    w->selftest = w->monitored ? drift.selftest : 0;
+    w->kept_bytes = durai_kept_bytes(policy);
     size_t bytes = durai_watch_bytes(policy, dura_host_drift_part(), dura_correlate_part());
     size_t inputs = (size_t)w->device.n_inputs + w->device.n_features;
     w->mem = malloc(bytes ? bytes : 8);
@@ -99,6 +119,8 @@ void dura_watch_close(dura_watch *w)
     free(w->raw);
     free(w->reasons);
     free((void *)w->names);
+    for (int i = 0; i < KEPT; i++)
+        free(w->kept[i].bytes);
     free(w);
 }
 
@@ -182,7 +204,89 @@ static int see_decision(dura_watch *w, const dura_record *r, const dura_ref *at)
     s.values = (const uint8_t *)w->values;
     s.inputs = (const uint8_t *)w->inputs;
     s.raw = (const uint8_t *)w->raw;
+    if (dura_record_bytes(r, 29, &s.brain, &bitmap) != DURA_OK || bitmap != 8)
+        s.brain = NULL;
     return durai_watch_decision(&w->watch, &s);
+}
+
+/* ---- heartbeats ---------------------------------------------------------------------------- */
+
+static void put_found(dura_watch *w, const dura_fact *f)
+{
+    if (w->n_found < sizeof w->found / sizeof w->found[0])
+        w->found[w->n_found++] = *f;
+}
+
+/* A decision that should have had a heartbeat before it: the device watched nothing, or its log
+ * was bent. Said once per interval, like the device would have. */
+static int miss_heartbeat(dura_watch *w, const dura_ref *at)
+{
+    dura_fact f;
+    uint32_t owed = durai_alive_owed(w->selftest, !w->beaten);
+    w->decisions++;
+    if (owed == 0 || w->decisions - w->beat <= owed)
+        return 0;
+    durai_alive_silent(&f, w->decisions - w->beat, owed, w->decisions);
+    f.frame = 0;
+    put_found(w, &f);
+    w->beat = w->decisions;
+    return DURA_WATCH_DRIFT | durai_watch_fact(&w->watch, &f, at);
+}
+
+/* A heartbeat, or the word that there is none, stands in the log. */
+static void take_heartbeat(dura_watch *w, const dura_fact *f)
+{
+    if (f->kind != DURA_FACT_ALIVE && !durai_alive_failed(f))
+        return;
+    w->beat = w->decisions;
+    w->beaten = 1;
+}
+
+/* ---- over a start ------------------------------------------------------------------------- */
+
+static int keep(dura_watch *w)
+{
+    uint32_t i = w->n_kept % KEPT;
+    if (!w->watch.alive)
+        return DURA_OK;
+    if (!w->kept[i].bytes)
+        w->kept[i].bytes = malloc(w->kept_bytes);
+    if (!w->kept[i].bytes)
+        return DURA_ENOSPC;
+    w->kept[i].gseq = w->known;
+    w->kept[i].len = durai_watch_keep(&w->watch, w->kept[i].bytes, w->kept_bytes);
+    w->n_kept++;
+    return w->kept[i].len < 0 ? w->kept[i].len : DURA_OK;
+}
+
+/* The device went on from what it knew at that record. One that was not read here, or is too
+ * long ago, is said: from there on nothing can be found again. */
+static void resume(dura_watch *w, uint64_t gseq)
+{
+    dura_fact f;
+    for (uint32_t i = 0; i < KEPT; i++)
+        if (w->kept[i].bytes && w->kept[i].gseq == gseq && w->kept[i].len > 0 &&
+            durai_watch_resume(&w->watch, w->kept[i].bytes, (size_t)w->kept[i].len) == DURA_OK)
+            return;
+    memset(&f, 0, sizeof f);
+    f.kind = DURA_FACT_MONITOR;
+    f.log = DURA_LOG_DECISION;
+    f.channel = f.asset = f.zone = f.source = f.control = f.risk = f.component = DURA_NONE;
+    f.value[0] = DURA_MONITOR_ANEW;
+    f.value[1] = DURA_ENOENT;
+    put_found(w, &f);
+}
+
+/* What the watch says of a record, to be given out. */
+static void collect(dura_watch *w, int bits)
+{
+    dura_fact f;
+    for (uint16_t i = 0; i < w->watch.n_facts; i++)
+        put_found(w, &w->watch.fact[i]);
+    if (!(bits & DURAI_WATCH_RETRAIN))
+        return;
+    durai_retrain_fact(&w->watch, &f);
+    put_found(w, &f);
 }
 
 static uint16_t id_of(const dura_record *r, uint32_t key)
@@ -232,7 +336,15 @@ static int see_fact(dura_watch *w, const dura_record *r, const dura_ref *at)
     f.reasons = (uint32_t)number_of(r, 24);
     f.frame = number_of(r, 25);
     int rc = take_values(r, f.value);
-    return rc == DURA_OK ? durai_watch_fact(&w->watch, &f, at) : rc;
+    if (rc != DURA_OK)
+        return rc;
+    take_heartbeat(w, &f);
+    if (w->watch.alive && f.kind == DURA_FACT_MONITOR && f.value[0] == DURA_MONITOR_RESUMED)
+        resume(w, (uint64_t)f.value[1]);
+    int bits = durai_watch_fact(&w->watch, &f, at);
+    w->known = r->gseq;
+    rc = w->watch.alive && w->watch.alive->point ? keep(w) : DURA_OK;
+    return rc == DURA_OK ? bits : rc;
 }
 
 /* A clean end records an open incident once more, with all its evidence. */
@@ -254,16 +366,27 @@ int dura_watch_record(dura_watch *w, const dura_record *r)
     at.gseq = r->gseq;
     at.log = r->log;
     if (r->time.boot != w->boot) {
-        rc = durai_watch_init(&w->watch, w->mem, w->watch.policy, dura_host_drift_part(), dura_correlate_part());
+        rc = w->boot ? keep(w) : DURA_OK;
+        if (rc == DURA_OK)
+            rc = durai_watch_init(&w->watch, w->mem, w->watch.policy, dura_host_drift_part(), dura_correlate_part());
         if (rc != DURA_OK)
             return rc;
         w->boot = r->time.boot;
+        w->decisions = w->beat = 0;
+        w->beaten = 0;
     }
     dura_sha256_query_n(0, (const void *const[]){r->cbor}, (const size_t[]){r->len}, 1, &digest);
     memcpy(at.leaf, digest, sizeof at.leaf);
-    w->told = w->watch.n_facts = 0;
+    w->told = w->n_found = w->watch.n_facts = 0;
     switch (r->kind) {
-    case DURA_REC_DECISION: rc = see_decision(w, r, &at); break;
+    case DURA_REC_DECISION:
+        rc = see_decision(w, r, &at);
+        if (rc >= 0) {
+            w->known = r->gseq;
+            collect(w, rc);
+            rc |= miss_heartbeat(w, &at);
+        }
+        break;
     case DURA_REC_FACT: rc = see_fact(w, r, &at); break;
     case DURA_REC_EVENT: rc = durai_watch_event(&w->watch, r->payload, r->payload_len, r->n_pairs, &at); break;
     case DURA_REC_CLOSE: rc = still_open(w) ? DURA_WATCH_INCIDENT : 0; break;
@@ -280,9 +403,9 @@ int dura_watch_fact(dura_watch *w, dura_fact *out)
 {
     if (!w || !out)
         return DURA_EINVAL;
-    if (w->told >= w->watch.n_facts)
+    if (w->told >= w->n_found)
         return 0;
-    *out = w->watch.fact[w->told++];
+    *out = w->found[w->told++];
     return 1;
 }
 

@@ -115,8 +115,11 @@ static void put_watch(uint8_t *image, size_t *end, const dt_spec *s)
 {
     uint16_t n = s->arl0 > 0 ? (uint16_t)(s->channels + s->outputs) : 0;
     uint8_t *p = section(image, end, 10, n > 0, n > 0 ? 8 : 0);
-    if (n)
+    if (n) {
         put_f32(p, s->arl0);
+        durai_put16(p + 4, s->selftest);
+        durai_put16(p + 6, s->confirm);
+    }
     p = section(image, end, 11, n, 56u * n);
     for (uint16_t i = 0; i < n; i++, p += 56) {
         durai_put16(p, i);

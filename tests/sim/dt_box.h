@@ -43,6 +43,7 @@ typedef struct dt_spec {
     float arl0;                   /* drift monitor on every channel and output, their
                                      reference being mean `ref`, deviation 1 */
     float ref;
+    uint16_t selftest, confirm;   /* of the drift monitor */
     uint32_t slot_bytes;          /* updates: room for a brain; DT_BOX_SLOT at most */
     uint32_t probation_frames;
     uint8_t  approve;             /* updates: roles that must approve */

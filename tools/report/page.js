@@ -89,7 +89,7 @@ const DRIFT_WHY = {
   tails: 'its tails are heavier than a Gaussian’s', constant: 'it never moved, so any change is an alarm',
   held: 'its values repeat: sampled and held elsewhere', trend: 'it moves itself: its halves differ',
 };
-const LINES = { start: 'Start', release: 'Release', gate: 'Gate', mode: 'Mode', override: 'Override', model: 'Model', label: 'Label', operator: 'Operator', drop: 'Dropped', recover: 'Recovered' };
+const LINES = { start: 'Start', release: 'Release', gate: 'Gate', mode: 'Mode', override: 'Override', model: 'Model', monitor: 'Drift monitor', retrain: 'Retraining', label: 'Label', operator: 'Operator', drop: 'Dropped', recover: 'Recovered' };
 const TRUST = { none: 'unauthenticated', source: 'authenticated source', local: 'seen by this device' };
 const CLOCKS = { none: 'no wall clock', unsynced: 'clock unsynchronised', holdover: 'clock in holdover', synced: 'clock synchronised', authenticated: 'clock authenticated' };
 
@@ -913,6 +913,10 @@ function drift() {
   }
   const all = list(D.quantities);
   const s = section('drift', 'Drift', `Each statistic against its limit, on a logarithmic scale. Asked for: ${big(D.arl0)} samples between two false alarms of the whole monitor.`);
+  const M = D.monitor || {};
+  if (Number(D.selftest)) s.append(el('p', { class: 'lead', text: monitorText(D, M) }));
+  else s.append(el('p', { class: 'lead', text: 'The policy asks for no self-test: nothing here proves that the monitor worked. drift.selftest does.' }));
+  if (Number(M.requests)) s.append(el('p', { class: 'lead', text: `${plural(M.requests, 'request')} for retraining: a drift stood for ${big(D.confirm)} decisions; see the history.` }));
   const panel = el('div', { class: 'panel long' });
   s.append(panel);
   for (const q of all) {
@@ -937,6 +941,11 @@ function drift() {
   axisStrip(panel);
   panel.append(el('div', { class: 'under' }, table('Alarms as a table', [['Time (UTC)', 't'], ['Of'], ['What', 'text wide'], ['Record']], () => all.flatMap((q) => list(q.alarms).map((a) => [a.t, q.name, alarmText(a), a.gseq])).sort((a, b) => a[0] - b[0]).map((r) => [when(r[0]), r[1], r[2], link(r[3])])),
     table('Watched quantities as a table', [['Name'], ['Kind'], ['Samples judged', 'num'], ['Limit', 'num'], ['At the end'], ['What the reference cannot promise', 'text wide']], () => all.map((q) => [q.name, q.of, big(q.n), num(q.limit), q.alarm ? 'drifted' : 'at its reference', list(q.why).map((w) => DRIFT_WHY[w] || w).join('; ') || 'nothing: the asked rate holds']))));
+}
+function monitorText(D, M) {
+  const bad = Number(M.failures) + Number(M.silences);
+  const told = `Every ${big(D.selftest)} decisions a synthetic shift has to be found: ${plural(M.heartbeats, 'heartbeat')}`;
+  return bad ? `${told}, but the monitor failed to prove that it works ${plural(bad, 'time')}: what it did not say then means nothing; see the history.` : `${told}, none missed, late or silent.`;
 }
 function alarmText(a) {
   if (a.direction === 'back') return 'back at its reference';

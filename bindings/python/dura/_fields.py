@@ -106,6 +106,8 @@ FIELDS = {
     ),
     'drift': (
         ('arl0', 'f32', 0, 'f', False, 10000, 0, None, 'samples', None, 'Samples between two false alarms of the whole monitor, on average; 100..1e9.'),
+        ('selftest', 'u16', 4, 'H', False, 0, 64, 65535, 'decisions', None, 'Decisions from one self-test of the monitor to the next, each of one watched thing: a synthetic shift has to be found in time, and a heartbeat says so; 0: none.'),
+        ('confirm', 'u16', 6, 'H', False, 0, 0, 65535, 'decisions', None, 'A drift that stands for so many decisions is confirmed, and retraining is asked for by a record; 0: never.'),
     ),
     'references': (
         ('of', 'of', 0, 'H', True, None, None, None, '', None, 'Name of the channel, output or feature that is watched; each at most once.'),

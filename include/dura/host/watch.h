@@ -28,7 +28,8 @@ typedef struct dura_watch dura_watch;
 /* What record() and end() say. Bits. */
 enum {
     DURA_WATCH_DRIFT = 1,      /* fact() has at least one drift fact */
-    DURA_WATCH_INCIDENT = 2    /* incident() has changed: opened, revised or closed */
+    DURA_WATCH_INCIDENT = 2,   /* incident() has changed: opened, revised or closed */
+    DURA_WATCH_RETRAIN = 4     /* a drift is confirmed: fact() says so, too */
 };
 
 /** Begin: packed policy of the run (policy.bin), borrowed until close.
@@ -43,7 +44,9 @@ DURA_API DURA_CHECK int dura_watch_record(dura_watch *w, const dura_record *r);
 /** No more records: an open incident stays as it is. returns as record(). [serial] */
 DURA_API DURA_CHECK int dura_watch_end(dura_watch *w);
 
-/** Drift facts of the last record, one after the other. returns 1: *out is one; 0: no
+/** Facts the watch has about the last record, one after the other: DRIFT, the monitor's
+ *  heartbeats (ALIVE) and failures (MONITOR), RETRAIN. A MONITOR of value DURA_MONITOR_SILENT
+ *  is the reader's own: a heartbeat is owed and not in the log. returns 1: *out is one; 0: no
  *  more; DURA_EINVAL.                                                  [serial] O(1) */
 DURA_API DURA_CHECK int dura_watch_fact(dura_watch *w, dura_fact *out);
 
