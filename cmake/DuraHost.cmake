@@ -11,7 +11,7 @@ dura_sources(DURA_HOST_SOURCES host)
 # The shared library: what vendors on Linux, Python and the command line use.
 dura_library(dura SHARED SOURCES ${DURA_CORE_SOURCES} ${DURA_HOST_SOURCES})
 target_compile_definitions(dura PRIVATE _POSIX_C_SOURCE=200809L)
-target_link_libraries(dura PRIVATE PkgConfig::SODIUM PkgConfig::CJSON ${CMAKE_DL_LIBS})
+target_link_libraries(dura PRIVATE PkgConfig::SODIUM PkgConfig::CJSON ${CMAKE_DL_LIBS} m)
 target_link_options(dura PRIVATE -Wl,--no-undefined)   # a name nobody defines is found here
 set_target_properties(dura PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION 0)
 if(EXISTS ${PROJECT_SOURCE_DIR}/src/dura.map)

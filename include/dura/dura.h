@@ -12,6 +12,7 @@
 #include <dura/feature.h>
 #include <dura/backend.h>
 #include <dura/drift.h>
+#include <dura/drift_chart.h>
 #include <dura/log.h>
 #include <dura/correlate.h>
 #include <dura/gate.h>
