@@ -178,11 +178,11 @@ static int sound_bounds(const dura_drift_reference *r)
            r->deviation <= 0.51f * width && durai_drift_order(r->phi) == 0 && (r->why & cannot) == 0;
 }
 
-int durai_drift_sound(const dura_drift_reference *r)
+static int sound(const dura_drift_reference *r)
 {
     if (!all_finite(r))
         return 0;
-    if (r->deviation < 0.0f || r->resolution < 0.0f || (r->why & ~WHY_KNOWN) != 0 || r->reserved2 != 0)
+    if (r->deviation < 0.0f || r->resolution < 0.0f || (r->why & ~WHY_KNOWN) != 0)
         return 0;
     if (!(r->deviation > 0.0f) && !(r->why & (uint32_t)DURA_DRIFT_CONSTANT))
         return 0;
@@ -193,6 +193,25 @@ int durai_drift_sound(const dura_drift_reference *r)
     if (bounded(r))
         return sound_bounds(r);
     return stationary(r->phi, durai_drift_order(r->phi));
+}
+
+/* The fields that older references lack. The copy is gone before anything else is looked at:
+ * attach is deep in a guard's init, and the first fields are there in every reference. */
+static DURAI_NOINLINE int check_newer(const dura_drift_reference *theirs, int chart)
+{
+    dura_drift_reference r;
+    int rc = durai_struct_in(&r, (uint32_t)sizeof r, theirs, theirs->struct_size, REFERENCE_V1);
+    if (rc < 0)
+        return rc;
+    if (r.reserved2 != 0 || (r.detector != DURA_DRIFT_MIXTURE) != (chart != 0))
+        return DURA_EINVAL;
+    return !chart && (given(r.shift) || given(r.limit)) ? DURA_EINVAL : DURA_OK;
+}
+
+int durai_drift_check(const dura_drift_reference *theirs, int chart)
+{
+    int rc = check_newer(theirs, chart);
+    return rc < 0 ? rc : sound(theirs) ? DURA_OK : DURA_EINVAL;
 }
 
 /* How many standard errors of the reference are allowed for. The longer the samples between
@@ -289,18 +308,15 @@ static DURAI_NOINLINE void settle(drift_reference *out, uint32_t l, const dura_d
 
 int dura_drift_attach(dura_drift *d, uint16_t index, const dura_drift_reference *ref)
 {
-    dura_drift_reference r;
     int rc;
     if (!d || !ref || index >= d->n)
         return DURA_EINVAL;
-    rc = durai_struct_in(&r, (uint32_t)sizeof r, ref, ref->struct_size, REFERENCE_V1);
+    rc = durai_drift_check(ref, 0);
     if (rc < 0)
         return rc;
-    if (!durai_drift_sound(&r) || r.detector != DURA_DRIFT_MIXTURE || given(r.shift) || given(r.limit))
-        return DURA_EINVAL;
     if (durai_drift_watched(d, index))
         return DURA_ESTATE;
-    settle(&d->reference[durai_drift_block(index)], durai_drift_lane(index), &r,
+    settle(&d->reference[durai_drift_block(index)], durai_drift_lane(index), ref,
            d->arl0 * (float)d->n);
     durai_drift_forget(&d->block[durai_drift_block(index)], durai_drift_lane(index),
                        &d->reference[durai_drift_block(index)]);

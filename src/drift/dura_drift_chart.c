@@ -130,22 +130,21 @@ static DURAI_NOINLINE void settle(chart_reference *out, const dura_drift_referen
 static int chart_attach(dura_drift *d, uint16_t index, const dura_drift_reference *ref)
 {
     drift_chart *c = durai_chart(d);
-    dura_drift_reference r;
     float clip;
     int rc;
     if (!c || !ref || index >= c->n)
         return DURA_EINVAL;
-    rc = durai_struct_in(&r, (uint32_t)sizeof r, ref, ref->struct_size, REFERENCE_V1);
+    rc = durai_drift_check(ref, 1);
     if (rc < 0)
         return rc;
-    clip = r.clip > 0.0f ? r.clip : CLIP_DEFAULT;
-    if (!durai_drift_sound(&r) || !sound_chart(&r, clip))
+    clip = ref->clip > 0.0f ? ref->clip : CLIP_DEFAULT;
+    if (!sound_chart(ref, clip))
         return DURA_EINVAL;
-    if (r.low < 0.0f || r.low > 0.0f || r.high < 0.0f || r.high > 0.0f)
+    if (ref->low < 0.0f || ref->low > 0.0f || ref->high < 0.0f || ref->high > 0.0f)
         return DURA_ENOTSUP;
     if (c->reference[index].flags & REF_WATCHED)
         return DURA_ESTATE;
-    settle(&c->reference[index], &r, clip, c->arl0 * (float)c->n);
+    settle(&c->reference[index], ref, clip, c->arl0 * (float)c->n);
     forget(&c->state[index], &c->reference[index]);
     c->watched++;
     DURA_ASSERT(c->watched <= c->n);

@@ -100,14 +100,21 @@ static int in_range(uint32_t bits, float top, uint32_t sign)
     return (bits & ~sign) <= durai_f32_bits(top);
 }
 
+/* A number of samples: whole, and one that a float still counts. */
+static int is_count(uint32_t bits)
+{
+    float x = durai_f32(bits);
+    return in_range(bits, AGE_LAST, 0) && durai_f32_bits((float)(uint32_t)x) == bits;
+}
+
 /* Statistic i of a block is one that this chart can have. */
 static int sound_statistic(const uint8_t *p, const chart_reference *r, uint32_t i)
 {
     uint32_t stat = durai_le32(p + STAT + 4 * i), aged = durai_le32(p + AGED + 4 * i);
     if (r->detector == DURA_DRIFT_CUSUM)
-        return in_range(stat, CHART_FAR * r->limit, 0) && in_range(aged, AGE_LAST, 0) && (stat == 0) == (aged == 0);
+        return in_range(stat, CHART_FAR * r->limit, 0) && is_count(aged) && (stat == 0) == (aged == 0);
     if (r->detector == DURA_DRIFT_EWMA)
-        return i ? (stat | aged) == 0 : in_range(stat, r->clip, 0x80000000u) && in_range(aged, AGE_LAST, 0);
+        return i ? (stat | aged) == 0 : in_range(stat, r->clip, 0x80000000u) && is_count(aged);
     /* The age is the quotient; no real one comes near AGE_MAX. */
     return in_range(stat, CAP * 1.01f * CHART_RATIO_MOST * r->limit, 0) &&
            in_range(aged, AGE_MAX * durai_f32(stat), 0);

@@ -97,7 +97,8 @@ static inline int durai_drift_watched(const dura_drift *d, uint32_t i)
 
 /* What mixture and charts ask of a configuration and a reference alike. */
 int durai_drift_config(dura_drift_config *c, const dura_drift_config *theirs);
-int durai_drift_sound(const dura_drift_reference *r);
+/* chart: it must name one, else none. An older struct than has the fields of charts names none. */
+int durai_drift_check(const dura_drift_reference *theirs, int chart);
 /* Past samples an autoregression needs. */
 uint32_t durai_drift_order(const float *phi);
 /* The deviation that is used; *floor: 1 when a calm stretch says nothing. */

@@ -24,8 +24,9 @@ static const rule of_mean[9] = {
     {0.0, 4.0634920634920635e-01},
     {1.02325566378913, 2.4409750289493895e-01},  {2.07684797867783, 4.9916406765217889e-02},
     {3.20542900285647, 2.7891413212317661e-03},  {4.51274586339978, 2.2345844007746583e-05}};
-static const rule of_spread[3] = {
-    {-1.7320508075688772, 1.0 / 6.0}, {0.0, 2.0 / 3.0}, {1.7320508075688772, 1.0 / 6.0}};
+static const rule of_spread[5] = {
+    {-2.856970013872806, 0.01125741132772071}, {-1.355626179974266, 0.2220759220056126}, {0.0, 0.5333333333333333},
+    {1.355626179974266, 0.2220759220056126}, {2.856970013872806, 0.01125741132772071}};
 
 /* ---- what was asked ------------------------------------------------------------------ */
 
@@ -62,8 +63,9 @@ static int read_chart(dura_arl *c, const dura_arl *theirs, dura_error *err)
     }
     if (!within(c->shift, least, most))
         return dura_error_set(err, DURA_EINVAL, NULL, 0, "shift", "%g is not %g to %g", c->shift, least, most);
-    if (!within(c->mean, -20.0, 20.0) || !within(c->spread, 0.25, 4.0) || (c->flags & ~(uint32_t)DURA_ARL_ONE_SIDED) != 0)
-        return dura_error_set(err, DURA_EINVAL, NULL, 0, NULL, "mean, spread or flags outside their range");
+    if (!within(c->mean, -20.0, 20.0) || !within(c->spread, 0.25, 4.0) ||
+        (c->flags & ~(uint32_t)DURA_ARL_ONE_SIDED) != 0 || c->order > DURA_DRIFT_ORDER_MAX || c->reserved != 0)
+        return dura_error_set(err, DURA_EINVAL, NULL, 0, NULL, "mean, spread, order or flags outside their range");
     return DURA_OK;
 }
 
@@ -104,6 +106,7 @@ static int run_known(const dura_arl *c, double *zero, double *steady)
 static int run_learned(const dura_arl *c, double *zero)
 {
     double error = 1.0 / sqrt((double)c->n), rate = 0.0, one = 0.0, sides = 1.0;
+    double wider = error * sqrt(1.5 + (double)c->order);
     dura_arl k = *c;
     size_t i, j;
     if (c->detector == DURA_DRIFT_CUSUM && !(c->flags & (uint32_t)DURA_ARL_ONE_SIDED) && fabs(c->mean) <= 0.0) {
@@ -113,7 +116,7 @@ static int run_learned(const dura_arl *c, double *zero)
     for (i = 0; i < sizeof of_mean / sizeof *of_mean; i++)
         for (j = 0; j < sizeof of_spread / sizeof *of_spread; j++) {
             int rc;
-            k.spread = c->spread * exp(of_spread[j].x * error * sqrt(0.5));
+            k.spread = c->spread * exp(of_spread[j].x * wider);
             k.mean = c->mean + of_mean[i].x * error;
             rc = run_known(&k, &one, NULL);
             if (rc < 0)
@@ -174,11 +177,13 @@ static int miss(dura_arl *c, double limit, double arl0, double *by)
 }
 
 /* The sum of likelihoods needs arl0 by theorem; it lands beyond its limit by exp(0.583 m) on
- * average, m the level at which false alarms come: that of ln(arl0 / time scale) nats. */
+ * average, m the level at which false alarms come, that of ln(arl0 / time scale) nats. Less
+ * where these are few and alarms come at all levels below: the 1.6 is fitted to simulated
+ * rates of four slopes (docs/drift.md, Charts). */
 static double ramp_limit(const dura_arl *c, double arl0)
 {
     double nats = log(1.0 + arl0 * pow(c->shift, 2.0 / 3.0)), m = pow(6.0 * c->shift * nats, 1.0 / 3.0);
-    return arl0 / exp(OVERSHOOT * (m < 3.0 ? m : 3.0));
+    return arl0 / exp(OVERSHOOT * nats / (nats + 1.6) * (m < 3.0 ? m : 3.0));
 }
 
 /* Two limits, one below and one above what is asked. A learned reference whose limit would
@@ -259,6 +264,7 @@ int dura_arl_reference(dura_drift_reference *r, double arl0, uint32_t channels, 
 {
     dura_arl c = DURA_ARL_INIT;
     double limit = 0.0;
+    uint32_t k;
     int rc;
     if (!r || r->struct_size < sizeof *r || channels < 1)
         return dura_error_set(err, DURA_EINVAL, NULL, 0, NULL, "no reference, or one that is too short for a chart");
@@ -268,6 +274,9 @@ int dura_arl_reference(dura_drift_reference *r, double arl0, uint32_t channels, 
     c.shift = (double)r->shift;
     c.clip = r->clip > 0.0f ? (double)r->clip : 6.0;
     c.n = r->n;
+    for (k = 0; k < DURA_DRIFT_ORDER_MAX; k++)
+        if (r->phi[k] < 0.0f || r->phi[k] > 0.0f)
+            c.order = k + 1u;
     rc = dura_arl_limit(&c, arl0 * (double)channels / (r->hold > 1.0f ? (double)r->hold : 1.0), &limit, err);
     if (rc == DURA_OK)
         r->limit = (float)limit;

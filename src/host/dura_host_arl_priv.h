@@ -9,7 +9,7 @@
 
 #include <dura/host/arl.h>
 
-#define ARL_V1 56u              /* bytes of a dura_arl that every caller has */
+#define ARL_V1 64u              /* bytes of a dura_arl that every caller has */
 #define ARL_NODES_MOST 1600u
 
 /* s(t) = stay x s(t-1) + step x z + drift with z normal and cut to +-clip. An alarm is

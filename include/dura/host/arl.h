@@ -17,9 +17,10 @@
  *                                     the theorem's with the overshoot divided out, both
  *                                     measured in bench_drift_charts
  *
- * n > 0: the reference was learned from n samples. Its mean is then off by N(0, 1/n) and its
- * deviation by N(0, 1/2n) of itself; the run length is that of the mean rate of alarms over
- * both, and limits widen accordingly.
+ * n > 0: the reference was learned from n samples. Its mean is then off by N(0, 1/n), its
+ * deviation by N(0, 1/2n) of itself, and the autoregression by what makes slow sums wider or
+ * narrower by N(0, (order + 1)/n), one for those looked for; the run length is that of the
+ * mean rate of alarms over these, and limits widen accordingly.
  *
  * Memory: heap while a call runs. Threads: any. Unstable until 1.0.
  */
@@ -49,8 +50,10 @@ typedef struct dura_arl {
     double   mean;             /* of the samples it sees, in deviations: 0 while nothing
                                   changed; -20..20 */
     double   spread;           /* their deviation; 0: 1; 0.25..4 */
+    uint32_t order;            /* n > 0: of the autoregression that was learned */
+    uint32_t reserved;         /* 0 */
 } dura_arl;
-#define DURA_ARL_INIT { (uint32_t)sizeof(dura_arl), 0, 0, 0, 0.0, 0.0, 0.0, 0.0, 0.0 }
+#define DURA_ARL_INIT { (uint32_t)sizeof(dura_arl), 0, 0, 0, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 0 }
 
 /** Mean samples to an alarm. *zero: of a chart that starts with the first of them; *steady
  *  (NULL: not wanted): of one that had been watching N(0, 1), restarted after each of its
