@@ -8,8 +8,8 @@
  * is read whole first and its first half is the reference.
  */
 #include "dura_args.h"
+#include "dura_drift_chart.h"
 
-#include <dura/drift.h>
 #include <dura/host/frames.h>
 
 #include <inttypes.h>
@@ -21,7 +21,7 @@
 #define ORDER_DEFAULT 4u
 #define ARL0_DEFAULT 100000u
 
-static const char *words[1], *columns, *arl0_text, *reference_text, *order_text, *time_column, *time_format, *fail_on;
+static const char *words[1], *columns, *arl0_text, *reference_text, *order_text, *time_column, *time_format, *fail_on, *detector_text, *shift_text;
 static int as_json;
 
 static const cli_option options[] = {
@@ -29,6 +29,8 @@ static const cli_option options[] = {
     {"--arl0", NULL, "N", &arl0_text, NULL, "rows between two false alarms, all columns together (default 100000)"},
     {"--reference", NULL, "N", &reference_text, NULL, "learn from the first N rows (default: the first half)"},
     {"--order", NULL, "K", &order_text, NULL, "highest autoregression tried, 0..4 (default 4)"},
+    {"--detector", NULL, "NAME", &detector_text, NULL, "mixture (default: any size), cusum, ewma or ramp: for --shift"},
+    {"--shift", NULL, "D", &shift_text, NULL, "what a chart is to find, in the columns' units; ramp: units a row"},
     {"--time-column", NULL, "NAME", &time_column, NULL, "default: time, t, timestamp, datetime or date"},
     {"--time-format", NULL, "FORMAT", &time_format, NULL, "such as \"%d/%m/%y %H\" (default: ISO 8601 or seconds since 1970)"},
     {"--fail-on", NULL, "drift", &fail_on, NULL, "exit 1 if there was an alarm"},
@@ -40,7 +42,8 @@ static const cli_command self = {
     "Learns each column's mean, spread and autocorrelation from the first rows of a CSV or NDJSON\n"
     "recording (- is standard input) and watches the rest. One JSON object per alarm: row (data\n"
     "rows from 0), t, channel, direction (up, down, wider, narrower; back: it has come back),\n"
-    "size, onset_row, statistic, limit. A column that drifted is silent until it has come back.\n"
+    "size, onset_row, statistic, limit. --detector cusum (a step), ewma or ramp (it creeps) find a\n"
+    "size you name, say how soon, and have an exact limit. A column that drifted is silent until it has come back.\n"
     "The recording must have a time column. Exit 0 whatever was found, but for --fail-on.\n",
     options, words, 1, 1,
 };
@@ -56,7 +59,10 @@ typedef struct job {
     int64_t *t;
     size_t rows, room;
     void *memory;
+    const dura_drift_calls *calls;
     dura_drift *drift;
+    uint32_t detector;                 /* DURA_DRIFT_MIXTURE.. */
+    double shift;
     uint64_t alarms, back, watched;
 } job;
 
@@ -102,6 +108,25 @@ static int split_names(job *j)
 }
 
 /* -1 to go on, else the exit code. */
+static int check_chart(job *j)
+{
+    int detector = detector_text ? chart_detector(detector_text) : DURA_DRIFT_MIXTURE;
+    char *end = NULL;
+    if (detector < 0)
+        return cli_usage(&self, "--detector %s: want mixture, cusum, ewma or ramp", detector_text);
+    j->detector = (uint32_t)detector;
+    j->calls = detector == DURA_DRIFT_MIXTURE ? dura_drift_part() : dura_drift_chart_part();
+    if ((detector != DURA_DRIFT_MIXTURE) != (shift_text != NULL))
+        return cli_usage(&self, shift_text ? "--shift wants --detector cusum, ewma or ramp"
+                                           : "--detector %s wants --shift", chart_name(j->detector));
+    if (shift_text)
+        j->shift = strtod(shift_text, &end);
+    if (shift_text && (*end || end == shift_text || !(j->shift > 0.0 && j->shift < 1e30)))
+        return cli_usage(&self, "--shift %s: want a number above 0", shift_text);
+    return -1;
+}
+
+/* -1 to go on, else the exit code. */
 static int check_usage(job *j)
 {
     j->arl0 = ARL0_DEFAULT;
@@ -116,7 +141,7 @@ static int check_usage(job *j)
         return cli_usage(&self, "--order %s: want 0 to %d", order_text, DURA_DRIFT_ORDER_MAX);
     if (fail_on && strcmp(fail_on, "drift") != 0)
         return cli_usage(&self, "--fail-on %s: want drift", fail_on);
-    return split_names(j);
+    return check_chart(j) < 0 ? split_names(j) : CLI_USAGE;
 }
 
 /* ---- what comes out -------------------------------------------------------------- */
@@ -141,7 +166,7 @@ static void print_alarm(const job *j, const dura_fact *f, uint64_t row, int64_t 
     static const char *const direction[] = {"back", "up", "down", "wider", "narrower"};
     dura_drift_state s = DURA_DRIFT_STATE_INIT;
     uint64_t ago = (uint64_t)f->value[2];
-    if (dura_drift_query(j->drift, f->channel, &s) != DURA_OK)
+    if (j->calls->query(j->drift, f->channel, &s) != DURA_OK)
         return;
     printf("{\"row\":%" PRIu64 ",\"t\":", row);
     print_time(t);
@@ -165,10 +190,41 @@ static const struct reason { uint32_t bit; const char *name, *text; } reasons[] 
 };
 enum { REASONS = sizeof reasons / sizeof *reasons };
 
-static void print_reference(const job *j, uint16_t i, const dura_drift_reference *r)
+/* What a chart is expected to do. */
+typedef struct promise {
+    double deviations, delay;           /* delay < 0: not known */
+} promise;
+
+static void print_promise(const job *j, uint16_t i, const dura_drift_reference *r, const promise *p)
+{
+    if (j->detector == DURA_DRIFT_MIXTURE)
+        return;
+    fprintf(stderr, "dura drift: %s: %s, limit %.6g: %g%s is %.3g deviations%s", j->name[i], chart_name(r->detector), (double)r->limit,
+            j->shift, r->detector == DURA_DRIFT_RAMP ? " a row" : "", p->deviations, r->detector == DURA_DRIFT_RAMP ? " a row" : "");
+    if (p->delay >= 0.0)
+        fprintf(stderr, ", found after %.*f rows on average", p->delay < 20.0 ? 1 : 0, p->delay);
+    if (r->why == 0)
+        fprintf(stderr, "; one false alarm of all columns together in %" PRIu64 " rows", j->arl0);
+    fprintf(stderr, "\n");
+}
+
+static void print_chart(const job *j, const dura_drift_reference *r, const promise *p)
+{
+    if (j->detector == DURA_DRIFT_MIXTURE)
+        return;
+    printf(",\"detector\":\"%s\",\"shift\":%.9g,\"deviations\":%.9g,\"parameter\":%.9g,\"limit\":%.9g,\"delay\":", chart_name(r->detector),
+           j->shift, p->deviations, (double)r->shift, (double)r->limit);
+    if (p->delay < 0.0)
+        printf("null");
+    else
+        printf("%.6g", p->delay);
+}
+
+static void print_reference(const job *j, uint16_t i, const dura_drift_reference *r, const promise *p)
 {
     size_t k;
     int first = 1;
+    print_promise(j, i, r, p);
     for (k = 0; k < REASONS; k++)
         if (r->why & reasons[k].bit)
             fprintf(stderr, "dura drift: %s: no rate is promised: %s\n", j->name[i], reasons[k].text);
@@ -185,7 +241,9 @@ static void print_reference(const job *j, uint16_t i, const dura_drift_reference
             printf("%s\"%s\"", first ? "" : ",", reasons[k].name);
             first = 0;
         }
-    printf("]}\n");
+    printf("]");
+    print_chart(j, r, p);
+    printf("}\n");
 }
 
 /* ---- learning and watching ------------------------------------------------------- */
@@ -211,9 +269,8 @@ static int keep_row(job *j, const dura_frames_row *row)
 }
 
 /* Column i of the first `rows` rows; what is not finite is missing, as update() has it. */
-static int learn_column(job *j, uint16_t i, size_t rows, dura_error *err)
+static int learn_reference(const job *j, uint16_t i, size_t rows, dura_drift_reference *ref)
 {
-    dura_drift_reference ref = DURA_DRIFT_REFERENCE_INIT;
     float *x = malloc((rows ? rows : 1) * sizeof *x);
     uint8_t *missing = malloc(rows ? rows : 1);
     int rc = DURA_ENOSPC;
@@ -225,16 +282,28 @@ static int learn_column(job *j, uint16_t i, size_t rows, dura_error *err)
         missing[k] = j->missing[k * j->n + i] || (bits & 0x7F800000u) == 0x7F800000u;
     }
     if (x && missing)
-        rc = dura_drift_learn(&ref, x, missing, rows, (uint32_t)j->order);
-    if (rc == DURA_OK)
-        rc = dura_drift_attach(j->drift, i, &ref);
-    if (rc == DURA_OK)
-        print_reference(j, i, &ref);
-    else if (rc != DURA_ENOSPC)
-        rc = dura_error_set(err, rc == DURA_ENOENT ? DURA_ESYNTAX : rc, words[0], 0, j->name[i],
-                            "no reference can be learned from the first %zu rows: 8 numbers are the least", rows);
+        rc = dura_drift_learn(ref, x, missing, rows, (uint32_t)j->order);
     free(x);
     free(missing);
+    return rc;
+}
+
+static int learn_column(job *j, uint16_t i, size_t rows, dura_error *err)
+{
+    dura_drift_reference ref = DURA_DRIFT_REFERENCE_INIT;
+    promise p = {0.0, -1.0};
+    dura_error why = {0};
+    int rc = learn_reference(j, i, rows, &ref);
+    if (rc < 0)
+        return rc == DURA_ENOSPC ? rc : dura_error_set(err, rc == DURA_ENOENT ? DURA_ESYNTAX : rc, words[0], 0, j->name[i],
+            "no reference can be learned from the first %zu rows: 8 numbers are the least", rows);
+    if (j->detector != DURA_DRIFT_MIXTURE)
+        rc = chart_reference(&ref, j->detector, j->shift, (double)j->arl0, j->n, &p.deviations, &p.delay, &why);
+    if (rc < 0)
+        return dura_error_set(err, rc, words[0], 0, j->name[i], "%s", why.text);
+    rc = j->calls->attach(j->drift, i, &ref);
+    if (rc == DURA_OK)
+        print_reference(j, i, &ref, &p);
     return rc;
 }
 
@@ -246,11 +315,11 @@ static int learn(job *j, size_t rows, dura_error *err)
     int rc;
     c.n_channels = j->n;
     c.arl0 = (float)j->arl0;
-    bytes = dura_drift_bytes(&c);
+    bytes = j->calls->bytes(&c);
     j->memory = malloc(bytes);
     if (!j->memory)
         return DURA_ENOSPC;
-    rc = dura_drift_init(&j->drift, j->memory, bytes, &c);
+    rc = j->calls->init(&j->drift, j->memory, bytes, &c);
     for (i = 0; rc == DURA_OK && i < j->n; i++)
         rc = learn_column(j, i, rows, err);
     return rc;
@@ -259,7 +328,7 @@ static int learn(job *j, size_t rows, dura_error *err)
 static void watch(job *j, uint64_t row, int64_t t, const float *x, const uint8_t *missing)
 {
     static dura_fact facts[DURA_DRIFT_CHANNELS_MAX];    /* room for all: none has to wait */
-    int n = dura_drift_update(j->drift, x, missing, j->n, facts, DURA_DRIFT_CHANNELS_MAX), k;
+    int n = j->calls->update(j->drift, x, missing, j->n, facts, DURA_DRIFT_CHANNELS_MAX), k;
     for (k = 0; k < n; k++) {
         print_alarm(j, &facts[k], row, t);
         if (facts[k].value[0] == DURA_DRIFT_BACK)

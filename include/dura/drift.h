@@ -51,7 +51,16 @@ enum {
 /* Bit of `order` for learn: the samples are in 0..1 (errors, confidences, scores). */
 #define DURA_DRIFT_BOUNDED 0x100u
 
-/* One channel's reference. Start from DURA_DRIFT_REFERENCE_INIT. 56 bytes. */
+/* How a channel is watched. The mixture is dura_drift_part(), the others, for who knows the
+ * size that matters, dura_drift_chart_part() (dura/drift_chart.h); each refuses the other's. */
+enum {
+    DURA_DRIFT_MIXTURE = 0,
+    DURA_DRIFT_CUSUM = 1,
+    DURA_DRIFT_EWMA = 2,
+    DURA_DRIFT_RAMP = 3
+};
+
+/* One channel's reference. Start from DURA_DRIFT_REFERENCE_INIT. 72 bytes. */
 typedef struct dura_drift_reference {
     uint32_t struct_size;
     uint32_t n;                /* samples it was learned from; what they leave open is allowed
@@ -65,10 +74,14 @@ typedef struct dura_drift_reference {
     float    hold;             /* HELD: frames a value stays, on average; 0: 1 */
     float    low, high;        /* both 0: none. A sample is never outside, and is bet on
                                   instead of taken for Gaussian: errors, confidences */
+    uint32_t detector;         /* DURA_DRIFT_MIXTURE.. */
+    float    shift;            /* charts: dura/drift_chart.h; mixture: 0 */
+    float    limit;            /* charts: of the statistic; mixture: 0 */
+    uint32_t reserved2;        /* 0 */
 } dura_drift_reference;
 #define DURA_DRIFT_REFERENCE_INIT                                                      \
     { (uint32_t)sizeof(dura_drift_reference), 0, 0.0f, 0.0f, {0.0f, 0.0f, 0.0f, 0.0f}, \
-      0.0f, 0.0f, 0, 0.0f, 0.0f, 0.0f }
+      0.0f, 0.0f, 0, 0.0f, 0.0f, 0.0f, 0, 0.0f, 0.0f, 0 }
 
 enum {
     DURA_DRIFT_RESTART = 1     /* after an alarm the statistic starts anew at once; without:

@@ -12,6 +12,7 @@
 #include <dura/feature.h>
 #include <dura/backend.h>
 #include <dura/drift.h>
+#include <dura/drift_chart.h>
 #include <dura/mspc.h>
 #include <dura/histogram.h>
 #include <dura/accuracy.h>

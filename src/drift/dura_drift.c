@@ -13,7 +13,6 @@
 #include "dura_drift_priv.h"
 
 #define CONFIG_V1 16u
-#define REFERENCE_V1 56u
 #define STATE_V1 40u
 #define ARL0_MIN 100.0f
 #define ARL0_MAX 1e9f
@@ -41,7 +40,7 @@ const float durai_drift_at_zero[HYPOTHESES][DRIFT_LANES] = {
 
 /* ---- building -------------------------------------------------------------------- */
 
-static int read_config(dura_drift_config *c, const dura_drift_config *theirs)
+int durai_drift_config(dura_drift_config *c, const dura_drift_config *theirs)
 {
     int rc;
     if (!theirs)
@@ -70,7 +69,7 @@ static size_t object_bytes(uint16_t n)
 size_t dura_drift_bytes(const dura_drift_config *cfg)
 {
     dura_drift_config c;
-    return read_config(&c, cfg) < 0 ? 0 : object_bytes(c.n_channels);
+    return durai_drift_config(&c, cfg) < 0 ? 0 : object_bytes(c.n_channels);
 }
 
 int dura_drift_init(dura_drift **out, void *mem, size_t len, const dura_drift_config *cfg)
@@ -82,7 +81,7 @@ int dura_drift_init(dura_drift **out, void *mem, size_t len, const dura_drift_co
     if (!out)
         return DURA_EINVAL;
     *out = NULL;
-    rc = read_config(&c, cfg);
+    rc = durai_drift_config(&c, cfg);
     if (rc < 0)
         return rc;
     if (!mem)
@@ -159,7 +158,7 @@ static DURAI_NOINLINE int stationary(const float *phi, uint32_t order)
     return 1;
 }
 
-static uint32_t order_of(const float *phi)
+uint32_t durai_drift_order(const float *phi)
 {
     uint32_t m = DURA_DRIFT_ORDER_MAX;
     while (m > 0 && (durai_f32_bits(phi[m - 1u]) & 0x7FFFFFFFu) == 0)
@@ -177,6 +176,12 @@ static int all_finite(const dura_drift_reference *r)
     return good;
 }
 
+/* Not zero, as bits: no comparison of floats for equality. */
+static int given(float x)
+{
+    return (durai_f32_bits(x) & 0x7FFFFFFFu) != 0;
+}
+
 static int bounded(const dura_drift_reference *r)
 {
     return r->low < 0.0f || r->low > 0.0f || r->high < 0.0f || r->high > 0.0f;
@@ -189,7 +194,7 @@ static int sound_bounds(const dura_drift_reference *r)
     const uint32_t cannot = DURA_DRIFT_HELD | DURA_DRIFT_CONSTANT;
     float width = r->high - r->low;
     return r->low < r->mean && r->mean < r->high && durai_finite(width) && r->deviation > width * 1e-6f &&
-           r->deviation <= 0.51f * width && order_of(r->phi) == 0 && (r->why & cannot) == 0;
+           r->deviation <= 0.51f * width && durai_drift_order(r->phi) == 0 && (r->why & cannot) == 0;
 }
 
 static int sound(const dura_drift_reference *r)
@@ -206,14 +211,33 @@ static int sound(const dura_drift_reference *r)
         return 0;
     if (bounded(r))
         return sound_bounds(r);
-    return stationary(r->phi, order_of(r->phi));
+    return stationary(r->phi, durai_drift_order(r->phi));
+}
+
+/* The fields that older references lack. The copy is gone before anything else is looked at:
+ * attach is deep in a guard's init, and the first fields are there in every reference. */
+static DURAI_NOINLINE int check_newer(const dura_drift_reference *theirs, int chart)
+{
+    dura_drift_reference r;
+    int rc = durai_struct_in(&r, (uint32_t)sizeof r, theirs, theirs->struct_size, REFERENCE_V1);
+    if (rc < 0)
+        return rc;
+    if (r.reserved2 != 0 || (r.detector != DURA_DRIFT_MIXTURE) != (chart != 0))
+        return DURA_EINVAL;
+    return !chart && (given(r.shift) || given(r.limit)) ? DURA_EINVAL : DURA_OK;
+}
+
+int durai_drift_check(const dura_drift_reference *theirs, int chart)
+{
+    int rc = check_newer(theirs, chart);
+    return rc < 0 ? rc : sound(theirs) ? DURA_OK : DURA_EINVAL;
 }
 
 /* How many standard errors of the reference are allowed for. The longer the samples between
  * false alarms are to be, beside those it was learned from, the smaller an error of it is
  * seen in time, and the rarer an error must be that may pass for a drift (docs/drift.md,
  * What n samples leave open). */
-static float errors_of(const dura_drift_reference *r, float arl0)
+float durai_drift_errors(const dura_drift_reference *r, float arl0)
 {
     float times = arl0 / (float)r->n;
     return (times > 1.0f ? 0.3f + 0.18f * durai_log(times) : 0.3f) +
@@ -231,7 +255,7 @@ static float errors_of(const dura_drift_reference *r, float arl0)
  * mean is then less certain than 1 / sqrt(n). arl0: of this channel. Returns f. */
 static DURAI_NOINLINE float allow_for(drift_reference *out, uint32_t l, const dura_drift_reference *r, float arl0)
 {
-    float s = r->n > 0 ? errors_of(r, arl0) / durai_sqrt((float)r->n) : 0.0f;
+    float s = r->n > 0 ? durai_drift_errors(r, arl0) / durai_sqrt((float)r->n) : 0.0f;
     float f = 1.0f + s * 0.707106781f, f4 = f * f * f * f;
     out->shift_slack[l] = bounded(r) ? s : durai_exp(-0.16f * s);
     out->narrow_slack[l] = durai_sqrt((1.0f + 2.25f / f4) / 3.25f);
@@ -264,7 +288,7 @@ static DURAI_NOINLINE float overshoot_of_bets(const drift_reference *out, uint32
 
 /* The deviation that is used: one below what the values can show is raised to it; then a
  * calm stretch says nothing. */
-static float deviation_of(const dura_drift_reference *r, float *floor)
+float durai_drift_deviation(const dura_drift_reference *r, float *floor)
 {
     float least = r->resolution, deviation = r->deviation;
     if (!(deviation > 0.0f) && !(least > 0.0f))
@@ -277,7 +301,7 @@ static float deviation_of(const dura_drift_reference *r, float *floor)
 
 static DURAI_NOINLINE void settle(drift_reference *out, uint32_t l, const dura_drift_reference *r, float arl0)
 {
-    float deviation = deviation_of(r, &out->floor[l]), clip = r->clip != 0.0f ? r->clip : CLIP_DEFAULT;
+    float deviation = durai_drift_deviation(r, &out->floor[l]), clip = r->clip != 0.0f ? r->clip : CLIP_DEFAULT;
     uint32_t k;
     out->flags[l] = REF_WATCHED;
     if (r->why & (uint32_t)DURA_DRIFT_HELD)
@@ -287,7 +311,7 @@ static DURAI_NOINLINE void settle(drift_reference *out, uint32_t l, const dura_d
     out->scale[l] = 1.0f / deviation;
     out->clip[l] = clip;
     out->why[l] = (uint16_t)r->why;
-    out->order[l] = (uint8_t)order_of(r->phi);
+    out->order[l] = (uint8_t)durai_drift_order(r->phi);
     for (k = 0; k < DURA_DRIFT_ORDER_MAX; k++)
         out->phi[k][l] = r->phi[k];
     if (bounded(r)) {
@@ -322,18 +346,15 @@ int durai_drift_same_reference(const dura_drift *d, const drift_reference *r, ui
 
 int dura_drift_attach(dura_drift *d, uint16_t index, const dura_drift_reference *ref)
 {
-    dura_drift_reference r;
     int rc;
     if (!d || !ref || index >= d->n)
         return DURA_EINVAL;
-    rc = durai_struct_in(&r, (uint32_t)sizeof r, ref, ref->struct_size, REFERENCE_V1);
+    rc = durai_drift_check(ref, 0);
     if (rc < 0)
         return rc;
-    if (!sound(&r))
-        return DURA_EINVAL;
     if (durai_drift_watched(d, index))
         return DURA_ESTATE;
-    settle(&d->reference[durai_drift_block(index)], durai_drift_lane(index), &r,
+    settle(&d->reference[durai_drift_block(index)], durai_drift_lane(index), ref,
            d->arl0 * (float)d->n);
     durai_drift_forget(&d->block[durai_drift_block(index)], durai_drift_lane(index),
                        &d->reference[durai_drift_block(index)]);

@@ -253,15 +253,16 @@ int dura_drift_learn(dura_drift_reference *out, const float *x, const uint8_t *m
     reader in = {x, missing, n, 0, 0, 0, 0.0f};
     first_look f;
     size_t present;
-    uint32_t bounded = order & DURA_DRIFT_BOUNDED;
-    if (!out || out->struct_size < sizeof *out || !x || !usable(x, missing, n, &present))
+    uint32_t size, bounded = order & DURA_DRIFT_BOUNDED;
+    if (!out || out->struct_size < REFERENCE_V1 || !x || !usable(x, missing, n, &present))
         return DURA_EINVAL;
     if (bounded ? order != bounded || !in_unit(x, missing, n) : order > DURA_DRIFT_ORDER_MAX)
         return DURA_EINVAL;
     if (present < LEAST)
         return DURA_ENOENT;
-    memset(out, 0, sizeof *out);     /* in place: a copy would be on the deepest stack of the core */
-    out->struct_size = (uint32_t)sizeof *out;
+    size = out->struct_size < sizeof *out ? out->struct_size : (uint32_t)sizeof *out;
+    memset(out, 0, size);       /* in place: a copy would be on the deepest stack of the core */
+    out->struct_size = size;
     look_once(&f, &in);
     if (!bounded && 2u * f.still > f.n - 1u && f.n - f.still >= LEAST) {
         out->why = DURA_DRIFT_HELD;

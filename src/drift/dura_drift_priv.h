@@ -36,6 +36,7 @@ typedef uint8_t drift_bytes;
  * times sqrt 2, 2, 1 / sqrt 3.25. */
 enum { SHIFTS = 4, UP = 0, DOWN = 4, SPREAD = 8, HYPOTHESES = 11 };
 
+#define REFERENCE_V1 56u        /* bytes of a dura_drift_reference that every caller has */
 #define CLIP_DEFAULT 6.0f
 #define CLIP_LEAST 3.0f         /* below it a narrower spread gains by clipping: E[LR] > 1 */
 #define CLIP_MOST 6.0f
@@ -115,6 +116,17 @@ static inline int durai_drift_watched(const dura_drift *d, uint32_t i)
 {
     return d->reference[durai_drift_block(i)].flags[durai_drift_lane(i)] & REF_WATCHED;
 }
+
+/* What mixture and charts ask of a configuration and a reference alike. */
+int durai_drift_config(dura_drift_config *c, const dura_drift_config *theirs);
+/* chart: it must name one, else none. An older struct than has the fields of charts names none. */
+int durai_drift_check(const dura_drift_reference *theirs, int chart);
+/* Past samples an autoregression needs. */
+uint32_t durai_drift_order(const float *phi);
+/* The deviation that is used; *floor: 1 when a calm stretch says nothing. */
+float durai_drift_deviation(const dura_drift_reference *r, float *floor);
+/* How many standard errors of a reference are allowed for. */
+float durai_drift_errors(const dura_drift_reference *r, float arl0);
 
 /* The mixture of a channel, in the one order every target uses. */
 float durai_drift_sum(const drift_block *b, uint32_t lane);

@@ -23,23 +23,13 @@
  * Nothing overflows: z is cut to +-6 at most, so LR < 4e5, R <= 1000 limits x LR <= 4e20
  * and S <= 2^25 R; nothing becomes subnormal either: LR > 1e-18, and `keep` > 1e-7.
  */
-#include "dura_drift_priv.h"
+#include "dura_drift_white.h"
 
 /* BOUNDED: what is bet on a deviation, and what of a stake may be lost at most. The weights
  * are those of one direction. */
 static const float bets[SHIFTS] = {0.16f, 0.48f, 0.96f, 1.92f};
 static const float stake[SHIFTS] = {0.5f, 0.75f, 0.9f, 0.95f};
 static const float bet_weight[SHIFTS] = {0.1f, 0.2f, 0.1f, 0.1f};
-
-#define SEVERITY_ALARM 5        /* out of the reference: look at it, nothing was hurt */
-#define SEVERITY_BACK 1
-
-/* As compares and moves, not branches. */
-static inline float within(float x, float lo, float hi)
-{
-    x = x < lo ? lo : x;
-    return x > hi ? hi : x;
-}
 
 /* exp(x) and exp(-x) for |x| <= 0.96, as even part plus and minus odd part, in few steps
  * that wait for each other; c: coefficients of x .. x^7. */
@@ -83,21 +73,12 @@ static DURAI_INLINE void grow(drift_block *restrict b, uint32_t i, uint32_t l, f
 
 static inline float standardise(const drift_reference *restrict r, uint32_t l, float x)
 {
-    return within((x - r->mean[l]) * r->scale[l], -FAR_AWAY, FAR_AWAY);
+    return durai_drift_within((x - r->mean[l]) * r->scale[l], -FAR_AWAY, FAR_AWAY);
 }
 
-/* A sample in deviations, whitened and cut, into the past; z comes back. The past keeps the
- * cut value: a lone spike leaves it after one sample, a shift is followed within a few. */
 static DURAI_INLINE float whiten(drift_block *restrict b, const drift_reference *restrict r, uint32_t l, float u)
 {
-    float clip = r->clip[l];
-    float expected = (r->phi[0][l] * b->past[0][l] + r->phi[1][l] * b->past[1][l]) +
-                     (r->phi[2][l] * b->past[2][l] + r->phi[3][l] * b->past[3][l]);
-    b->past[3][l] = b->past[2][l];
-    b->past[2][l] = b->past[1][l];
-    b->past[1][l] = b->past[0][l];
-    b->past[0][l] = within(within(u, expected - clip, expected + clip), -FAR_AWAY, FAR_AWAY);
-    return within(u - expected, -clip, clip);
+    return durai_drift_whiten(b->past[0] + l, r->phi[0] + l, DRIFT_LANES, r->clip[l], u);
 }
 
 /* What the ratios of a sample are powers of. */
@@ -154,7 +135,7 @@ static DURAI_INLINE void see(drift_block *restrict b, const drift_reference *res
     uint32_t l;
     for (l = 0; l < DRIFT_LANES; l++) {
         float u = standardise(r, l, x[l]);
-        float z = white ? whiten(b, r, l, u) : within(u, -r->clip[l], r->clip[l]);
+        float z = white ? whiten(b, r, l, u) : durai_drift_within(u, -r->clip[l], r->clip[l]);
         b->z[l] = z;
         powers_of(e, r, l, z);
     }
@@ -197,12 +178,6 @@ static DURAI_NOINLINE void advance_capped(drift_block *restrict b, const drift_r
 
 /* ---- lanes that are not like the others -------------------------------------------- */
 
-/* No sample. The gap is counted: after one longer than usual the past is of no use. */
-static void skip(drift_block *b, uint32_t l)
-{
-    b->gap[l] = (uint8_t)(b->gap[l] + (b->gap[l] < UINT8_MAX));
-}
-
 float durai_drift_bet_weight(uint32_t i) { return bet_weight[i % SHIFTS]; }
 
 float durai_drift_bet(const drift_reference *r, uint32_t l, uint32_t i)
@@ -216,7 +191,7 @@ float durai_drift_bet(const drift_reference *r, uint32_t l, uint32_t i)
 /* A bounded sample in deviations; the mixture comes back. */
 static DURAI_NOINLINE float bet_on(drift_block *b, const drift_reference *r, uint32_t l, float u)
 {
-    float z = within(u, -r->phi[0][l], r->phi[1][l]), s = r->shift_slack[l];
+    float z = durai_drift_within(u, -r->phi[0][l], r->phi[1][l]), s = r->shift_slack[l];
     uint32_t i;
     for (i = 0; i < SPREAD; i++) {
         float bet = durai_drift_bet(r, l, i), lr = i < DOWN ? 1.0f + bet * (z - s) : 1.0f - bet * (z + s);
@@ -227,21 +202,6 @@ static DURAI_NOINLINE float bet_on(drift_block *b, const drift_reference *r, uin
     }
     b->z[l] = z;
     return mixture(b, l);
-}
-
-/* A sample is there: 1 when it can be judged, 0 while the past is being filled. Values
- * that come every so many frames are a series of their own; only a gap more than twice
- * the one before breaks it. */
-static int arrive(drift_block *b, uint8_t order, uint32_t l)
-{
-    if (b->gap[l] > 2u * b->usual[l])
-        b->fill[l] = order;
-    b->usual[l] = b->gap[l];
-    b->gap[l] = 0;
-    if (b->fill[l] == 0)
-        return 1;
-    b->fill[l]--;
-    return 0;
 }
 
 /* The alarm of a lane after a sample, and what the next one multiplies by. What was not told
@@ -271,11 +231,11 @@ static DURAI_NOINLINE void advance_one(drift_block *b, const drift_reference *r,
     int ready;
     DURA_ASSERT(r->flags[l] & REF_WATCHED);
     if ((r->flags[l] & REF_HELD) && !(u < b->last[l] || u > b->last[l])) {
-        skip(b, l);
+        durai_drift_skip(&b->gap[l]);
         return;
     }
     b->last[l] = u;
-    ready = arrive(b, r->order[l], l);
+    ready = durai_drift_arrive(&b->gap[l], &b->usual[l], &b->fill[l], r->order[l]);
     if (r->flags[l] & REF_BOUNDED) {
         sum = bet_on(b, r, l, u);
     } else {
@@ -304,7 +264,7 @@ static DURAI_NOINLINE int advance_some(drift_block *b, const drift_reference *r,
         if (!(r->flags[l] & REF_WATCHED))
             continue;
         if ((missing && missing[l]) || !durai_finite(x[l]))
-            skip(b, l);
+            durai_drift_skip(&b->gap[l]);
         else
             advance_one(b, r, l, x[l], limit);
         news |= has_news(b->flags[l]);
@@ -377,11 +337,6 @@ static DURAI_INLINE drift_bytes not_plain(const drift_block *b, const drift_refe
 
 /* ---- alarms ------------------------------------------------------------------------- */
 
-static uint32_t thousandths(float x)
-{
-    return x < 4e6f ? (uint32_t)(x * 1000.0f + 0.5f) : UINT32_MAX;
-}
-
 /* What channel i has to say, and the state after it was said. */
 static void tell(dura_drift *d, uint16_t i, dura_fact *f)
 {
@@ -392,17 +347,11 @@ static void tell(dura_drift *d, uint16_t i, dura_fact *f)
     uint8_t direction = durai_drift_leader(b, l, &size, &onset);
     int alarm = b->flags[l] & CH_ALARM;
     DURA_ASSERT(i < d->n && has_news(b->flags[l]));
-    memset(f, 0, sizeof *f);
-    f->kind = DURA_FACT_DRIFT;
-    f->severity = alarm ? SEVERITY_ALARM : SEVERITY_BACK;
-    f->log = DURA_LOG_DECISION;
-    f->channel = i;
-    f->asset = f->zone = f->source = f->control = f->risk = f->component = DURA_NONE;
-    f->reasons = r->why[l];
-    f->value[3] = thousandths(mixture(b, l) * b->keep[l] / (d->limit * r->share[l]));
+    durai_drift_fact(f, i, alarm, r->why[l]);
+    f->value[3] = durai_drift_thousandths(mixture(b, l) * b->keep[l] / (d->limit * r->share[l]));
     if (alarm) {
         f->value[0] = direction;
-        f->value[1] = thousandths(size);
+        f->value[1] = durai_drift_thousandths(size);
         f->value[2] = onset;
         b->flags[l] |= CH_TOLD;
     }

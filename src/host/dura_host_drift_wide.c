@@ -36,6 +36,11 @@
 #define durai_drift_put durai_drift_wide_put_
 #define durai_drift_sound durai_drift_wide_sound_
 #define durai_drift_probe durai_drift_wide_probe_
+#define durai_drift_config durai_drift_wide_config_
+#define durai_drift_order durai_drift_wide_order_
+#define durai_drift_errors durai_drift_wide_errors_
+#define durai_drift_deviation durai_drift_wide_deviation_
+#define durai_drift_check durai_drift_wide_check_
 
 #include "../drift/dura_drift.c"
 #include "../drift/dura_drift_probe.c"

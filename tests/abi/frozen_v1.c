@@ -535,6 +535,10 @@ typedef struct v1_dura_drift_reference {
     float hold;
     float low;
     float high;
+    uint32_t detector;
+    float shift;
+    float limit;
+    uint32_t reserved2;
 } v1_dura_drift_reference;
 KEEPS(dura_drift_reference, struct_size);
 KEEPS(dura_drift_reference, n);
@@ -547,6 +551,10 @@ KEEPS(dura_drift_reference, why);
 KEEPS(dura_drift_reference, hold);
 KEEPS(dura_drift_reference, low);
 KEEPS(dura_drift_reference, high);
+KEEPS(dura_drift_reference, detector);
+KEEPS(dura_drift_reference, shift);
+KEEPS(dura_drift_reference, limit);
+KEEPS(dura_drift_reference, reserved2);
 GROWS(dura_drift_reference);
 
 typedef struct v1_dura_drift_config {
@@ -1740,6 +1748,10 @@ VALUE(DURA_DRIFT_TAILS, 4);
 VALUE(DURA_DRIFT_CONSTANT, 8);
 VALUE(DURA_DRIFT_HELD, 16);
 VALUE(DURA_DRIFT_TREND, 32);
+VALUE(DURA_DRIFT_MIXTURE, 0);
+VALUE(DURA_DRIFT_CUSUM, 1);
+VALUE(DURA_DRIFT_EWMA, 2);
+VALUE(DURA_DRIFT_RAMP, 3);
 VALUE(DURA_DRIFT_RESTART, 1);
 VALUE(DURA_DRIFT_BACK, 0);
 VALUE(DURA_DRIFT_UP, 1);

@@ -141,3 +141,47 @@ def test_too_few_numbers_for_a_reference(world):
 def test_help_says_the_time_column_is_needed(world):
     ran = world.dura("drift", "--help")
     assert ran.returncode == 0 and "must have a time column" in ran.stdout
+
+
+def test_charts_find_a_named_size_and_say_how_soon(world):
+    world.write("r.csv", recording(shift=1.0))
+    for detector, found_by in (("cusum", 3040), ("ewma", 3040)):
+        ran = world.dura("drift", "r.csv", "--column", "a,b", "--reference", "2000", "--detector", detector, "--shift", "2",
+                         "--json")
+        lines = alarms(ran)
+        reference, found = lines[0], [r for r in lines if "row" in r]
+        assert reference["detector"] == detector and abs(reference["deviations"] - 1) < 0.1
+        assert 15 < reference["delay"] < 35, reference
+        assert f"found after {reference['delay']:.0f} rows on average" in ran.stderr
+        assert [a["channel"] for a in found] == ["a"] and found[0]["direction"] == "up"
+        assert 3000 < found[0]["row"] < found_by and found[0]["statistic"] >= found[0]["limit"]
+
+
+def test_a_ramp_is_named_by_its_slope_a_row(world):
+    text = recording(n=4000, change=4000).splitlines()
+    for i in range(2001, len(text)):
+        t, a, b = text[i].split(",")
+        text[i] = f"{t},{float(a) - 0.004 * max(0, i - 2500):.4f},{b}"
+    world.write("r.csv", "\n".join(text) + "\n")
+    ran = world.dura("drift", "r.csv", "--column", "a,b", "--reference", "2000", "--detector", "ramp", "--shift", "0.004",
+                     "--json")
+    lines = alarms(ran)
+    assert lines[0]["delay"] is None and "a row is" in ran.stderr
+    found = [r for r in lines if "row" in r]
+    assert [(a["channel"], a["direction"]) for a in found] == [("a", "down")]
+    assert 2500 < found[0]["row"] < 2900 and abs(found[0]["onset_row"] - 2500) < 150
+
+
+def test_refuses_charts_by_what_is_wrong(world):
+    world.write("r.csv", recording())
+    for words, said in ((("--detector", "shewhart", "--shift", "1"), "want mixture, cusum, ewma or ramp"),
+                        (("--detector", "cusum"), "wants --shift"), (("--shift", "1"), "wants --detector"),
+                        (("--detector", "cusum", "--shift", "-1"), "above 0"),
+                        (("--detector", "cusum", "--shift", "nan"), "above 0"),
+                        (("--detector", "cusum", "--shift", "1m"), "above 0"),
+                        (("--detector", "cusum", "--shift", "0.001"), "a: --shift 0.001 is"),
+                        (("--detector", "ewma", "--shift", "1000"), "can be charted"),
+                        (("--detector", "ramp", "--shift", "10"), "can be charted"),
+                        (("--detector", "cusum", "--shift", "0.25", "--arl0", "1000000", "--reference", "40"), "longer reference")):
+        ran = world.dura("drift", "r.csv", "--column", "a", *words)
+        assert ran.returncode == 2 and said in ran.stderr, (words, ran.stderr)

@@ -18,6 +18,7 @@ DURA_ACCURACY_SHORT = 128
 DURA_ACCURACY_UNKNOWABLE = 8
 DURA_ACT = 26
 DURA_ACTOR_MAX = 64
+DURA_ARL_ONE_SIDED = 1
 DURA_ASSETS_MAX = 65536
 DURA_BLOCK_BANDS = 8
 DURA_BLOCK_F32 = 4
@@ -102,10 +103,14 @@ DURA_DRIFT_BOUNDED = 256
 DURA_DRIFT_CHANNELS_MAX = 1024
 DURA_DRIFT_CONSTANT = 8
 DURA_DRIFT_CORRELATED = 2
+DURA_DRIFT_CUSUM = 1
 DURA_DRIFT_DOWN = 2
+DURA_DRIFT_EWMA = 2
 DURA_DRIFT_HELD = 16
+DURA_DRIFT_MIXTURE = 0
 DURA_DRIFT_NARROWER = 4
 DURA_DRIFT_ORDER_MAX = 4
+DURA_DRIFT_RAMP = 3
 DURA_DRIFT_RESTART = 1
 DURA_DRIFT_SHORT = 1
 DURA_DRIFT_TAILS = 4
@@ -1097,6 +1102,10 @@ class dura_drift_reference(Structure):
         ("hold", ctypes.c_float),
         ("low", ctypes.c_float),
         ("high", ctypes.c_float),
+        ("detector", ctypes.c_uint32),
+        ("shift", ctypes.c_float),
+        ("limit", ctypes.c_float),
+        ("reserved2", ctypes.c_uint32),
     ]
 
 
