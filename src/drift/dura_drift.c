@@ -219,7 +219,7 @@ static int sound(const dura_drift_reference *r)
 static DURAI_NOINLINE int check_newer(const dura_drift_reference *theirs, int chart)
 {
     dura_drift_reference r;
-    int rc = durai_struct_in(&r, (uint32_t)sizeof r, theirs, theirs->struct_size, REFERENCE_V1);
+    int rc = durai_struct_in(&r, (uint32_t)sizeof r, theirs, theirs->struct_size, DRIFT_REFERENCE_V1);
     if (rc < 0)
         return rc;
     if (r.reserved2 != 0 || (r.detector != DURA_DRIFT_MIXTURE) != (chart != 0))

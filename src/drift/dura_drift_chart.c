@@ -208,6 +208,7 @@ const dura_drift_calls *dura_drift_chart_part(void)
 {
     static const dura_drift_calls part = {
         (uint32_t)sizeof(dura_drift_calls), 0, chart_bytes, chart_init, chart_attach,
-        durai_chart_update, chart_query, chart_reset, durai_chart_save, durai_chart_load};
+        durai_chart_update, chart_query, chart_reset, durai_chart_save, durai_chart_load,
+        NULL /* no self-test yet */};
     return &part;
 }

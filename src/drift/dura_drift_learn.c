@@ -254,7 +254,7 @@ int dura_drift_learn(dura_drift_reference *out, const float *x, const uint8_t *m
     first_look f;
     size_t present;
     uint32_t size, bounded = order & DURA_DRIFT_BOUNDED;
-    if (!out || out->struct_size < REFERENCE_V1 || !x || !usable(x, missing, n, &present))
+    if (!out || out->struct_size < DRIFT_REFERENCE_V1 || !x || !usable(x, missing, n, &present))
         return DURA_EINVAL;
     if (bounded ? order != bounded || !in_unit(x, missing, n) : order > DURA_DRIFT_ORDER_MAX)
         return DURA_EINVAL;

@@ -36,7 +36,7 @@ typedef uint8_t drift_bytes;
  * times sqrt 2, 2, 1 / sqrt 3.25. */
 enum { SHIFTS = 4, UP = 0, DOWN = 4, SPREAD = 8, HYPOTHESES = 11 };
 
-#define REFERENCE_V1 56u        /* bytes of a dura_drift_reference that every caller has */
+#define DRIFT_REFERENCE_V1 56u        /* bytes of a dura_drift_reference that every caller has */
 #define CLIP_DEFAULT 6.0f
 #define CLIP_LEAST 3.0f         /* below it a narrower spread gains by clipping: E[LR] > 1 */
 #define CLIP_MOST 6.0f

@@ -597,6 +597,32 @@ KEEPS(dura_drift_state, z);
 KEEPS(dura_drift_state, n);
 GROWS(dura_drift_state);
 
+typedef struct v1_dura_drift_probe {
+    uint32_t struct_size;
+    uint16_t channel;
+    uint8_t direction;
+    uint8_t over;
+    float shift;
+    uint32_t samples;
+    uint32_t bound;
+    uint32_t reserved;
+    uint64_t n;
+    uint32_t lane[32];
+    dura_fact fact;
+} v1_dura_drift_probe;
+KEEPS(dura_drift_probe, struct_size);
+KEEPS(dura_drift_probe, channel);
+KEEPS(dura_drift_probe, direction);
+KEEPS(dura_drift_probe, over);
+KEEPS(dura_drift_probe, shift);
+KEEPS(dura_drift_probe, samples);
+KEEPS(dura_drift_probe, bound);
+KEEPS(dura_drift_probe, reserved);
+KEEPS(dura_drift_probe, n);
+KEEPS(dura_drift_probe, lane);
+KEEPS(dura_drift_probe, fact);
+GROWS(dura_drift_probe);
+
 typedef struct v1_dura_drift_calls {
     uint32_t struct_size;
     uint32_t reserved;
@@ -608,6 +634,7 @@ typedef struct v1_dura_drift_calls {
     int (*reset)(dura_drift *d);
     int (*save)(const dura_drift *d, void *out, size_t *len);
     int (*load)(dura_drift *d, const void *bytes, size_t len);
+    int (*probe)(dura_drift *d, const dura_drift_reference *ref, dura_drift_probe *probe, uint32_t max_samples);
 } v1_dura_drift_calls;
 KEEPS(dura_drift_calls, struct_size);
 KEEPS(dura_drift_calls, reserved);
@@ -619,6 +646,7 @@ KEEPS(dura_drift_calls, query);
 KEEPS(dura_drift_calls, reset);
 KEEPS(dura_drift_calls, save);
 KEEPS(dura_drift_calls, load);
+KEEPS(dura_drift_calls, probe);
 GROWS(dura_drift_calls);
 
 typedef struct v1_dura_region {
@@ -706,6 +734,7 @@ typedef struct v1_dura_port {
     const struct dura_correlate_calls *correlate;
     const struct dura_gate_calls *gate;
     const struct dura_sensor_calls *sensor;
+    const dura_region *kept;
 } v1_dura_port;
 KEEPS(dura_port, struct_size);
 KEEPS(dura_port, cost);
@@ -719,6 +748,7 @@ KEEPS(dura_port, drift);
 KEEPS(dura_port, correlate);
 KEEPS(dura_port, gate);
 KEEPS(dura_port, sensor);
+KEEPS(dura_port, kept);
 GROWS(dura_port);
 
 typedef struct v1_dura_link_config {
@@ -1543,6 +1573,8 @@ typedef struct v1_dura_guard_status {
     uint64_t actions[4];
     uint64_t unrecorded;
     uint64_t reserved;
+    uint32_t unheard;
+    uint32_t owed;
 } v1_dura_guard_status;
 KEEPS(dura_guard_status, struct_size);
 KEEPS(dura_guard_status, boot);
@@ -1555,6 +1587,8 @@ KEEPS(dura_guard_status, steps);
 KEEPS(dura_guard_status, actions);
 KEEPS(dura_guard_status, unrecorded);
 KEEPS(dura_guard_status, reserved);
+KEEPS(dura_guard_status, unheard);
+KEEPS(dura_guard_status, owed);
 GROWS(dura_guard_status);
 
 VALUE(DURA_OK, 0);
@@ -1606,6 +1640,9 @@ VALUE(DURA_FACT_RELEASE, 14);
 VALUE(DURA_FACT_INCIDENT, 15);
 VALUE(DURA_FACT_FEATURE, 16);
 VALUE(DURA_FACT_LINK, 17);
+VALUE(DURA_FACT_ALIVE, 18);
+VALUE(DURA_FACT_MONITOR, 19);
+VALUE(DURA_FACT_RETRAIN, 20);
 VALUE(DURA_ACCURACY_NO_LABELS, 1);
 VALUE(DURA_ACCURACY_FEW_LABELS, 2);
 VALUE(DURA_ACCURACY_OUT_OF_SUPPORT, 4);
@@ -1729,7 +1766,8 @@ VALUE(DURA_EV_RECOVERED, 28);
 VALUE(DURA_EV_KINDS, 29);
 VALUE(DURA_EV_DISAGREES, 29);
 VALUE(DURA_EV_IMPLAUSIBLE, 30);
-VALUE(DURA_EV_END, 31);
+VALUE(DURA_EV_MONITOR, 31);
+VALUE(DURA_EV_END, 32);
 VALUE(DURA_MISSING_SECURITY, 1);
 VALUE(DURA_MISSING_HEARTBEAT, 2);
 VALUE(DURA_MISSING_ASSETS, 4);
@@ -1758,6 +1796,12 @@ VALUE(DURA_DRIFT_UP, 1);
 VALUE(DURA_DRIFT_DOWN, 2);
 VALUE(DURA_DRIFT_WIDER, 3);
 VALUE(DURA_DRIFT_NARROWER, 4);
+VALUE(DURA_MONITOR_MISSED, 1);
+VALUE(DURA_MONITOR_LATE, 2);
+VALUE(DURA_MONITOR_FAILED, 3);
+VALUE(DURA_MONITOR_SILENT, 4);
+VALUE(DURA_MONITOR_ANEW, 5);
+VALUE(DURA_MONITOR_RESUMED, 6);
 VALUE(DURA_REGION_SECURITY, 0);
 VALUE(DURA_REGION_DECISION, 1);
 VALUE(DURA_REGION_NV, 2);
@@ -1884,6 +1928,7 @@ VALUE(DURA_REC_DECISION, 17);
 VALUE(DURA_REC_BOOT, 18);
 VALUE(DURA_REC_EVENT, 19);
 VALUE(DURA_REC_INCIDENT, 20);
+VALUE(DURA_REC_RETRAIN, 21);
 VALUE(DURA_LOG_FRESH, 0);
 VALUE(DURA_LOG_CLOSED, 1);
 VALUE(DURA_LOG_CUT, 2);
