@@ -1026,6 +1026,22 @@ DT_TEST(guard_init, refuses_a_selftest_with_a_monitor_from_before_there_were_any
     dt_eq(dt_box_boot(&box), DURA_OK, "");
 }
 
+DT_TEST(guard_init, refuses_a_policy_that_watches_where_no_watch_is_linked)
+{
+    dt_spec s;
+    watched(&s);
+    fresh(&s);
+    box.port.watch = NULL;
+    dt_eq(dt_box_boot(&box), DURA_ENOTSUP, "no part");
+    fresh(&s);
+    box.port.struct_size = (uint32_t)offsetof(dura_port, watch);
+    dt_eq(dt_box_boot(&box), DURA_ENOTSUP, "a port of before the watch was one");
+    s = spec();
+    fresh(&s);
+    box.port.watch = NULL;
+    dt_eq(dt_box_boot(&box), DURA_OK, "nothing is watched");
+}
+
 DT_TEST(guard_deinit, ends_the_guard)
 {
     dt_spec s = spec();

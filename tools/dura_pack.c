@@ -46,6 +46,7 @@ static size_t guard_bytes(const void *p, size_t np, dura_error *err)
         port.feature = dura_feature_part();
         port.drift = dura_drift_part();
         port.correlate = dura_correlate_part();
+        port.watch = dura_guard_watch_part();
         port.gate = dura_gate_part();
         port.sensor = dura_sensor_part();
         port.region[DURA_REGION_JOURNAL] = &journal;

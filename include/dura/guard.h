@@ -111,6 +111,13 @@ typedef struct dura_guard_status {
 #define DURA_GUARD_STATUS_INIT                                                         \
     { (uint32_t)sizeof(dura_guard_status), 0, 0, 0, 0, 0, 0, 0, {0, 0, 0, 0}, 0, 0, 0, 0 }
 
+/* What feeds drift monitor and correlator with what is recorded. Its calls are the guard's
+ * own: name the table in dura_port.watch beside those of drift and correlate. */
+typedef struct dura_guard_watch_calls dura_guard_watch_calls;
+
+/** The table of the watch. Static storage.                               [any] O(1) */
+DURA_API DURA_CHECK const dura_guard_watch_calls *dura_guard_watch_part(void);
+
 /** Exact bytes init() needs for this policy and model; 0 when either is invalid.
  *  `dura pack` prints the same number as POLICY_GUARD_BYTES.   [any] O(policy_len) */
 DURA_API DURA_CHECK size_t dura_guard_bytes(const void *policy, size_t policy_len,

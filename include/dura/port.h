@@ -151,6 +151,7 @@ typedef struct dura_port {
      * each half as large as the state (docs/formats/drift.md). Only beside logs that go on
      * over the start: who reads them has to find what was kept. */
     const dura_region *kept;
+    const struct dura_guard_watch_calls *watch;    /* for a policy with drift or correlate */
 } dura_port;
 
 #ifdef __cplusplus

@@ -349,6 +349,7 @@ static const dura_layout_row layout_rows[] = {
     FIELD(dura_port, gate)
     FIELD(dura_port, sensor)
     FIELD(dura_port, kept)
+    FIELD(dura_port, watch)
     STRUCT(dura_link_config)
     FIELD(dura_link_config, struct_size)
     FIELD(dura_link_config, source)

@@ -187,8 +187,9 @@ static int parts_missing(const void *policy, const dura_port *port)
     durai_policy_drift d;
     durai_policy_correlate c;
     durai_policy_updates u;
-    if ((durai_policy_get_drift(policy, &d) == DURA_OK && !DURAI_PART(port, drift)) ||
-        (durai_policy_get_correlate(policy, &c) == DURA_OK && !DURAI_PART(port, correlate)))
+    if (durai_policy_get_drift(policy, &d) == DURA_OK && !(DURAI_PART(port, drift) && DURAI_PART(port, watch)))
+        return 1;
+    if (durai_policy_get_correlate(policy, &c) == DURA_OK && !(DURAI_PART(port, correlate) && DURAI_PART(port, watch)))
         return 1;
     return durai_policy_get_updates(policy, &u) == DURA_OK &&
            (!DURAI_PART(port, gate) || !port->region[DURA_REGION_JOURNAL]); /* a gate: so a port */
@@ -211,7 +212,7 @@ static DURAI_NOINLINE int measure(places *at, const void *policy, size_t len, co
         return rc;
     if (align > 16 || parts_missing(policy, port))
         return DURA_ENOTSUP;
-    at->watcher_bytes = durai_watcher_bytes(policy, port);
+    at->watcher_bytes = DURAI_PART(port, watch) ? port->watch->bytes(policy, port) : 0;
     if (durai_policy_get_updates(policy, &u) != DURA_OK)
         return DURA_OK;
     at->swap_bytes = durai_swap_bytes(policy, port->gate, at->instance_bytes);
@@ -515,19 +516,19 @@ static DURAI_NOINLINE int lay_out(dura_guard **out, places *at, void *mem, size_
 
 static DURAI_NOINLINE int open_logs(dura_guard *g, const places *at, const void *policy, const dura_time *now)
 {
-    int rc = at->watcher ? durai_watcher_init(g, at->watcher, policy) : DURA_OK;
+    int rc = at->watcher ? g->port->watch->init(g, at->watcher, policy) : DURA_OK;
     if (rc != DURA_OK)
         return rc;
     g->work.init.log.encode_user = g;
-    g->work.init.log.noted = at->watcher ? durai_guard_noted : NULL;
+    g->work.init.log.noted = at->watcher ? g->port->watch->noted : NULL;
     g->work.init.log.noted_user = g;
     rc = dura_log_init(&g->log, at->log, at->log_bytes, &g->work.init.log, g->port, now);
     if (rc == DURA_OK)
         rc = compare_pasts(g, g->nv.boot == 1, now);
     if (rc == DURA_OK)
         rc = record_boot(g, now);
-    if (rc == DURA_OK && g->watcher && g->watcher->keep)
-        durai_keep_tell(g, now);
+    if (rc == DURA_OK && g->watcher)
+        g->port->watch->started(g, now);
     return rc == DURA_OK && g->swap ? durai_swap_tell(g) : rc;
 }
 
@@ -607,9 +608,7 @@ int dura_guard_idle(dura_guard *g, const dura_time *now, uint32_t budget)
     now = durai_guard_stamp(g, now);
     int rc = dura_log_step(g->log, now, budget);
     if (rc >= 0 && g->watcher)
-        durai_guard_heed(g, now);
-    if (rc >= 0 && g->watcher && g->watcher->keep && (uint32_t)rc < budget)
-        rc += (int)durai_keep_step(g, now, budget - (uint32_t)rc);
+        rc += (int)g->port->watch->step(g, now, (uint32_t)rc < budget ? budget - (uint32_t)rc : 0);
     if (rc < 0 || !g->swap || (uint32_t)rc >= budget)
         return rc;
     int more = g->port->gate->step(g->swap->gate, now, budget - (uint32_t)rc);
@@ -624,7 +623,7 @@ int dura_guard_save(dura_guard *g, const dura_time *now)
     if (!g || !now)
         return DURA_EINVAL;
     now = durai_guard_stamp(g, now);
-    int rc = durai_guard_settle(g, now);
+    int rc = g->watcher ? g->port->watch->settle(g, now) : DURA_OK;
     return rc == DURA_OK ? dura_log_save(g->log, now) : rc;
 }
 
@@ -687,13 +686,13 @@ int dura_guard_deinit(dura_guard *g, const dura_time *now, const void *pairs, si
     if (!g || !now)
         return DURA_EINVAL;
     now = durai_guard_stamp(g, now);
-    int rc = durai_guard_settle(g, now);
+    int rc = g->watcher ? g->port->watch->settle(g, now) : DURA_OK;
     if (rc == DURA_OK)
         rc = dura_log_deinit(g->log, now, pairs, len, n_pairs);
     if (rc < 0)
         return rc;
-    if (g->watcher && g->watcher->keep)
-        durai_keep_finish(g);
+    if (g->watcher)
+        g->port->watch->finish(g);
     close_models(g);
     g->gate = DURA_ESTATE; /* a step after this answers FALLBACK and records nothing */
     g->nv.clean = 1;
@@ -731,7 +730,8 @@ int dura_guard_query(const dura_guard *g, dura_guard_status *out)
     for (uint32_t i = 0; i < 4; i++)
         st.actions[i] = counts[COUNT_ACT + i];
     st.unrecorded = counts[COUNT_UNRECORDED];
-    st.unheard = durai_guard_unheard(g, &st.owed);
+    if (g->watcher)
+        st.unheard = g->port->watch->unheard(g, &st.owed);
     return durai_struct_out(out, &st, sizeof st, STATUS_V1);
 }
 

@@ -213,15 +213,29 @@ void durai_keep_finish(dura_guard *g);
 /* At most budget storage operations. Returns how many. */
 uint32_t durai_keep_step(dura_guard *g, const dura_time *now, uint32_t budget);
 
-size_t durai_watcher_bytes(const void *policy, const dura_port *port);
-int durai_watcher_init(dura_guard *g, void *mem, const void *policy);
-void durai_guard_noted(void *user, const dura_log_note *note);
-/* Silence: decisions since the last heartbeat, and within how many one is owed (0: never);
- * past that the fact is raised. */
-uint32_t durai_guard_unheard(const dura_guard *g, uint32_t *owed);
-void durai_guard_heed(dura_guard *g, const dura_time *now);
-/* Before an end: an open incident once more, with the evidence that came since its last record. */
-int durai_guard_settle(dura_guard *g, const dura_time *now);
+/* What the guard asks of its watch, through the table that the port names: all but `bytes`
+ * with a watcher. */
+struct dura_guard_watch_calls {
+    uint32_t struct_size;
+    uint32_t reserved;           /* 0 */
+    /* What init() needs; 0: this policy has nothing watched. */
+    size_t (*bytes)(const void *policy, const dura_port *port);
+    int (*init)(dura_guard *g, void *mem, const void *policy);
+    /* The log's: a record has its number. */
+    void (*noted)(void *user, const dura_log_note *note);
+    /* The log is open: what there is to say of the start. */
+    void (*started)(dura_guard *g, const dura_time *now);
+    /* Silence is raised as a fact; at most budget storage operations. Returns how many. */
+    uint32_t (*step)(dura_guard *g, const dura_time *now, uint32_t budget);
+    /* Before an end: an open incident once more, with the evidence since its last record. */
+    int (*settle)(dura_guard *g, const dura_time *now);
+    /* The log is closed. */
+    void (*finish)(dura_guard *g);
+    /* Decisions since the last heartbeat, and within how many one is owed (0: never). */
+    uint32_t (*unheard)(const dura_guard *g, uint32_t *owed);
+};
+
+/* dura_guard_found.c */
 int durai_guard_blocks(const dura_guard *g);     /* an incident that locks the gate is open */
 uint32_t durai_guard_alarm(const dura_guard *g); /* DURA_WHY_* the watch has against a candidate */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The worker's ear: every record of a ring, as it gets its number, goes through the watch
+ * The worker's ear, a part of the port: who watches nothing does not link it. Every record of a ring, as it gets its number, goes through the watch
  * (dura_guard_watch.c). What the watch finds is recorded like anything else and comes by
  * here again: a drift alarm is a fact of the log before it is evidence.
  */
@@ -14,7 +14,7 @@ static int asked(const void *policy)
     return n > 0;
 }
 
-size_t durai_watcher_bytes(const void *policy, const dura_port *port)
+static size_t watch_bytes(const void *policy, const dura_port *port)
 {
     const dura_correlate_calls *c = DURAI_PART(port, correlate);
     size_t n = durai_watch_bytes(policy, DURAI_PART(port, drift), asked(policy) ? c : NULL);
@@ -27,7 +27,7 @@ static int watch_anew(dura_guard *g, void *mem, const void *policy)
                             DURAI_PART(g->port, drift), asked(policy) ? DURAI_PART(g->port, correlate) : NULL);
 }
 
-int durai_watcher_init(dura_guard *g, void *mem, const void *policy)
+static int watch_init(dura_guard *g, void *mem, const void *policy)
 {
     durai_watcher *w = mem;
     memset(w, 0, sizeof *w);
@@ -213,7 +213,7 @@ static DURAI_NOINLINE void after_fact(dura_guard *g)
         durai_keep_take(g);
 }
 
-void durai_guard_noted(void *user, const dura_log_note *note)
+static void watch_noted(void *user, const dura_log_note *note)
 {
     dura_guard *g = user;
     const dura_log_entry *e = note->entry;
@@ -256,17 +256,17 @@ static uint32_t unheard(const dura_guard *g)
     return durai_load(&g->counts.word[COUNT_STEPS][0]) - durai_load(&g->watcher->heard);
 }
 
-uint32_t durai_guard_unheard(const dura_guard *g, uint32_t *owed)
+static uint32_t watch_unheard(const dura_guard *g, uint32_t *owed)
 {
     const durai_watcher *w = g->watcher;
-    *owed = w && w->watch.alive ? durai_alive_owed(w->watch.alive->selftest, !durai_load(&w->beaten)) : 0;
+    *owed = w->watch.alive ? durai_alive_owed(w->watch.alive->selftest, !durai_load(&w->beaten)) : 0;
     return *owed ? unheard(g) : 0;
 }
 
 /* The step counts on while the watch does not: whoever comes by here says so. */
-void durai_guard_heed(dura_guard *g, const dura_time *now)
+static void heed(dura_guard *g, const dura_time *now)
 {
-    uint32_t owed, since = durai_guard_unheard(g, &owed);
+    uint32_t owed, since = watch_unheard(g, &owed);
     dura_fact f;
     if (owed == 0 || since <= owed)
         return;
@@ -275,10 +275,16 @@ void durai_guard_heed(dura_guard *g, const dura_time *now)
         durai_store(&g->watcher->heard, g->watcher->heard + since);
 }
 
-int durai_guard_settle(dura_guard *g, const dura_time *now)
+static uint32_t watch_step(dura_guard *g, const dura_time *now, uint32_t budget)
+{
+    heed(g, now);
+    return g->watcher->keep && budget ? durai_keep_step(g, now, budget) : 0;
+}
+
+static int watch_settle(dura_guard *g, const dura_time *now)
 {
     durai_watcher *w = g->watcher;
-    if (!w || !w->watch.correlate)
+    if (!w->watch.correlate)
         return DURA_OK;
     int rc = dura_log_step(g->log, now, UINT32_MAX); /* what is still in the rings may be evidence */
     if (rc < 0)
@@ -292,33 +298,22 @@ int durai_guard_settle(dura_guard *g, const dura_time *now)
     return DURA_OK;
 }
 
-/* ---- what others ask --------------------------------------------------------------------- */
-
-int durai_guard_blocks(const dura_guard *g)
+static void watch_started(dura_guard *g, const dura_time *now)
 {
-    const durai_watcher *w = g->watcher;
-    if (!w || !w->watch.correlate || w->incident.state == 0 || w->incident.state == DURA_INCIDENT_CLOSED)
-        return 0;
-    /* Without what nobody vouches for: forged events may neither lock the gate nor open it. */
-    return w->incident.trusted != DURA_CAUSE_NORMAL && w->incident.trusted != DURA_CAUSE_CHANGE;
+    if (g->watcher->keep)
+        durai_keep_tell(g, now);
 }
 
-uint32_t durai_guard_alarm(const dura_guard *g) { return g->watcher && g->watcher->drifted ? DURA_WHY_DRIFT : 0; }
-
-int dura_guard_incident(const dura_guard *g, dura_incident *out)
+static void watch_finish(dura_guard *g)
 {
-    if (!g || !out)
-        return DURA_EINVAL;
-    if (!g->watcher || !g->watcher->watch.correlate)
-        return DURA_ENOTSUP;
-    return g->watcher->watch.correlate_calls->query(g->watcher->watch.correlate, out);
+    if (g->watcher->keep)
+        durai_keep_finish(g);
 }
 
-int dura_guard_drift(const dura_guard *g, uint16_t index, dura_drift_state *out)
+const dura_guard_watch_calls *dura_guard_watch_part(void)
 {
-    if (!g || !out)
-        return DURA_EINVAL;
-    if (!g->watcher || !g->watcher->watch.drift)
-        return DURA_ENOTSUP;
-    return g->watcher->watch.drift_calls->query(g->watcher->watch.drift, index, out);
+    static const dura_guard_watch_calls part = {(uint32_t)sizeof(dura_guard_watch_calls), 0, watch_bytes, watch_init,
+                                                watch_noted, watch_started, watch_step, watch_settle, watch_finish,
+                                                watch_unheard};
+    return &part;
 }

@@ -131,7 +131,7 @@ static int sound(const dura_histogram_reference *r)
             return 0;
         sum += r->p[i];
     }
-    return sum >= 0.999f && sum <= 1.001f && none(r->edge + r->n_bins - 1, HIST_BINS - r->n_bins) &&
+    return sum >= 0.999f && sum <= 1.001f && none(r->edge + (r->n_bins - 1u), HIST_BINS - r->n_bins) &&
            none(r->p + r->n_bins, HIST_BINS - r->n_bins);
 }
 

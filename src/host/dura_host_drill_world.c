@@ -113,6 +113,7 @@ int durai_drill_plug(drill_world *w, dura_error *err)
     w->port.feature = dura_feature_part();
     w->port.drift = dura_host_drift_part();
     w->port.correlate = dura_correlate_part();
+    w->port.watch = dura_guard_watch_part();
     w->port.gate = dura_gate_part();
     w->port.sensor = dura_sensor_part();
     w->log = (dura_region){sizeof w->log, 4096, 1, 0, (uint64_t)1 << 50, NULL, blank_read, ignore_prog, ignore_erase, NULL};

@@ -221,6 +221,7 @@ static int plug(replay *r, dura_error *err)
     r->port.feature = dura_feature_part();
     r->port.drift = dura_host_drift_part();
     r->port.correlate = dura_correlate_part();
+    r->port.watch = dura_guard_watch_part();
     r->port.gate = dura_gate_part();
     r->port.sensor = dura_sensor_part();
     return DURA_OK;

@@ -361,6 +361,7 @@ static int start_guard(dura_session *s, dura_error *err)
     s->port.feature = dura_feature_part();
     s->port.drift = dura_host_drift_part();
     s->port.correlate = dura_correlate_part();
+    s->port.watch = dura_guard_watch_part();
     s->port.gate = dura_gate_part();
     s->port.sensor = dura_sensor_part();
     if (s->journal.fd >= 0)

@@ -735,6 +735,7 @@ typedef struct v1_dura_port {
     const struct dura_gate_calls *gate;
     const struct dura_sensor_calls *sensor;
     const dura_region *kept;
+    const struct dura_guard_watch_calls *watch;
 } v1_dura_port;
 KEEPS(dura_port, struct_size);
 KEEPS(dura_port, cost);
@@ -749,6 +750,7 @@ KEEPS(dura_port, correlate);
 KEEPS(dura_port, gate);
 KEEPS(dura_port, sensor);
 KEEPS(dura_port, kept);
+KEEPS(dura_port, watch);
 GROWS(dura_port);
 
 typedef struct v1_dura_link_config {

@@ -263,6 +263,7 @@ static void plug(dt_box *b)
     b->port.feature = dura_feature_part();
     b->port.drift = dura_drift_part();
     b->port.correlate = dura_correlate_part();
+    b->port.watch = dura_guard_watch_part();
     b->port.gate = dura_gate_part();
     b->port.sensor = dura_sensor_part();
 }
