@@ -77,7 +77,7 @@ enumerator renumbered|include/dura/base.h|s/DURA_SUSPECT = 3/DURA_SUSPECT = 5/|r
  constant changed|include/dura/port.h|s/DURA_TAG_BYTES 16/DURA_TAG_BYTES 32/|red
  call of a vtable gets another argument|include/dura/backend.h|s/int32_t (\*reset)(void \*inst);/int32_t (*reset)(void *inst, int how);/|red
  calls of a vtable swapped|include/dura/port.h|s/int (\*read)(void/int (*swap_)(void/;s/int (\*prog)(void/int (*read)(void/;s/int (\*swap_)(void/int (*prog)(void/|red
-field appended without the baseline|include/dura/guard.h|s/^    uint64_t reserved;        \/\* 0 \*\//&\n    uint64_t planted;/|green
+field appended without the baseline|include/dura/guard.h|s/^ *dead as well \*\/$/&\n    uint64_t planted;/|green
  enumerator appended without the baseline|include/dura/base.h|s/^    DURA_FACT_LOG_LOST = 11,/& DURA_FACT_PLANTED = 99,/|green
 ROWS
 }
