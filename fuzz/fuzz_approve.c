@@ -85,7 +85,7 @@ static void hand_over(const uint8_t *p, size_t n)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    uint8_t p[DURA_RELEASE_PAYLOAD_MAX], right[256];
+    uint8_t p[DURA_RELEASE_PAYLOAD_MAX] = {0}, right[256];
     if (size < 3)
         return 0;
     begin();
