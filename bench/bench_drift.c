@@ -11,7 +11,8 @@
  *   4  Tennessee Eastman: 52 channels learned on d00, alarms on the fault-free d00_te and
  *      the first alarm behind the fault on d01.. (data folder: argument 1 or DURA_DATA)
  *
- * Prints what was measured.
+ * Prints what was measured. `bench_drift frames 52 1`: frames with and without alarms, for
+ *   valgrind --tool=callgrind --toggle-collect=dura_drift_update
  */
 #include "../tests/drift_streams.h"
 
@@ -270,8 +271,32 @@ static void tep(const char *folder)
         }
 }
 
+/* Forty frames of n channels, in the last ones of which so many of them alarm: to count instructions
+ * of, under callgrind, with and without. Returns the facts. */
+static int frames(int n, int alarms)
+{
+    dura_drift *d = plain((uint16_t)n, DURA_DRIFT_RESTART, 100.0f);
+    int t, i, told = 0;
+    for (t = 0; t < 40; t++) {
+        float x[TEP];
+        dura_fact f[TEP];
+        for (i = 0; i < n; i++)
+            x[i] = (float)(((t * 7 + i * 3) % 11 - 5) * 0.32);
+        for (i = 0; t >= 37 && i < alarms; i++)
+            x[i] = 5.9f;
+        told += dura_drift_update(d, x, NULL, (size_t)n, f, TEP);
+    }
+    return told;
+}
+
 int main(int argc, char **argv)
 {
+    if (argc == 4 && strcmp(argv[1], "frames") == 0) {
+        int n = atoi(argv[2]), alarms = atoi(argv[3]);
+        must(n >= 1 && n <= TEP && alarms >= 0 && alarms <= n);
+        printf("%d facts\n", frames(n, alarms));
+        return 0;
+    }
     const char *folder = argc > 1 ? argv[1] : getenv("DURA_DATA");
     printf("1 cost; published: ADWIN river 22, PageHinkley MOA 6.9, CUSUM MOA 23, KSWIN river 54000 ns\n");
     cost(dura_drift_part(), "dura_drift_part", 1);

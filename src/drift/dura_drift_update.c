@@ -451,16 +451,24 @@ static DURAI_INLINE int see_all(drift_chunk *c, drift_block *b, const drift_refe
     return news;
 }
 
-/* What the mixtures of a chunk mean: 1 when there is news. */
+/* What the mixtures of a chunk mean, in the blocks that one of them can mean something in:
+ * 1 when there is news. */
 static DURAI_NOINLINE int conclude(const drift_chunk *c, drift_block *b, const drift_reference *r, float limit)
 {
     uint32_t i, l;
     int news = 0;
-    for (i = 0; i < c->n; i++)
-        for (l = 0; c->seen >> i & 1u && l < DRIFT_LANES; l++) {
+    for (i = 0; i < c->n; i++) {
+        uint32_t odd[DRIFT_LANES] = {0};
+        if (!(c->seen >> i & 1u))
+            continue;
+        find_reached(odd, c->sum[i], &r[i], limit);
+        if (lanes_of(b[i].flags) == 0 && any_of(odd) < 0x80000000u)
+            continue;
+        for (l = 0; l < DRIFT_LANES; l++) {
             decide(&b[i], &r[i], l, c->sum[i][l], limit);
             news |= has_news(b[i].flags[l]);
         }
+    }
     return news;
 }
 
