@@ -41,7 +41,7 @@ try:
     from sklearn.svm import SVC
 except ImportError as why:
     print(f"SKIPPED: accuracy without labels: {why}; pip install -r bench/accuracy_requirements.txt")
-    sys.exit(0)
+    sys.exit(77)
 
 MODELS = ("logistic", "forest", "network")
 OPINIONS = MODELS + ("neighbour", "kernel")
