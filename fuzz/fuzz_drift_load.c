@@ -106,6 +106,20 @@ static void offer(dura_drift *d, int which, const uint8_t *p, size_t n)
     go_on(d, p, n);
 }
 
+/* What the next sample multiplies by, as it follows from the statistics (docs/formats/drift.md). */
+static void mend(const dura_drift *d, uint8_t *block, uint16_t channel)
+{
+    dura_drift_state s = DURA_DRIFT_STATE_INIT;
+    float r[11], sum, cap;
+    int i;
+    must(dura_drift_query(d, channel, &s) == DURA_OK);
+    for (i = 0; i < 11; i++)
+        r[i] = durai_f32(durai_le32(block + 4 * i));
+    cap = 1000.0f * s.limit;
+    sum = (((r[0] + r[1]) + (r[2] + r[3])) + ((r[4] + r[5]) + (r[6] + r[7]))) + ((r[8] + r[9]) + r[10]);
+    durai_put32(block + 112, durai_f32_bits(cap / (sum > cap ? sum : cap)));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     uint16_t flags;
@@ -117,6 +131,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         must(dura_drift_save(e, own, &len) == DURA_OK && len == sizeof own);
         memcpy(made, own, sizeof made);
         memcpy(made + 16, data + (size > 16 ? 16 : size), n < IMAGE - 20 ? n : IMAGE - 20);
+        mend(e, made + 16, 0);
+        mend(e, made + 144, 1);
+        mend(e, made + 272, 3);
         durai_put32(made + IMAGE - 4, durai_crc32c(0, made, IMAGE - 4));
         offer(e, 1, made, sizeof made);
     }

@@ -20,7 +20,8 @@ def entry(gseq=7, stood=3, size=480, onset=40, thing=0, way=1, zero=0):
     return struct.pack("<QQqqHBB", gseq, stood, size, onset, thing, way, zero)
 
 
-ALARMS = image(*[block(r=[x / 1e15 for x in HIGH], flags=3, z=3, last=3, keep=1.0, n=900)] * 2, channels=3, watched=2)
+ALARMS = image(*[block(r=[x / 1e15 for x in HIGH], flags=3, z=3, keep=1.0, n=900)] * 2, channels=3, watched=2)
+UNCAPPED = image(*[block(r=[x / 1e8 for x in HIGH], keep=1.0)] * 2, channels=3, watched=2)
 SEEDS = {
     "fresh": body(answered=0, brain=bytes(8)), "one": body(entry()), "asked": body(entry(), asked=1),
     "both": body(entry(), entry(thing=1, way=2), down=1, tested=1, drift=ALARMS),
@@ -30,6 +31,7 @@ SEEDS = {
     "back": body(entry(way=0)), "too_large": body(entry(size=2**40)), "before": body(entry(onset=-1)),
     "tested_behind": body(tested=2), "flags": body(asked=2), "reserved": body(zeros=b"\1" + bytes(6)),
     "zero": body(entry(zero=1)), "cut": body(entry())[:50], "no_drift": body(entry(), drift=b""), "many": body(n=3),
+    "statistics_without_their_cap": body(entry(), drift=UNCAPPED),
 }
 
 

@@ -261,7 +261,7 @@ DT_TEST(drift_load, refuses_what_update_could_not_have_left)
         {"past NaN", 108, 0xFFC00000u, 4, DURA_ECORRUPT}, {"z", 120, 0x40C00001u, 4, DURA_ECORRUPT},
         {"last NaN", 124, 0xFFC00000u, 4, DURA_ECORRUPT}, {"last without HELD", 124, 0x3F800000u, 4, DURA_ECORRUPT},
         {"past beyond the order", 104, 0x3F800000u, 4, DURA_ECORRUPT}, {"keep 0", 128, 0, 4, DURA_ECORRUPT},
-        {"keep above 1", 128, 0x3F800001u, 4, DURA_ECORRUPT},
+        {"keep below 1 without reason", 128, 0x3F7FFFFFu, 4, DURA_ECORRUPT}, {"keep above 1", 128, 0x3F800001u, 4, DURA_ECORRUPT},
         {"fill", 132, 1, 1, DURA_ECORRUPT},         {"flags", 133, 4, 1, DURA_ECORRUPT}};
     size_t i;
     for (i = 0; i < sizeof rows / sizeof *rows; i++) {

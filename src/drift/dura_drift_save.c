@@ -112,6 +112,19 @@ static float widest(const drift_reference *r, uint32_t l)
     return r->phi[0][l] > r->phi[1][l] ? r->phi[0][l] : r->phi[1][l];
 }
 
+static float statistic(const uint8_t *p, uint32_t i) { return durai_f32(durai_le32(p + 4 * i)); }
+
+/* What the next sample multiplies by follows from the statistics, bit for bit: the same sum in
+ * the same order as in update(). With another one they could leave their range. */
+static float keep_of(const uint8_t *p, float cap)
+{
+    float up = (statistic(p, 0) + statistic(p, 1)) + (statistic(p, 2) + statistic(p, 3));
+    float down = (statistic(p, 4) + statistic(p, 5)) + (statistic(p, 6) + statistic(p, 7));
+    float sum = (up + down) + ((statistic(p, 8) + statistic(p, 9)) + statistic(p, 10));
+    DURA_ASSERT(HYPOTHESES == 11 && cap > 0.0f);
+    return cap / (sum > cap ? sum : cap);
+}
+
 /* A block update() could have left behind. */
 int durai_drift_sound(const uint8_t p[128], const drift_reference *r, uint32_t l, float limit)
 {
@@ -127,7 +140,9 @@ int durai_drift_sound(const uint8_t p[128], const drift_reference *r, uint32_t l
         good &= in_range(durai_le32(p + PAST + 4 * i), i < r->order[l] ? FAR_AWAY : 0.0f, i < r->order[l] ? sign : 0);
     good &= in_range(durai_le32(p + LAST_Z), widest(r, l), sign);
     good &= in_range(durai_le32(p + LAST), r->flags[l] & REF_HELD ? FAR_AWAY : 0.0f, r->flags[l] & REF_HELD ? sign : 0);
-    good &= in_range(durai_le32(p + KEEP), 1.0f, 0) && !in_range(durai_le32(p + KEEP), KEEP_LEAST, 0);
+    if (!good)
+        return 0;
+    good &= durai_le32(p + KEEP) == durai_f32_bits(keep_of(p, CAP * (limit * r->share[l])));
     good &= p[FILL] <= r->order[l] && p[FILL + 1] <= (CH_ALARM | CH_TOLD);
     return good;
 }
