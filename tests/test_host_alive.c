@@ -3,7 +3,7 @@
  * The drift monitor proves that it works, by count of decisions, live and to whoever reads
  * the log; a failed proof, or none, is an alarm; a drift that stands asks for retraining.
  */
-#include "dt.h"
+#include "temp_dir.h"
 
 #include <dura/dura.h>
 #include <dura/host/incident.h>
@@ -15,39 +15,12 @@
 #include "../src/drift/dura_drift_priv.h"
 #include "../src/guard/dura_guard_priv.h"
 
-#include <ftw.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 enum { TEST_EVERY = 64, CONFIRM = 200, CHANNELS = 3 };
 
-static char dir[256];
 static uint64_t seed, frame;
-
-static int drop(const char *path, const struct stat *st, int type, struct FTW *f)
-{
-    (void)st;
-    (void)type;
-    (void)f;
-    return remove(path);
-}
-
-static void sweep(void) { (void)nftw(dir, drop, 16, FTW_DEPTH | FTW_PHYS); }
-
-static const char *in(const char *name)
-{
-    static char path[8][512];
-    static int turn;
-    turn = (turn + 1) % 8;
-    snprintf(path[turn], sizeof path[0], "%s/%s", dir, name);
-    return path[turn];
-}
-
-static void put(const char *name, const char *text)
-{
-    FILE *f = fopen(in(name), "w");
-    dt_ok(f != NULL && fputs(text, f) >= 0 && fclose(f) == 0, "%s", name);
-}
 
 static const char policy[] =
     "{\"device\": {\"name\": \"press\", \"asset\": 7, \"zone\": 2},\n"
@@ -75,8 +48,7 @@ static float noise(void)
 
 static void setup(void)
 {
-    snprintf(dir, sizeof dir, "/tmp/dura_alive_XXXXXX");
-    dt_ok(mkdtemp(dir) != NULL, "mkdtemp");
+    make_dir("alive");
     put("policy.json", policy);
     put("model.json", model);
     frame = 0;

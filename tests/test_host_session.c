@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A run on files from open to close, what verify and replay say of it, and what is refused. */
-#include "dt.h"
+#include "temp_dir.h"
 
 #include <dura/dura.h>
 #include <dura/host/keys.h>
@@ -9,38 +9,9 @@
 #include <dura/host/session.h>
 #include <dura/host/verify.h>
 
-#include <ftw.h>
 #include <stdarg.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-static char dir[256];
-
-static int drop(const char *path, const struct stat *st, int type, struct FTW *f)
-{
-    (void)st;
-    (void)type;
-    (void)f;
-    return remove(path);
-}
-
-static void sweep(void) { (void)nftw(dir, drop, 16, FTW_DEPTH | FTW_PHYS); }
-
-/* dir/name; four may be in use at a time. */
-static const char *in(const char *name)
-{
-    static char path[4][512];
-    static int turn;
-    turn = (turn + 1) % 4;
-    snprintf(path[turn], sizeof path[0], "%s/%s", dir, name);
-    return path[turn];
-}
-
-static void put(const char *name, const char *text)
-{
-    FILE *f = fopen(in(name), "w");
-    dt_ok(f != NULL && fputs(text, f) >= 0 && fclose(f) == 0, "%s", name);
-}
 
 static const char policy[] =
     "{\"device\": {\"name\": \"t\", \"mode\": \"observe\"},\n"
@@ -54,8 +25,7 @@ static const char model[] =
 static void setup(void)
 {
     char text[1024];
-    snprintf(dir, sizeof dir, "/tmp/dura_session_XXXXXX");
-    dt_ok(mkdtemp(dir) != NULL, "mkdtemp");
+    make_dir("session");
     snprintf(text, sizeof text, policy, "");
     put("policy.json", text);
     put("model.json", model);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the story of a run says: counts, buckets, hostile words, incidents, damage. */
-#include "dt.h"
+#include "temp_dir.h"
 
 #include <dura/dura.h>
 #include <dura/host/incident.h>
@@ -11,39 +11,13 @@
 
 #include "base/dura_base_priv.h"
 
-#include <ftw.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 /* ---- a world ---------------------------------------------------------------------------- */
 
-static char dir[256], run[300];
-
-static int drop(const char *path, const struct stat *st, int type, struct FTW *f)
-{
-    (void)st;
-    (void)type;
-    (void)f;
-    return remove(path);
-}
-
-static void sweep(void) { (void)nftw(dir, drop, 16, FTW_DEPTH | FTW_PHYS); }
-
-static const char *in(const char *name)
-{
-    static char path[4][600];
-    static int turn;
-    turn = (turn + 1) % 4;
-    snprintf(path[turn], sizeof path[0], "%s/%s", dir, name);
-    return path[turn];
-}
-
-static void put(const char *name, const char *text)
-{
-    FILE *f = fopen(in(name), "w");
-    dt_ok(f != NULL && fputs(text, f) >= 0 && fclose(f) == 0, "%s", name);
-}
+static char run[300];
 
 #define PLAIN "\"seal_records\": 64, \"commit_records\": 32"
 
@@ -51,8 +25,7 @@ static void put(const char *name, const char *text)
 static void setup(const char *a, const char *more)
 {
     char text[2048];
-    snprintf(dir, sizeof dir, "/tmp/dura_story_XXXXXX");
-    dt_ok(mkdtemp(dir) != NULL, "mkdtemp");
+    make_dir("story");
     snprintf(run, sizeof run, "%s/run", dir);
     snprintf(text, sizeof text,
              "{\"device\": {\"name\": \"press\", \"mode\": \"observe\"},\n"

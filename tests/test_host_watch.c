@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the guard's watch finds live is what the records give later; and what a flood of
  * events that nobody vouches for can do: nothing. */
-#include "dt.h"
+#include "temp_dir.h"
 
 #include <dura/dura.h>
 #include <dura/host/crypto.h>
@@ -14,36 +14,8 @@
 
 #include "../src/base/dura_base_priv.h"
 
-#include <ftw.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-static char dir[256];
-
-static int drop(const char *path, const struct stat *st, int type, struct FTW *f)
-{
-    (void)st;
-    (void)type;
-    (void)f;
-    return remove(path);
-}
-
-static void sweep(void) { (void)nftw(dir, drop, 16, FTW_DEPTH | FTW_PHYS); }
-
-static const char *in(const char *name)
-{
-    static char path[8][512];
-    static int turn;
-    turn = (turn + 1) % 8;
-    snprintf(path[turn], sizeof path[0], "%s/%s", dir, name);
-    return path[turn];
-}
-
-static void put(const char *name, const char *text)
-{
-    FILE *f = fopen(in(name), "w");
-    dt_ok(f != NULL && fputs(text, f) >= 0 && fclose(f) == 0, "%s", name);
-}
 
 static const char policy[] =
     "{\"device\": {\"name\": \"press\", \"asset\": 7, \"zone\": 2},\n"
@@ -98,8 +70,7 @@ static dura_session *begin(const char *out)
 
 static void setup(void)
 {
-    snprintf(dir, sizeof dir, "/tmp/dura_watch_XXXXXX");
-    dt_ok(mkdtemp(dir) != NULL, "mkdtemp");
+    make_dir("watch");
     put("policy.json", policy);
     put("model.json", model);
 }
