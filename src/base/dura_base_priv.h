@@ -89,6 +89,22 @@ int durai_struct_out(void *theirs, const void *ours, uint32_t our_size, uint32_t
 /* Start with 0; feed what the last call returned. */
 uint32_t durai_crc32c(uint32_t crc, const void *p, size_t n);
 
+/* dura_base_saved.c: saved state of watched channels, a head, their blocks in channel order, a CRC. */
+enum { DURAI_SAVED_HEAD = 16, DURAI_SAVED_TAIL = 4 };
+typedef struct durai_saved {
+    uint32_t magic;
+    uint32_t digest;        /* of what the blocks mean something under */
+    uint16_t format;
+    uint16_t n, watched;    /* channels; those with a block */
+    uint16_t block;         /* bytes of one */
+} durai_saved;
+/* Is there room at out? *len: in, room; out, bytes. DURA_OK; DURA_ENOSPC; DURA_EINVAL (no out). */
+int durai_saved_room(const durai_saved *s, const void *out, size_t *len);
+/* Head and CRC around the blocks that are at p. */
+void durai_saved_close(const durai_saved *s, uint8_t *p);
+/* Whole and ours? DURA_OK; DURA_ECORRUPT; DURA_EVERSION; DURA_EAUTH. */
+int durai_saved_check(const durai_saved *s, const uint8_t *p, size_t len);
+
 /* ---- atomics and the ring ------------------------------------------------------- */
 
 static inline uint32_t durai_load(const uint32_t *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }

@@ -10,14 +10,9 @@
 #define MAGIC 0x31434644u       /* "DFC1" */
 #define FORMAT 1u
 #define KEEP_LEAST 1e-7f
-enum { HEAD = 16, BLOCK = 64, TAIL = 4 };
+enum { BLOCK = 64 };
 /* Offsets in a block; the past comes first. */
 enum { LAST_Z = 16, LAST = 20, STAT = 24, AGED = 32, KEEP = 40, SINCE = 44, FILL = 48, SPARE = 52, COUNT = 56 };
-
-static size_t image_bytes(const drift_chart *c)
-{
-    return (size_t)HEAD + (size_t)c->watched * BLOCK + TAIL;
-}
 
 /* CRC-32C over what the statistics depend on, in channel order. */
 static DURAI_NOINLINE uint32_t digest(const drift_chart *c)
@@ -48,6 +43,12 @@ static DURAI_NOINLINE uint32_t digest(const drift_chart *c)
         crc = durai_crc32c(crc, b, sizeof b);
     }
     return crc;
+}
+
+static durai_saved saved_of(const drift_chart *c)
+{
+    durai_saved s = {MAGIC, digest(c), FORMAT, c->n, c->watched, BLOCK};
+    return s;
 }
 
 static void put_channel(uint8_t *p, const chart_state *s, const chart_reference *r)
@@ -142,48 +143,24 @@ int durai_chart_save(const dura_drift *d, void *out, size_t *len)
 {
     const drift_chart *c = durai_chart_of(d);
     uint8_t *p = (uint8_t *)out;
-    size_t wanted, at = HEAD;
+    size_t at = DURAI_SAVED_HEAD;
+    durai_saved around;
     uint16_t i;
+    int rc;
     if (!c || !len)
         return DURA_EINVAL;
-    wanted = image_bytes(c);
-    if (*len < wanted) {
-        *len = wanted;
-        return DURA_ENOSPC;
-    }
-    if (!out)
-        return DURA_EINVAL;
-    durai_put32(p, MAGIC);
-    durai_put16(p + 4, FORMAT);
-    durai_put16(p + 6, c->n);
-    durai_put16(p + 8, c->watched);
-    durai_put16(p + 10, 0);
-    durai_put32(p + 12, digest(c));
+    around = saved_of(c);
+    rc = durai_saved_room(&around, out, len);
+    if (rc < 0)
+        return rc;
     for (i = 0; i < c->n; i++) {
         if (!(c->reference[i].flags & REF_WATCHED))
             continue;
         put_channel(p + at, &c->state[i], &c->reference[i]);
         at += BLOCK;
     }
-    DURA_ASSERT(at + TAIL == wanted);
-    durai_put32(p + at, durai_crc32c(0, p, at));
-    *len = wanted;
-    return DURA_OK;
-}
-
-/* Whole and ours? Magic and CRC before the version: a damaged version is damage. */
-static int check_head(const drift_chart *c, const uint8_t *p, size_t len)
-{
-    if (len < (size_t)HEAD + TAIL || durai_le32(p) != MAGIC)
-        return DURA_ECORRUPT;
-    if (durai_le32(p + len - TAIL) != durai_crc32c(0, p, len - TAIL))
-        return DURA_ECORRUPT;
-    if (durai_le16(p + 4) != FORMAT)
-        return DURA_EVERSION;
-    if (len != (size_t)HEAD + (size_t)durai_le16(p + 8) * BLOCK + TAIL || durai_le16(p + 10) != 0)
-        return DURA_ECORRUPT;
-    if (durai_le16(p + 6) != c->n || durai_le16(p + 8) != c->watched || durai_le32(p + 12) != digest(c))
-        return DURA_EAUTH;
+    DURA_ASSERT(at + DURAI_SAVED_TAIL == *len);
+    durai_saved_close(&around, p);
     return DURA_OK;
 }
 
@@ -191,12 +168,14 @@ int durai_chart_load(dura_drift *d, const void *bytes, size_t len)
 {
     drift_chart *c = durai_chart(d);
     const uint8_t *p = (const uint8_t *)bytes;
-    size_t at = HEAD;
+    size_t at = DURAI_SAVED_HEAD;
+    durai_saved around;
     uint16_t i;
     int rc;
     if (!c || !bytes)
         return DURA_EINVAL;
-    rc = check_head(c, p, len);
+    around = saved_of(c);
+    rc = durai_saved_check(&around, p, len);
     if (rc < 0)
         return rc;
     for (i = 0; i < c->n; i++) {
@@ -206,8 +185,8 @@ int durai_chart_load(dura_drift *d, const void *bytes, size_t len)
             return DURA_ECORRUPT;
         at += BLOCK;
     }
-    DURA_ASSERT(at + TAIL == len);
-    for (i = 0, at = HEAD; i < c->n; i++) {
+    DURA_ASSERT(at + DURAI_SAVED_TAIL == len);
+    for (i = 0, at = DURAI_SAVED_HEAD; i < c->n; i++) {
         if (!(c->reference[i].flags & REF_WATCHED))
             continue;
         get_channel(&c->state[i], p + at);

@@ -14,14 +14,9 @@
 #define R_MOST (CAP * 1.01f * RATIO_MOST)       /* of the limit: a sample above the cap */
 #define KEEP_LEAST 1e-7f
 #define AGED_MOST 1099511627776.0f      /* 2^40 samples */
-enum { HEAD = 16, BLOCK = 128, TAIL = 4 };
+enum { BLOCK = 128 };   /* bytes of a channel */
 /* Offsets in a block; the statistics come first. */
 enum { AGED = 44, PAST = 88, LAST_Z = 104, LAST = 108, KEEP = 112, FILL = 116, COUNT = 120 };
-
-static size_t image_bytes(const dura_drift *d)
-{
-    return (size_t)HEAD + (size_t)d->watched * BLOCK + TAIL;
-}
 
 /* CRC-32C over what the statistics depend on, in channel order. */
 static DURAI_NOINLINE uint32_t digest(const dura_drift *d)
@@ -53,6 +48,12 @@ static DURAI_NOINLINE uint32_t digest(const dura_drift *d)
         crc = durai_crc32c(crc, b, sizeof b);
     }
     return crc;
+}
+
+static durai_saved saved_of(const dura_drift *d)
+{
+    durai_saved s = {MAGIC, digest(d), FORMAT, d->n, d->watched, BLOCK};
+    return s;
 }
 
 /* What means nothing under this reference is 0: which way a sample went shows in no byte. */
@@ -150,23 +151,16 @@ int durai_drift_sound(const uint8_t p[128], const drift_reference *r, uint32_t l
 int dura_drift_save(const dura_drift *d, void *out, size_t *len)
 {
     uint8_t *p = out;
-    size_t wanted, at = HEAD;
+    size_t at = DURAI_SAVED_HEAD;
+    durai_saved around;
     uint16_t i;
+    int rc;
     if (!d || !len)
         return DURA_EINVAL;
-    wanted = image_bytes(d);
-    if (*len < wanted) {
-        *len = wanted;
-        return DURA_ENOSPC;
-    }
-    if (!out)
-        return DURA_EINVAL;
-    durai_put32(p, MAGIC);
-    durai_put16(p + 4, FORMAT);
-    durai_put16(p + 6, d->n);
-    durai_put16(p + 8, d->watched);
-    durai_put16(p + 10, 0);
-    durai_put32(p + 12, digest(d));
+    around = saved_of(d);
+    rc = durai_saved_room(&around, out, len);
+    if (rc < 0)
+        return rc;
     for (i = 0; i < d->n; i++) {
         if (!durai_drift_watched(d, i))
             continue;
@@ -175,37 +169,22 @@ int dura_drift_save(const dura_drift *d, void *out, size_t *len)
                         durai_drift_lane(i));
         at += BLOCK;
     }
-    DURA_ASSERT(at + TAIL == wanted);
-    durai_put32(p + at, durai_crc32c(0, p, at));
-    *len = wanted;
-    return DURA_OK;
-}
-
-/* Whole and ours? Magic and CRC before the version: a damaged version is damage. */
-static int check_head(const dura_drift *d, const uint8_t *p, size_t len)
-{
-    if (len < (size_t)HEAD + TAIL || durai_le32(p) != MAGIC)
-        return DURA_ECORRUPT;
-    if (durai_le32(p + len - TAIL) != durai_crc32c(0, p, len - TAIL))
-        return DURA_ECORRUPT;
-    if (durai_le16(p + 4) != FORMAT)
-        return DURA_EVERSION;
-    if (len != (size_t)HEAD + (size_t)durai_le16(p + 8) * BLOCK + TAIL || durai_le16(p + 10) != 0)
-        return DURA_ECORRUPT;
-    if (durai_le16(p + 6) != d->n || durai_le16(p + 8) != d->watched || durai_le32(p + 12) != digest(d))
-        return DURA_EAUTH;
+    DURA_ASSERT(at + DURAI_SAVED_TAIL == *len);
+    durai_saved_close(&around, p);
     return DURA_OK;
 }
 
 int dura_drift_load(dura_drift *d, const void *bytes, size_t len)
 {
     const uint8_t *p = bytes;
-    size_t at = HEAD;
+    size_t at = DURAI_SAVED_HEAD;
+    durai_saved around;
     uint16_t i;
     int rc;
     if (!d || !bytes)
         return DURA_EINVAL;
-    rc = check_head(d, p, len);
+    around = saved_of(d);
+    rc = durai_saved_check(&around, p, len);
     if (rc < 0)
         return rc;
     for (i = 0; i < d->n; i++) {
@@ -215,8 +194,8 @@ int dura_drift_load(dura_drift *d, const void *bytes, size_t len)
             return DURA_ECORRUPT;
         at += BLOCK;
     }
-    DURA_ASSERT(at + TAIL == len);
-    for (i = 0, at = HEAD; i < d->n; i++) {
+    DURA_ASSERT(at + DURAI_SAVED_TAIL == len);
+    for (i = 0, at = DURAI_SAVED_HEAD; i < d->n; i++) {
         if (!durai_drift_watched(d, i))
             continue;
         get_channel(&d->block[durai_drift_block(i)], durai_drift_lane(i), p + at);

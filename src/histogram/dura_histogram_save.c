@@ -14,16 +14,11 @@
 #define R_MOST (HIST_CAP * 1.01f * 1001.0f)          /* of the limit: a sample above the cap */
 #define KEEP_LEAST 1e-4f
 #define AGED_MOST 33554432.0f   /* 2^25 samples */
-enum { HEAD = 16, BLOCK = 108, TAIL = 4 };
+enum { BLOCK = 108 };
 /* Offsets in a block. */
 enum {
     COUNT = 0, R = 8, AGED = 20, KEEP = 32, TOTAL = 36, FLAGS = 42, LAST = 43, SLOW_AT = 44, MIDDLE_AT = 76, FAST_AT = 92
 };
-
-static size_t image_bytes(const dura_histogram *h)
-{
-    return (size_t)HEAD + (size_t)h->watched * BLOCK + TAIL;
-}
 
 /* CRC-32C over what the statistics depend on, in channel order. */
 static DURAI_NOINLINE uint32_t digest(const dura_histogram *h)
@@ -50,6 +45,12 @@ static DURAI_NOINLINE uint32_t digest(const dura_histogram *h)
         }
     }
     return crc;
+}
+
+static durai_saved saved_of(const dura_histogram *h)
+{
+    durai_saved s = {MAGIC, digest(h), FORMAT, h->n, h->watched, BLOCK};
+    return s;
 }
 
 static void put_channel(uint8_t *p, const histogram_channel *c)
@@ -134,60 +135,38 @@ static int sound_channel(const uint8_t *p, const histogram_reference *r, float l
 int durai_histogram_save(const dura_histogram *h, void *out, size_t *len)
 {
     uint8_t *p = out;
-    size_t wanted, at = HEAD;
+    size_t at = DURAI_SAVED_HEAD;
+    durai_saved around;
     uint32_t i;
+    int rc;
     if (!h || !len)
         return DURA_EINVAL;
-    wanted = image_bytes(h);
-    if (*len < wanted) {
-        *len = wanted;
-        return DURA_ENOSPC;
-    }
-    if (!out)
-        return DURA_EINVAL;
-    durai_put32(p, MAGIC);
-    durai_put16(p + 4, FORMAT);
-    durai_put16(p + 6, h->n);
-    durai_put16(p + 8, h->watched);
-    durai_put16(p + 10, 0);
-    durai_put32(p + 12, digest(h));
+    around = saved_of(h);
+    rc = durai_saved_room(&around, out, len);
+    if (rc < 0)
+        return rc;
     for (i = 0; i < h->n; i++) {
         if (!durai_histogram_watched(h, i))
             continue;
         put_channel(p + at, &h->channel[i]);
         at += BLOCK;
     }
-    DURA_ASSERT(at + TAIL == wanted);
-    durai_put32(p + at, durai_crc32c(0, p, at));
-    *len = wanted;
-    return DURA_OK;
-}
-
-/* Whole and ours? Magic and CRC before the version: a damaged version is damage. */
-static int check_head(const dura_histogram *h, const uint8_t *p, size_t len)
-{
-    if (len < (size_t)HEAD + TAIL || durai_le32(p) != MAGIC)
-        return DURA_ECORRUPT;
-    if (durai_le32(p + len - TAIL) != durai_crc32c(0, p, len - TAIL))
-        return DURA_ECORRUPT;
-    if (durai_le16(p + 4) != FORMAT)
-        return DURA_EVERSION;
-    if (len != (size_t)HEAD + (size_t)durai_le16(p + 8) * BLOCK + TAIL || durai_le16(p + 10) != 0)
-        return DURA_ECORRUPT;
-    if (durai_le16(p + 6) != h->n || durai_le16(p + 8) != h->watched || durai_le32(p + 12) != digest(h))
-        return DURA_EAUTH;
+    DURA_ASSERT(at + DURAI_SAVED_TAIL == *len);
+    durai_saved_close(&around, p);
     return DURA_OK;
 }
 
 int durai_histogram_load(dura_histogram *h, const void *bytes, size_t len)
 {
     const uint8_t *p = bytes;
-    size_t at = HEAD;
+    size_t at = DURAI_SAVED_HEAD;
+    durai_saved around;
     uint32_t i;
     int rc;
     if (!h || !bytes)
         return DURA_EINVAL;
-    rc = check_head(h, p, len);
+    around = saved_of(h);
+    rc = durai_saved_check(&around, p, len);
     if (rc < 0)
         return rc;
     for (i = 0; i < h->n; i++) {
@@ -197,8 +176,8 @@ int durai_histogram_load(dura_histogram *h, const void *bytes, size_t len)
             return DURA_ECORRUPT;
         at += BLOCK;
     }
-    DURA_ASSERT(at + TAIL == len);
-    for (i = 0, at = HEAD; i < h->n; i++) {
+    DURA_ASSERT(at + DURAI_SAVED_TAIL == len);
+    for (i = 0, at = DURAI_SAVED_HEAD; i < h->n; i++) {
         if (!durai_histogram_watched(h, i))
             continue;
         get_channel(&h->channel[i], p + at);
