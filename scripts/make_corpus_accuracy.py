@@ -22,7 +22,22 @@ def image(made=((), ()), outside=(0, 0), labels=((), ()), right=((), ()), n=None
             struct.pack("<24H", *pane(right[0]), *pane(right[1])) + struct.pack("<QQ", n, told) + bytes(4))
 
 
+def sliced(*slices, all=None, alarms=(0, 0), worse=((0,) * 4,) * 2):
+    """Two slices behind the whole: each is a block of counts as image() has it."""
+    body = b"".join(s[12:-4] + struct.pack("<Q4f", alarm, *w) for s, alarm, w in zip(slices, alarms, worse))
+    return (all or image(made=((), (20,)), labels=((), (10,)), right=((), (9,))))[:-4] + body + bytes(4)
+
+
+HALF = image(made=((), (10,)), labels=((), (5,)), right=((), (4,)))
 SEEDS = {
+    "slices": sliced(HALF, HALF, worse=((1.5, 2.0, 3.0, 4.0),) * 2),
+    "slices_fresh": sliced(image(), image(), all=image()),
+    "slices_alarm": sliced(HALF, HALF, alarms=(0, 7), worse=((0.5,) * 4, (400.0, 300.0, 1e30, 0.0))),
+    "slices_late_alarm": sliced(HALF, HALF, alarms=(0, 11), worse=((1.0,) * 4,) * 2),
+    "slices_more_than_all": sliced(HALF, image(made=((), (11,)))),
+    "slices_not_a_number": sliced(HALF, HALF, worse=((float("nan"),) * 4,) * 2),
+    "slices_beyond": sliced(HALF, HALF, worse=((2e30,) * 4, (-1.0,) * 4)),
+    "slices_without_labels": sliced(image(made=((), (1,))), HALF, worse=((1.0,) * 4,) * 2),
     "fresh": image(),
     "first_pane": image(made=((), (1, 2, 3)), labels=((), (1, 1, 1)), right=((), (0, 1, 1))),
     "five_cells": image(made=((), (1, 2, 3, 4, 30)), labels=((), (1, 1, 1, 1, 15)), right=((), (0, 1, 1, 0, 15))),

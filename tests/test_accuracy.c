@@ -587,7 +587,7 @@ DT_TEST(accuracy_load, refuses_damage_others_and_forgeries_and_changes_nothing)
     uint64_t was[64];
     size_t len = IMAGE, i;
     static const struct { size_t at; uint32_t value; int want; } forged[] = {
-        {4, 2, DURA_EVERSION}, {4, 0x10001, DURA_ECORRUPT}, {8, 1, DURA_EAUTH},
+        {4, 3, DURA_EVERSION}, {4, 2, DURA_EAUTH}, {4, 0x10001, DURA_ECORRUPT}, {8, 1, DURA_EAUTH},
         {12, 51, DURA_ECORRUPT},            /* older pane neither whole nor empty */
         {12 + 48, 1000, DURA_ECORRUPT},     /* newer pane more than whole */
         {12 + 20, 1, DURA_ECORRUPT},        /* a cell there is not */

@@ -14,15 +14,20 @@
 #include <dura/host/frames.h>
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define ROWS_MAX 100000000u
-#define COLUMNS_MAX (DURA_ACCURACY_CELLS_MAX + 3)
+#define COLUMNS_MAX (DURA_ACCURACY_CELLS_MAX + 4)
+#define SLICES_MAX DURA_ACCURACY_SLICES_MAX
+#define NO_SLICE 0xFFFFFFFFu
+#define SLICE_ROWS 20u          /* of the reference, for a limit from it */
 #define GROUP_MAX 16777216.0f   /* whole numbers of a float */
 
 static const char *words[1], *reference_path, *confidence_name, *agree_names, *correct_name, *outside_name,
-    *group_name, *labels_name, *window_text, *kept_text, *level_text, *below_text, *time_column, *time_format;
+    *group_name, *labels_name, *window_text, *kept_text, *level_text, *below_text, *time_column, *time_format,
+    *slice_text, *limit_text, *every_text;
 static int as_json;
 
 static const cli_option options[] = {
@@ -37,6 +42,9 @@ static const cli_option options[] = {
     {"--keep-labels", NULL, "N", &kept_text, NULL, "weigh the last N to 2 N labels (default: all)"},
     {"--level", NULL, "P", &level_text, NULL, "of the intervals, 0.5 to 0.999 (default 0.9)"},
     {"--fail-below", NULL, "P", &below_text, NULL, "exit 1 if an interval reaches below this accuracy"},
+    {"--slice", NULL, "NAME=E1,..", &slice_text, NULL, "also per operating condition: a column of both files, cut at these values"},
+    {"--slice-limit", NULL, "P", &limit_text, NULL, "a slice right less often is an alarm (default: low end of the 99 % interval of its reference)"},
+    {"--every", NULL, "N", &every_text, NULL, "labels between false alarms of all slices together (default 10000)"},
     {"--time-column", NULL, "NAME", &time_column, NULL, "default: time, t, timestamp, datetime or date"},
     {"--time-format", NULL, "FORMAT", &time_format, NULL, "such as \"%d/%m/%y %H\" (default: ISO 8601 or seconds since 1970)"},
     {"--json", NULL, NULL, NULL, &as_json, "the reference as an object too, in front"},
@@ -47,7 +55,9 @@ static const cli_command self = {
     "Estimates how often the decisions in FILE (CSV or NDJSON, - is standard input) are right.\n"
     "One JSON object per answer: row (last one, from 0), decisions, labels, estimate, low, high,\n"
     "level, reference, outside, why. Without labels only what shows in the inputs can be seen,\n"
-    "and the answer says so. --confidence or --agree is required; both files have a time column.\n",
+    "and the answer says so. --confidence or --agree is required; both files have a time column.\n"
+    "With --slice every answer has worst and slices; a slice that labels prove to be below its\n"
+    "limit is an alarm: exit 1.\n",
     options, words, 1, 1,
 };
 
@@ -55,12 +65,12 @@ static const cli_command self = {
 typedef struct layout {
     const char *name[COLUMNS_MAX];
     uint32_t n;
-    int confidence, agree, truth, outside, group;
+    int confidence, agree, truth, outside, group, slice;
 } layout;
 
 typedef struct row {
     float confidence;
-    uint32_t agree, group;
+    uint32_t agree, group, slice;
     uint8_t truth, outside, known, whole;
 } row;
 
@@ -68,8 +78,12 @@ typedef struct job {
     char *names;                        /* --agree, cut at its commas */
     const char *agree[DURA_ACCURACY_CELLS_MAX];
     uint32_t opinions;
-    uint64_t window, kept;
+    uint64_t window, kept, every;
     float level, below;
+    char *slice_name;                   /* --slice, cut at its = */
+    float edge[SLICES_MAX], limit[SLICES_MAX];
+    uint32_t slices;                    /* edges and one */
+    int alarm;
     dura_frames *frames;
     row *rows;                          /* of the reference */
     size_t n, room;
@@ -85,6 +99,7 @@ static void free_job(job *j)
 {
     dura_frames_close(j->frames);
     free(j->names);
+    free(j->slice_name);
     free(j->rows);
     free(j->memory);
 }
@@ -125,9 +140,50 @@ static int read_share(const char *text, float low, float high, float *out)
     return 0;
 }
 
+/* NAME=E1,E2: rising. */
+static int split_slices(job *j)
+{
+    dura_error none = {0};
+    char *at, *end;
+    if (!slice_text)
+        return limit_text || every_text ? cli_usage(&self, "--slice-limit and --every need --slice") : -1;
+    j->slice_name = malloc(strlen(slice_text) + 1);
+    if (!j->slice_name)
+        return cli_fail(&self, DURA_ENOSPC, &none);
+    memcpy(j->slice_name, slice_text, strlen(slice_text) + 1);
+    at = strrchr(j->slice_name, '=');
+    if (!at || at == j->slice_name || !at[1])
+        return cli_usage(&self, "--slice %s: want NAME=E1,E2,...", slice_text);
+    for (*at++ = 0, j->slices = 1; ; at = end + 1) {
+        float edge = strtof(at, &end);
+        if (end == at || (*end && *end != ',') || !(edge > -INFINITY && edge < INFINITY) ||
+            (j->slices > 1 && edge <= j->edge[j->slices - 2]) || j->slices == SLICES_MAX)
+            return cli_usage(&self, "--slice %s: want 1 to %d rising numbers", slice_text, SLICES_MAX - 1);
+        j->edge[j->slices++ - 1] = edge;
+        if (!*end)
+            return -1;
+    }
+}
+
+static int check_slices(job *j)
+{
+    uint32_t i;
+    int rc = split_slices(j);
+    if (rc >= 0 || !j->slices)
+        return rc;
+    if (limit_text && read_share(limit_text, 1e-3f, 0.999f, &j->limit[0]) != 0)
+        return cli_usage(&self, "--slice-limit %s: want 0.001 to 0.999", limit_text);
+    for (i = 1; limit_text && i < j->slices; i++)
+        j->limit[i] = j->limit[0];
+    if (every_text && (cli_number(every_text, 1000000000u, &j->every) != 0 || j->every < 100))
+        return cli_usage(&self, "--every %s: want 100 to 1000000000 labels", every_text);
+    return -1;
+}
+
 /* -1 to go on, else the exit code. */
 static int check_usage(job *j)
 {
+    int rc;
     if (!reference_path)
         return cli_usage(&self, "--reference is missing");
     if (!confidence_name && !agree_names)
@@ -142,7 +198,8 @@ static int check_usage(job *j)
         return cli_usage(&self, "--level %s: want 0.5 to 0.999", level_text);
     if (below_text && read_share(below_text, 0.0f, 1.0f, &j->below) != 0)
         return cli_usage(&self, "--fail-below %s: want 0 to 1", below_text);
-    return split_names(j);
+    rc = check_slices(j);
+    return rc < 0 ? split_names(j) : rc;
 }
 
 /* ---- rows ------------------------------------------------------------------------ */
@@ -157,7 +214,7 @@ static int column(layout *l, const char *name)
 
 static layout layout_of(const job *j, const char *truth, const char *group)
 {
-    layout l = {{NULL}, 0, -1, -1, -1, -1, -1};
+    layout l = {{NULL}, 0, -1, -1, -1, -1, -1, -1};
     uint32_t i;
     l.agree = (int)l.n;
     for (i = 0; i < j->opinions; i++)
@@ -166,6 +223,7 @@ static layout layout_of(const job *j, const char *truth, const char *group)
     l.truth = column(&l, truth);
     l.outside = column(&l, outside_name);
     l.group = column(&l, group);
+    l.slice = column(&l, j->slice_name);
     return l;
 }
 
@@ -181,9 +239,18 @@ static int bit_at(const layout *l, const dura_frames_row *f, int at, uint8_t *ou
     return DURA_OK;
 }
 
-static int read_extras(const layout *l, const dura_frames_row *f, row *out, const char *file, dura_error *err)
+static uint32_t slice_of(const job *j, float x)
+{
+    uint32_t i = 0;
+    while (i + 1 < j->slices && x >= j->edge[i])
+        i++;
+    return i;
+}
+
+static int read_extras(const job *j, const layout *l, const dura_frames_row *f, row *out, const char *file, dura_error *err)
 {
     int rc = DURA_OK;
+    out->slice = l->slice >= 0 && !f->missing[l->slice] ? slice_of(j, f->values[l->slice]) : NO_SLICE;
     out->known = l->truth >= 0 && !f->missing[l->truth];
     if (out->known)
         rc = bit_at(l, f, l->truth, &out->truth, file, err);
@@ -220,7 +287,7 @@ static int read_row(const job *j, const layout *l, const dura_frames_row *f, row
         if (!(out->confidence >= 0.0f && out->confidence <= 1.0f))
             rc = dura_error_set(err, DURA_ESYNTAX, file, (uint32_t)f->line, confidence_name, "want 0 to 1");
     }
-    return rc == DURA_OK ? read_extras(l, f, out, file, err) : rc;
+    return rc == DURA_OK ? read_extras(j, l, f, out, file, err) : rc;
 }
 
 static int open_file(job *j, const char *path, const layout *l, dura_error *err)
@@ -264,6 +331,45 @@ static void print_reference(const dura_accuracy_reference *r)
            (double)r->outside, (double)r->level);
 }
 
+/* Where a slice begins and ends, as JSON. */
+static void print_edges(const job *j, uint32_t i)
+{
+    printf("{\"slice\":%" PRIu32 ",\"from\":", i);
+    if (i)
+        printf("%.9g", (double)j->edge[i - 1]);
+    else
+        printf("null");
+    if (i + 1 < j->slices)
+        printf(",\"to\":%.9g", (double)j->edge[i]);
+    else
+        printf(",\"to\":null");
+}
+
+static void answer_slices(job *j)
+{
+    dura_accuracy_slice o = DURA_ACCURACY_SLICE_INIT;
+    dura_accuracy_state s = DURA_ACCURACY_STATE_INIT;
+    uint32_t i;
+    if (j->part->slice(j->accuracy, DURA_ACCURACY_WORST, &o, NULL) == DURA_OK)
+        printf(",\"worst\":%" PRIu32, o.slice);
+    else
+        printf(",\"worst\":null");
+    printf(",\"slices\":[");
+    for (i = 0; i < j->slices; i++) {
+        printf("%s", i ? "," : "");
+        print_edges(j, i);
+        if (j->part->slice(j->accuracy, i, &o, &s) == DURA_OK) {
+            printf(",\"decisions\":%" PRIu32 ",\"labels\":%" PRIu32 ",\"estimate\":%.6f,\"low\":%.6f,\"high\":%.6f,\"limit\":%.6f"
+                   ",\"statistic\":%.6g,\"threshold\":%g,\"alarm\":%s}", s.decisions, s.labels, (double)s.estimate, (double)s.low,
+                   (double)s.high, (double)o.limit, (double)o.statistic, (double)o.threshold, o.alarm ? "true" : "false");
+            j->alarm |= o.alarm != 0;
+        } else {
+            printf(",\"decisions\":0}");
+        }
+    }
+    printf("]");
+}
+
 static int answer(job *j, uint64_t at)
 {
     dura_accuracy_state s = DURA_ACCURACY_STATE_INIT;
@@ -279,12 +385,31 @@ static int answer(job *j, uint64_t at)
             printf("%s\"%s\"", first ? "" : ",", reasons[k].name);
             first = 0;
         }
-    printf("]}\n");
+    printf("]");
+    if (j->slices)
+        answer_slices(j);
+    printf("}\n");
     j->answers++;
     j->under += below_text && s.low < j->below;
     j->why |= s.why;
     j->last = s;
     return DURA_OK;
+}
+
+static void print_worst(const job *j)
+{
+    dura_accuracy_slice o = DURA_ACCURACY_SLICE_INIT;
+    dura_accuracy_state s = DURA_ACCURACY_STATE_INIT;
+    char from[32] = "", to[32] = "";
+    if (!j->slices || j->part->slice(j->accuracy, DURA_ACCURACY_WORST, &o, &s) < 0)
+        return;
+    if (o.slice)
+        snprintf(from, sizeof from, " from %g", (double)j->edge[o.slice - 1]);
+    if (o.slice + 1 < j->slices)
+        snprintf(to, sizeof to, " below %g", (double)j->edge[o.slice]);
+    fprintf(stderr, "dura accuracy: worst slice: %s%s%s: %.1f %% right, between %.1f and %.1f; limit %.1f%s\n", j->slice_name, from,
+            to, 100.0 * (double)s.estimate, 100.0 * (double)s.low, 100.0 * (double)s.high, 100.0 * (double)o.limit,
+            o.alarm ? ": ALARM, labels prove it worse" : "");
 }
 
 static void print_totals(const job *j)
@@ -299,6 +424,7 @@ static void print_totals(const job *j)
         fprintf(stderr, "dura accuracy: %.1f %% right, between %.1f and %.1f (level %g); reference %.1f; %" PRIu64
                 " decisions, %" PRIu64 " labels\n", 100.0 * (double)j->last.estimate, 100.0 * (double)j->last.low,
                 100.0 * (double)j->last.high, (double)j->last.level, 100.0 * (double)j->last.reference, j->last.n, j->last.n_labels);
+    print_worst(j);
 }
 
 /* ---- learning and watching ------------------------------------------------------- */
@@ -368,12 +494,49 @@ static int learn(job *j, dura_accuracy_reference *ref, dura_error *err)
     return rc == DURA_ENOENT ? DURA_ESYNTAX : rc;
 }
 
+/* The low end of Wilson's 99 % interval of right in n: the least p with (right - n p)^2 <= z^2 n p (1 - p). */
+static float wilson(double right, double n)
+{
+    const double z = 2.576;
+    double low = 1e-3, high = right / n > low ? right / n : low;
+    int k;
+    for (k = 0; k < 50; k++) {
+        double p = 0.5 * (low + high);
+        if ((right - n * p) * (right - n * p) > z * z * n * p * (1.0 - p))
+            low = p;
+        else
+            high = p;
+    }
+    return (float)low;
+}
+
+static int limit_slices(job *j, dura_error *err)
+{
+    uint32_t s;
+    size_t i;
+    for (s = 0; !limit_text && s < j->slices; s++) {
+        double n = 0.0, right = 0.0;
+        for (i = 0; i < j->n; i++)
+            if (j->rows[i].group == 0 && j->rows[i].slice == s) {
+                n += 1.0;
+                right += j->rows[i].truth;
+            }
+        if (n < SLICE_ROWS)
+            return dura_error_set(err, DURA_ESYNTAX, reference_path, 0, j->slice_name,
+                                  "%.0f decisions in slice %" PRIu32 ": %u are the least, or give --slice-limit", n, s, SLICE_ROWS);
+        j->limit[s] = wilson(right, n);
+    }
+    return DURA_OK;
+}
+
 static int build(job *j, dura_error *err)
 {
     dura_accuracy_reference ref = DURA_ACCURACY_REFERENCE_INIT;
     dura_accuracy_config c = DURA_ACCURACY_CONFIG_INIT;
     size_t bytes;
     int rc = learn(j, &ref, err);
+    if (rc == DURA_OK)
+        rc = limit_slices(j, err);
     if (rc < 0)
         return rc;
     if (as_json)
@@ -381,6 +544,9 @@ static int build(job *j, dura_error *err)
     j->part = dura_accuracy_part();
     c.window = (uint32_t)j->window;
     c.labels = (uint32_t)j->kept;
+    c.slices = j->slices;
+    c.every = (uint32_t)j->every;
+    c.limit = j->slices ? j->limit : NULL;
     bytes = j->part->bytes(&c);
     j->memory = malloc(bytes);
     return j->memory ? j->part->init(&j->accuracy, j->memory, bytes, &c, &ref) : DURA_ENOSPC;
@@ -393,11 +559,15 @@ static int watch(job *j, const row *r, uint64_t *made)
         j->skipped++;
         return DURA_OK;
     }
-    rc = j->part->update(j->accuracy, r->confidence, r->agree, r->outside);
+    if (r->slice != NO_SLICE)
+        rc = j->part->update_slice(j->accuracy, r->slice, r->confidence, r->agree, r->outside);
+    else
+        rc = j->part->update(j->accuracy, r->confidence, r->agree, r->outside);
     if (rc == DURA_OK && r->known)
-        rc = j->part->label(j->accuracy, r->confidence, r->agree, r->truth);
-    *made += rc == DURA_OK;
-    return rc;
+        rc = r->slice != NO_SLICE ? j->part->label_slice(j->accuracy, r->slice, r->confidence, r->agree, r->truth)
+                                  : j->part->label(j->accuracy, r->confidence, r->agree, r->truth);
+    *made += rc >= 0;
+    return rc < 0 ? rc : DURA_OK;
 }
 
 static int watch_all(job *j, dura_error *err)
@@ -446,7 +616,7 @@ int cmd_accuracy(int argc, char **argv)
             rc = cli_fail(&self, rc, &err);
         } else {
             print_totals(j);
-            rc = cli_end(&self, j->under ? CLI_NO : CLI_OK);
+            rc = cli_end(&self, j->under || j->alarm ? CLI_NO : CLI_OK);
         }
     }
     free_job(j);

@@ -9,6 +9,7 @@
  */
 #include "dura_args.h"
 #include "dura_drift_chart.h"
+#include "dura_drift_trend.h"
 
 #include <dura/host/frames.h>
 
@@ -21,8 +22,8 @@
 #define ORDER_DEFAULT 4u
 #define ARL0_DEFAULT 100000u
 
-static const char *words[1], *columns, *arl0_text, *reference_text, *order_text, *time_column, *time_format, *fail_on, *detector_text, *shift_text;
-static int as_json;
+static const char *words[1], *columns, *arl0_text, *reference_text, *order_text, *time_column, *time_format, *fail_on, *detector_text, *shift_text, *limit_text;
+static int as_json, with_trend;
 
 static const cli_option options[] = {
     {"--column", NULL, "NAMES", &columns, NULL, "the columns to watch, separated by commas"},
@@ -31,6 +32,8 @@ static const cli_option options[] = {
     {"--order", NULL, "K", &order_text, NULL, "highest autoregression tried, 0..4 (default 4)"},
     {"--detector", NULL, "NAME", &detector_text, NULL, "mixture (default: any size), cusum, ewma or ramp: for --shift"},
     {"--shift", NULL, "D", &shift_text, NULL, "what a chart is to find, in the columns' units; ramp: units a row"},
+    {"--trend", NULL, NULL, NULL, &with_trend, "also each column's slope at the end, where the data support one"},
+    {"--limit", NULL, "NAME=V,..", &limit_text, NULL, "and when its line reaches these values"},
     {"--time-column", NULL, "NAME", &time_column, NULL, "default: time, t, timestamp, datetime or date"},
     {"--time-format", NULL, "FORMAT", &time_format, NULL, "such as \"%d/%m/%y %H\" (default: ISO 8601 or seconds since 1970)"},
     {"--fail-on", NULL, "drift", &fail_on, NULL, "exit 1 if there was an alarm"},
@@ -44,6 +47,7 @@ static const cli_command self = {
     "rows from 0), t, channel, direction (up, down, wider, narrower; back: it has come back),\n"
     "size, onset_row, statistic, limit. --detector cusum (a step), ewma or ramp (it creeps) find a\n"
     "size you name, say how soon, and have an exact limit. A column that drifted is silent until it has come back.\n"
+    "--trend and --limit add what creeps and when it reaches a value, as intervals (trend, limit).\n"
     "The recording must have a time column. Exit 0 whatever was found, but for --fail-on.\n",
     options, words, 1, 1,
 };
@@ -63,6 +67,9 @@ typedef struct job {
     dura_drift *drift;
     uint32_t detector;                 /* DURA_DRIFT_MIXTURE.. */
     double shift;
+    trend_rows last;
+    trend_limit limits[TREND_LIMITS];
+    uint32_t n_limits;
     uint64_t alarms, back, watched;
 } job;
 
@@ -74,6 +81,7 @@ static void free_job(job *j)
     free(j->missing);
     free(j->t);
     free(j->memory);
+    trend_free(&j->last);
 }
 
 /* ---- what was asked -------------------------------------------------------------- */
@@ -129,6 +137,7 @@ static int check_chart(job *j)
 /* -1 to go on, else the exit code. */
 static int check_usage(job *j)
 {
+    int rc;
     j->arl0 = ARL0_DEFAULT;
     j->order = ORDER_DEFAULT;
     if (!columns)
@@ -141,7 +150,11 @@ static int check_usage(job *j)
         return cli_usage(&self, "--order %s: want 0 to %d", order_text, DURA_DRIFT_ORDER_MAX);
     if (fail_on && strcmp(fail_on, "drift") != 0)
         return cli_usage(&self, "--fail-on %s: want drift", fail_on);
-    return check_chart(j) < 0 ? split_names(j) : CLI_USAGE;
+    rc = check_chart(j) < 0 ? split_names(j) : CLI_USAGE;
+    j->last.columns = j->n;
+    if (rc < 0 && limit_text && trend_limits(limit_text, j->name, j->n, j->limits, &j->n_limits) != 0)
+        return cli_usage(&self, "--limit %s: want COLUMN=NUMBER,... of --column, %u at most", limit_text, TREND_LIMITS);
+    return rc;
 }
 
 /* ---- what comes out -------------------------------------------------------------- */
@@ -325,7 +338,7 @@ static int learn(job *j, size_t rows, dura_error *err)
     return rc;
 }
 
-static void watch(job *j, uint64_t row, int64_t t, const float *x, const uint8_t *missing)
+static int watch(job *j, uint64_t row, int64_t t, const float *x, const uint8_t *missing)
 {
     static dura_fact facts[DURA_DRIFT_CHANNELS_MAX];    /* room for all: none has to wait */
     int n = j->calls->update(j->drift, x, missing, j->n, facts, DURA_DRIFT_CHANNELS_MAX), k;
@@ -339,6 +352,7 @@ static void watch(job *j, uint64_t row, int64_t t, const float *x, const uint8_t
     j->watched++;
     if (n > 0)
         fflush(stdout);
+    return with_trend || limit_text ? trend_keep(&j->last, row, t, x, missing) : DURA_OK;
 }
 
 static int watch_all(job *j, dura_error *err)
@@ -356,11 +370,11 @@ static int watch_all(job *j, dura_error *err)
     rc = learn(j, first, err);
     if (rc < 0)
         return rc;
-    for (k = first; k < j->rows; k++)
-        watch(j, k, j->t[k], j->value + k * j->n, j->missing + k * j->n);
-    while ((rc = dura_frames_next(j->frames, &row, err)) > 0)
-        watch(j, row.row, row.time.wall_ns, row.values, row.missing);
-    return rc;
+    for (k = first; rc == DURA_OK && k < j->rows; k++)
+        rc = watch(j, k, j->t[k], j->value + k * j->n, j->missing + k * j->n);
+    while (rc >= 0 && (rc = dura_frames_next(j->frames, &row, err)) > 0)
+        rc = watch(j, row.row, row.time.wall_ns, row.values, row.missing);
+    return rc < 0 || !(with_trend || limit_text) ? rc : trend_print(&j->last, j->name, j->limits, j->n_limits);
 }
 
 static int run_all(job *j, dura_error *err)

@@ -17,11 +17,17 @@
  * they belong to (prediction-powered inference), and bets against every possible mean of
  * the difference give an interval that holds at any time the caller looks.
  *
- *   dura_accuracy_part()-> bytes -> init -> update..., label... -> query, save, load
+ * A good average hides a bad operating condition. With slices (one number per decision, the
+ * caller says which) everything is kept per slice too, each has a limit of its own, and
+ * labels that show a slice to be below its limit raise an alarm: at most one false alarm in
+ * `every` labels of all slices together, on average, however many slices there are.
  *
- * Memory: yours, fixed: 232 bytes of counts, beside a copy of the reference. No allocation,
- * no globals, no clock, no I/O, no libm. update() and label() count one thing; their work
- * does not depend on the data. query() does the arithmetic (docs/accuracy.md, Cost).
+ *   dura_accuracy_part()-> bytes -> init -> update..., label... -> query, save, load
+ *   with slices:                            update_slice..., label_slice... -> slice
+ *
+ * Memory: yours, fixed: 240 bytes of counts, beside a copy of the reference; 248 per slice.
+ * No allocation, no globals, no clock, no I/O, no libm. update() and label() count one thing;
+ * their work does not depend on the data. query() does the arithmetic (docs/accuracy.md, Cost).
  * Threads: one caller at a time per object.
  */
 #ifndef DURA_ACCURACY_H
@@ -35,6 +41,8 @@ extern "C" {
 
 #define DURA_ACCURACY_CELLS_MAX 12
 #define DURA_ACCURACY_LABELS_MAX 65535
+#define DURA_ACCURACY_SLICES_MAX 32
+#define DURA_ACCURACY_WORST 65535u  /* slice(): whichever is the worst */
 
 /* Why the answer is less than a promise. Bits; values are only appended. */
 enum {
@@ -89,8 +97,13 @@ typedef struct dura_accuracy_config {
     uint32_t labels;           /* the same for labels, up to DURA_ACCURACY_LABELS_MAX; 0: that.
                                   Labels are rare: keep them longer than decisions */
     uint32_t reserved;         /* 0 */
+    uint32_t slices;           /* 0: none .. DURA_ACCURACY_SLICES_MAX */
+    uint32_t every;            /* labels between false alarms, all slices together, 100..1e9;
+                                  0: 10000 */
+    const float *limit;        /* one per slice, above 0, below 1: right less often than this is
+                                  an alarm. Copied. NULL without slices */
 } dura_accuracy_config;
-#define DURA_ACCURACY_CONFIG_INIT { (uint32_t)sizeof(dura_accuracy_config), 0, 0, 0 }
+#define DURA_ACCURACY_CONFIG_INIT { (uint32_t)sizeof(dura_accuracy_config), 0, 0, 0, 0, 0, NULL }
 
 typedef struct dura_accuracy dura_accuracy;    /* lives in memory you give to init */
 
@@ -110,6 +123,18 @@ typedef struct dura_accuracy_state {
 } dura_accuracy_state;
 #define DURA_ACCURACY_STATE_INIT                                                       \
     { (uint32_t)sizeof(dura_accuracy_state), 0, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0, 0, 0, 0 }
+
+/* What slice() says beside that. */
+typedef struct dura_accuracy_slice {
+    uint32_t struct_size;
+    uint32_t slice;            /* which */
+    uint32_t alarm;            /* 1: proved worse than its limit since init or reset */
+    float    limit;
+    float    statistic;        /* evidence that it is worse; 0: no label yet */
+    float    threshold;        /* alarm at this: config.every */
+    uint64_t alarm_at;         /* labels of all slices so far when the alarm came; 0: none */
+} dura_accuracy_slice;
+#define DURA_ACCURACY_SLICE_INIT { (uint32_t)sizeof(dura_accuracy_slice), 0, 0, 0.0f, 0.0f, 0.0f, 0 }
 
 /* The calls. */
 typedef struct dura_accuracy_calls {
@@ -143,6 +168,16 @@ typedef struct dura_accuracy_calls {
      * (other configuration or reference); DURA_EINVAL. On error nothing changed.
      * [serial] O(1) */
     int (*load)(dura_accuracy *a, const void *bytes, size_t len);
+    /* update() and label() of a decision in slice 0 .. config.slices - 1; they count for the
+     * whole too. returns as those; label_slice 1 when its slice is in alarm. [serial, isr] */
+    int (*update_slice)(dura_accuracy *a, uint32_t slice, float confidence, uint32_t agree, uint32_t outside);
+    int (*label_slice)(dura_accuracy *a, uint32_t slice, float confidence, uint32_t agree, uint32_t correct);
+    /* Slice `index`, or DURA_ACCURACY_WORST: of those in alarm, or else of all, the one whose
+     * estimate is furthest below its limit. Fill *out and *state (set their struct_size; state
+     * may be NULL). Intervals are wider than query()'s: those of all slices hold together at
+     * the level. returns DURA_OK; DURA_EINVAL; DURA_ENOENT (no decision in it yet).
+     * [serial] O(1), WORST: O(slices) */
+    int (*slice)(const dura_accuracy *a, uint32_t index, dura_accuracy_slice *out, dura_accuracy_state *state);
 } dura_accuracy_calls;
 
 /** The table of the calls. Static storage.                               [any] O(1) */

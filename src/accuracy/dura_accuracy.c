@@ -2,16 +2,31 @@
 /*
  * dura_accuracy.c - builds the object, counts decisions and labels.
  *
- * What the counts say is worked out in dura_accuracy_query.c; saved and loaded in
- * dura_accuracy_save.c. A reference is checked here once and whole; the others rely on it.
+ * What the counts say is worked out in dura_accuracy_query.c, of a slice in
+ * dura_accuracy_slice.c; saved and loaded in dura_accuracy_save.c. A reference is checked here once and whole; the others rely on it.
  */
 #include "dura_accuracy_priv.h"
 
 #define CONFIG_V1 16u
 #define REFERENCE_V1 152u
 #define WINDOW_MOST 0x7FFFFFFFu
+#define EVERY_DEFAULT 10000u
 
 /* ---- building -------------------------------------------------------------------- */
+
+static int share(float x)
+{
+    return durai_finite(x) && x >= 0.0f && x <= 1.0f;
+}
+
+static int sound_limits(const dura_accuracy_config *c)
+{
+    uint32_t i;
+    int good = c->slices <= DURA_ACCURACY_SLICES_MAX && (c->slices == 0) == (c->limit == NULL);
+    for (i = 0; good && i < c->slices; i++)
+        good = share(c->limit[i]) && c->limit[i] > 1e-6f && c->limit[i] < 1.0f;
+    return good;
+}
 
 static int read_config(dura_accuracy_config *c, const dura_accuracy_config *theirs)
 {
@@ -23,12 +38,8 @@ static int read_config(dura_accuracy_config *c, const dura_accuracy_config *thei
         return rc;
     if (c->window > WINDOW_MOST || c->labels > DURA_ACCURACY_LABELS_MAX || c->reserved != 0)
         return DURA_EINVAL;
-    return DURA_OK;
-}
-
-static int share(float x)
-{
-    return durai_finite(x) && x >= 0.0f && x <= 1.0f;
+    c->every = c->every ? c->every : EVERY_DEFAULT;
+    return c->every >= 100u && c->every <= 1000000000u && sound_limits(c) ? DURA_OK : DURA_EINVAL;
 }
 
 /* Edges rise strictly; beyond them, and beyond the cells, all is 0. */
@@ -60,7 +71,7 @@ static int sound(const dura_accuracy_reference *r)
 static size_t accuracy_bytes(const dura_accuracy_config *cfg)
 {
     dura_accuracy_config c;
-    return read_config(&c, cfg) < 0 ? 0 : sizeof(dura_accuracy);
+    return read_config(&c, cfg) < 0 ? 0 : sizeof(dura_accuracy) + c.slices * sizeof(slice);
 }
 
 static int read_both(dura_accuracy_config *c, dura_accuracy_reference *r, const dura_accuracy_config *cfg,
@@ -83,6 +94,7 @@ static int accuracy_init(dura_accuracy **out, void *mem, size_t len, const dura_
     dura_accuracy_config c;
     dura_accuracy_reference r;
     dura_accuracy *a = mem;
+    uint32_t i;
     int rc;
     if (!out)
         return DURA_EINVAL;
@@ -94,11 +106,15 @@ static int accuracy_init(dura_accuracy **out, void *mem, size_t len, const dura_
         return DURA_EINVAL;
     if (((uintptr_t)mem & 7u) != 0)
         return DURA_EALIGN;
-    if (len < sizeof *a)
+    if (len < sizeof *a + c.slices * sizeof(slice))
         return DURA_ENOSPC;
-    memset(a, 0, sizeof *a);
+    memset(a, 0, sizeof *a + c.slices * sizeof(slice));
     a->window = c.window ? c.window : WINDOW_MOST;
     a->labels_most = c.labels ? c.labels : (uint32_t)DURA_ACCURACY_LABELS_MAX;
+    a->slices = c.slices;
+    a->every = c.every;
+    for (i = 0; i < c.slices; i++)
+        durai_accuracy_slices(a)[i].limit = c.limit[i];
     a->ref = r;
     DURA_ASSERT(a->window > 0 && a->labels_most > 0);
     *out = a;
@@ -107,13 +123,12 @@ static int accuracy_init(dura_accuracy **out, void *mem, size_t len, const dura_
 
 static int accuracy_reset(dura_accuracy *a)
 {
+    uint32_t i;
     if (!a)
         return DURA_EINVAL;
-    a->n = a->n_labels = 0;
-    memset(a->made, 0, sizeof a->made);
-    memset(a->outside, 0, sizeof a->outside);
-    memset(a->labels, 0, sizeof a->labels);
-    memset(a->right, 0, sizeof a->right);
+    memset(&a->all, 0, sizeof a->all);
+    for (i = 0; i < a->slices; i++)
+        memset(&durai_accuracy_slices(a)[i], 0, offsetof(slice, limit));
     return DURA_OK;
 }
 
@@ -134,51 +149,80 @@ static int valid(const dura_accuracy *a, float confidence, uint32_t agree, uint3
     return a && share(confidence) && agree <= a->ref.opinions && bit <= 1;
 }
 
-static int accuracy_update(dura_accuracy *a, float confidence, uint32_t agree, uint32_t outside)
+static void count_decision(const dura_accuracy *a, counts *c, uint32_t cell, uint32_t outside)
 {
     uint32_t i, sum = 0;
-    if (!valid(a, confidence, agree, outside))
-        return DURA_EINVAL;
-    a->made[1][cell_of(&a->ref, confidence, agree)]++;
-    a->outside[1] += outside;
-    a->n += a->n != UINT64_MAX;
+    c->made[1][cell]++;
+    c->outside[1] += outside;
+    c->n += c->n != UINT64_MAX;
     for (i = 0; i < CELLS; i++)
-        sum += a->made[1][i];
+        sum += c->made[1][i];
     DURA_ASSERT(sum > 0 && sum <= a->window);
     if (sum >= a->window) {
-        memcpy(a->made[0], a->made[1], sizeof a->made[0]);
-        memset(a->made[1], 0, sizeof a->made[1]);
-        a->outside[0] = a->outside[1];
-        a->outside[1] = 0;
+        memcpy(c->made[0], c->made[1], sizeof c->made[0]);
+        memset(c->made[1], 0, sizeof c->made[1]);
+        c->outside[0] = c->outside[1];
+        c->outside[1] = 0;
     }
+}
+
+static void count_label(const dura_accuracy *a, counts *c, uint32_t cell, uint32_t correct)
+{
+    uint32_t i, sum = 0;
+    c->labels[1][cell]++;
+    c->right[1][cell] = (uint16_t)(c->right[1][cell] + correct);
+    c->n_labels += c->n_labels != UINT64_MAX;
+    for (i = 0; i < CELLS; i++)
+        sum += c->labels[1][i];
+    DURA_ASSERT(sum > 0 && sum <= a->labels_most && c->right[1][cell] <= c->labels[1][cell]);
+    if (sum >= a->labels_most) {
+        memcpy(c->labels[0], c->labels[1], sizeof c->labels[0]);
+        memcpy(c->right[0], c->right[1], sizeof c->right[0]);
+        memset(c->labels[1], 0, sizeof c->labels[1]);
+        memset(c->right[1], 0, sizeof c->right[1]);
+    }
+}
+
+static int accuracy_update(dura_accuracy *a, float confidence, uint32_t agree, uint32_t outside)
+{
+    if (!valid(a, confidence, agree, outside))
+        return DURA_EINVAL;
+    count_decision(a, &a->all, cell_of(&a->ref, confidence, agree), outside);
     return DURA_OK;
 }
 
 static int accuracy_label(dura_accuracy *a, float confidence, uint32_t agree, uint32_t correct)
 {
-    uint32_t i, cell, sum = 0;
     if (!valid(a, confidence, agree, correct))
         return DURA_EINVAL;
-    cell = cell_of(&a->ref, confidence, agree);
-    a->labels[1][cell]++;
-    a->right[1][cell] = (uint16_t)(a->right[1][cell] + correct);
-    a->n_labels += a->n_labels != UINT64_MAX;
-    for (i = 0; i < CELLS; i++)
-        sum += a->labels[1][i];
-    DURA_ASSERT(sum > 0 && sum <= a->labels_most && a->right[1][cell] <= a->labels[1][cell]);
-    if (sum >= a->labels_most) {
-        memcpy(a->labels[0], a->labels[1], sizeof a->labels[0]);
-        memcpy(a->right[0], a->right[1], sizeof a->right[0]);
-        memset(a->labels[1], 0, sizeof a->labels[1]);
-        memset(a->right[1], 0, sizeof a->right[1]);
-    }
+    count_label(a, &a->all, cell_of(&a->ref, confidence, agree), correct);
     return DURA_OK;
+}
+
+static int update_slice(dura_accuracy *a, uint32_t index, float confidence, uint32_t agree, uint32_t outside)
+{
+    int rc = a && index < a->slices ? accuracy_update(a, confidence, agree, outside) : DURA_EINVAL;
+    if (rc == DURA_OK)
+        count_decision(a, &durai_accuracy_slices(a)[index].count, cell_of(&a->ref, confidence, agree), outside);
+    return rc;
+}
+
+static int label_slice(dura_accuracy *a, uint32_t index, float confidence, uint32_t agree, uint32_t correct)
+{
+    slice *s;
+    int rc = a && index < a->slices ? accuracy_label(a, confidence, agree, correct) : DURA_EINVAL;
+    if (rc < 0)
+        return rc;
+    s = &durai_accuracy_slices(a)[index];
+    count_label(a, &s->count, cell_of(&a->ref, confidence, agree), correct);
+    return durai_accuracy_weigh(a, s, correct);
 }
 
 const dura_accuracy_calls *dura_accuracy_part(void)
 {
     static const dura_accuracy_calls part = {
         (uint32_t)sizeof(dura_accuracy_calls), 0, accuracy_bytes, accuracy_init, accuracy_update, accuracy_label,
-        durai_accuracy_query, accuracy_reset, durai_accuracy_save, durai_accuracy_load};
+        durai_accuracy_query, accuracy_reset, durai_accuracy_save, durai_accuracy_load,
+        update_slice, label_slice, durai_accuracy_slice};
     return &part;
 }

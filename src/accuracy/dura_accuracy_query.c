@@ -45,9 +45,8 @@ static float within(float x, float low, float high)
 
 /* ---- sums over the cells --------------------------------------------------------- */
 
-static void weigh_decisions(facts *f, const dura_accuracy *a)
+static void weigh_decisions(facts *f, const dura_accuracy_reference *r, const counts *a)
 {
-    const dura_accuracy_reference *r = &a->ref;
     uint32_t i, cells = durai_accuracy_cells(r), bins = (uint32_t)r->n_edges + 1u;
     for (i = 0; i < cells; i++) {
         uint32_t count = a->made[0][i] + a->made[1][i];
@@ -68,22 +67,22 @@ static void weigh_decisions(facts *f, const dura_accuracy *a)
     f->outside = (float)(a->outside[0] + a->outside[1]) / f->n;
 }
 
-static uint32_t labels_in(const dura_accuracy *a, uint32_t cell)
+static uint32_t labels_in(const counts *a, uint32_t cell)
 {
     return (uint32_t)a->labels[0][cell] + a->labels[1][cell];
 }
 
-static uint32_t right_in(const dura_accuracy *a, uint32_t cell)
+static uint32_t right_in(const counts *a, uint32_t cell)
 {
     return (uint32_t)a->right[0][cell] + a->right[1][cell];
 }
 
-static void weigh_labels(facts *f, const dura_accuracy *a)
+static void weigh_labels(facts *f, const dura_accuracy_reference *r, const counts *a)
 {
     uint32_t i;
     float square = 0.0f;
     for (i = 0; i < CELLS; i++) {
-        float n = (float)labels_in(a, i), right = (float)right_in(a, i), v = a->ref.value[i];
+        float n = (float)labels_in(a, i), right = (float)right_in(a, i), v = r->value[i];
         f->labels += n;
         f->excess += right - n * v;
         square += right * (1.0f - v) * (1.0f - v) + (n - right) * v * v;
@@ -103,16 +102,15 @@ static float errors_at(float level)
     return durai_sqrt(2.0f * durai_log(2.0f / (1.0f - level)));
 }
 
-static void presume(const dura_accuracy *a, const facts *f, dura_accuracy_state *s)
+static void presume(const dura_accuracy_reference *r, const facts *f, dura_accuracy_state *s)
 {
-    const dura_accuracy_reference *r = &a->ref;
-    float sizes = 1.0f / f->n + 1.0f / (float)r->n, k = errors_at(r->level);
+    float sizes = 1.0f / f->n + 1.0f / (float)r->n, k = errors_at(s->level), margin = r->margin * k / errors_at(r->level);
     float fell = r->base - f->value, noise = SIGNIFICANT * root((f->variance + 0.25f / f->n) * sizes), half, least, most;
     float share = r->outside * FURTHER;
     DURA_ASSERT(f->n > 0.0f && r->n > 0);
     /* Inputs that look easier than the reference's prove nothing: never above it. */
     s->estimate = within(fell > noise ? r->accuracy - fell : r->accuracy, 0.0f, 1.0f);
-    half = root(r->margin * r->margin + k * k * (s->estimate * (1.0f - s->estimate) + 0.25f / f->n) * sizes);
+    half = root(margin * margin + k * k * (s->estimate * (1.0f - s->estimate) + 0.25f / f->n) * sizes);
     least = s->estimate;
     most = s->estimate;
     if (r->opinions >= 2 && fell > noise) {
@@ -132,7 +130,7 @@ static void presume(const dura_accuracy *a, const facts *f, dura_accuracy_state 
 /* ---- with labels ----------------------------------------------------------------- */
 
 /* The logarithm of what betting `way` (1 up, -1 down) against mean m has made. */
-static DURAI_NOINLINE float capital(const dura_accuracy *a, float m, float way)
+static DURAI_NOINLINE float capital(const dura_accuracy_reference *r, const counts *a, float m, float way)
 {
     static const float bets[BETS] = {0.95f, 0.75f, 0.5f, 0.25f, 0.125f, 0.0625f, 0.03125f, 0.015625f};
     float won[BETS], best = 0.0f, sum = 0.0f, room = way > 0.0f ? m + HALF : 1.0f - m;
@@ -143,7 +141,7 @@ static DURAI_NOINLINE float capital(const dura_accuracy *a, float m, float way)
         float b = way * bets[j] / room;
         won[j] = 0.0f;
         for (i = 0; i < CELLS; i++) {
-            float x = -HALF * a->ref.value[i] - m, right = (float)right_in(a, i);
+            float x = -HALF * r->value[i] - m, right = (float)right_in(a, i);
             won[j] += right * durai_log(1.0f + b * (x + 1.0f));
             won[j] += ((float)labels_in(a, i) - right) * durai_log(1.0f + b * x);
         }
@@ -156,14 +154,14 @@ static DURAI_NOINLINE float capital(const dura_accuracy *a, float m, float way)
 
 /* The last mean that is refuted, from -HALF up or from 1 down: every bet's gain falls
  * towards the other end, so halving finds it. */
-static DURAI_NOINLINE float refuted(const dura_accuracy *a, float way)
+static DURAI_NOINLINE float refuted(const dura_accuracy_reference *r, const counts *a, float level, float way)
 {
     float in = way > 0.0f ? -HALF : 1.0f, out = way > 0.0f ? 1.0f : -HALF;
-    float limit = durai_log(2.0f / (1.0f - a->ref.level));
+    float limit = durai_log(2.0f / (1.0f - level));
     uint32_t k;
     for (k = 0; k < STEPS; k++) {
         float m = 0.5f * (in + out);
-        if (capital(a, m, way) >= limit)
+        if (capital(r, a, m, way) >= limit)
             in = m;
         else
             out = m;
@@ -171,12 +169,12 @@ static DURAI_NOINLINE float refuted(const dura_accuracy *a, float way)
     return in;
 }
 
-static void learn_from_labels(const dura_accuracy *a, const facts *f, dura_accuracy_state *s)
+static void learn_from_labels(const dura_accuracy_reference *r, const counts *a, const facts *f, dura_accuracy_state *s)
 {
-    float low = within(refuted(a, 1.0f) + HALF * f->value, 0.0f, 1.0f);
-    float high = within(refuted(a, -1.0f) + HALF * f->value, low, 1.0f);
+    float low = within(refuted(r, a, s->level, 1.0f) + HALF * f->value, 0.0f, 1.0f);
+    float high = within(refuted(r, a, s->level, -1.0f) + HALF * f->value, low, 1.0f);
     int blind = (s->why & (uint32_t)DURA_ACCURACY_OUT_OF_SUPPORT) != 0;
-    float presumed = s->estimate, doubt = (blind ? 1.0f : s->high - s->low) / (2.0f * GAUSSIAN * errors_at(a->ref.level));
+    float presumed = s->estimate, doubt = (blind ? 1.0f : s->high - s->low) / (2.0f * GAUSSIAN * errors_at(s->level));
     float trust = doubt * doubt / (doubt * doubt + f->noise);
     s->estimate = presumed + trust * (f->value + f->excess - presumed);
     if (presumed < low || presumed > high)
@@ -192,37 +190,43 @@ static void learn_from_labels(const dura_accuracy *a, const facts *f, dura_accur
     DURA_ASSERT(s->low <= s->high && s->low >= 0.0f && s->high <= 1.0f);
 }
 
-int durai_accuracy_query(const dura_accuracy *a, dura_accuracy_state *out)
+int durai_accuracy_judge(const dura_accuracy *a, const counts *c, float level, dura_accuracy_state *s)
 {
-    dura_accuracy_state s = DURA_ACCURACY_STATE_INIT;
+    const dura_accuracy_reference *r = &a->ref;
     facts f = {0, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f};
-    if (!a || !out)
-        return DURA_EINVAL;
-    weigh_decisions(&f, a);
-    weigh_labels(&f, a);
+    weigh_decisions(&f, r, c);
+    weigh_labels(&f, r, c);
     if (!(f.n > 0.0f))
         return DURA_ENOENT;
-    DURA_ASSERT(a->ref.level >= 0.5f && a->ref.level < 1.0f);
-    s.level = a->ref.level;
-    s.reference = a->ref.accuracy;
-    s.outside = f.outside;
-    s.decisions = f.made;
-    s.labels = (uint32_t)f.labels;
-    s.n = a->n;
-    s.n_labels = a->n_labels;
-    s.why |= a->ref.groups == 0 ? (uint32_t)DURA_ACCURACY_NO_GROUPS : 0u;
-    s.why |= a->ref.opinions < 2 ? (uint32_t)DURA_ACCURACY_NO_OPINIONS : 0u;
-    s.why |= a->ref.n < REFERENCE_SHORT || s.decisions < DECISIONS_SHORT ? (uint32_t)DURA_ACCURACY_SHORT : 0u;
-    presume(a, &f, &s);
+    DURA_ASSERT(level >= 0.5f && level < 1.0f);
+    memset(s, 0, sizeof *s);
+    s->level = level;
+    s->reference = r->accuracy;
+    s->outside = f.outside;
+    s->decisions = f.made;
+    s->labels = (uint32_t)f.labels;
+    s->n = c->n;
+    s->n_labels = c->n_labels;
+    s->why |= r->groups == 0 ? (uint32_t)DURA_ACCURACY_NO_GROUPS : 0u;
+    s->why |= r->opinions < 2 ? (uint32_t)DURA_ACCURACY_NO_OPINIONS : 0u;
+    s->why |= r->n < REFERENCE_SHORT || s->decisions < DECISIONS_SHORT ? (uint32_t)DURA_ACCURACY_SHORT : 0u;
+    presume(r, &f, s);
     if (f.labels > 0.0f) {
-        learn_from_labels(a, &f, &s);
+        learn_from_labels(r, c, &f, s);
     } else {
-        s.why |= DURA_ACCURACY_NO_LABELS;
-        if (s.why & (uint32_t)DURA_ACCURACY_OUT_OF_SUPPORT) {
-            s.why |= DURA_ACCURACY_UNKNOWABLE;
-            s.low = 0.0f;
-            s.high = 1.0f;
+        s->why |= DURA_ACCURACY_NO_LABELS;
+        if (s->why & (uint32_t)DURA_ACCURACY_OUT_OF_SUPPORT) {
+            s->why |= DURA_ACCURACY_UNKNOWABLE;
+            s->low = 0.0f;
+            s->high = 1.0f;
         }
     }
-    return durai_struct_out(out, &s, (uint32_t)sizeof s, 56);
+    return DURA_OK;
+}
+
+int durai_accuracy_query(const dura_accuracy *a, dura_accuracy_state *out)
+{
+    dura_accuracy_state s;
+    int rc = a && out ? durai_accuracy_judge(a, &a->all, a->ref.level, &s) : DURA_EINVAL;
+    return rc < 0 ? rc : durai_struct_out(out, &s, (uint32_t)sizeof s, STATE_V1);
 }

@@ -138,11 +138,17 @@ typedef struct v1_dura_accuracy_config {
     uint32_t window;
     uint32_t labels;
     uint32_t reserved;
+    uint32_t slices;
+    uint32_t every;
+    const float *limit;
 } v1_dura_accuracy_config;
 KEEPS(dura_accuracy_config, struct_size);
 KEEPS(dura_accuracy_config, window);
 KEEPS(dura_accuracy_config, labels);
 KEEPS(dura_accuracy_config, reserved);
+KEEPS(dura_accuracy_config, slices);
+KEEPS(dura_accuracy_config, every);
+KEEPS(dura_accuracy_config, limit);
 GROWS(dura_accuracy_config);
 
 typedef struct v1_dura_accuracy_state {
@@ -173,6 +179,24 @@ KEEPS(dura_accuracy_state, n);
 KEEPS(dura_accuracy_state, n_labels);
 GROWS(dura_accuracy_state);
 
+typedef struct v1_dura_accuracy_slice {
+    uint32_t struct_size;
+    uint32_t slice;
+    uint32_t alarm;
+    float limit;
+    float statistic;
+    float threshold;
+    uint64_t alarm_at;
+} v1_dura_accuracy_slice;
+KEEPS(dura_accuracy_slice, struct_size);
+KEEPS(dura_accuracy_slice, slice);
+KEEPS(dura_accuracy_slice, alarm);
+KEEPS(dura_accuracy_slice, limit);
+KEEPS(dura_accuracy_slice, statistic);
+KEEPS(dura_accuracy_slice, threshold);
+KEEPS(dura_accuracy_slice, alarm_at);
+GROWS(dura_accuracy_slice);
+
 typedef struct v1_dura_accuracy_calls {
     uint32_t struct_size;
     uint32_t reserved;
@@ -184,6 +208,9 @@ typedef struct v1_dura_accuracy_calls {
     int (*reset)(dura_accuracy *a);
     int (*save)(const dura_accuracy *a, void *out, size_t *len);
     int (*load)(dura_accuracy *a, const void *bytes, size_t len);
+    int (*update_slice)(dura_accuracy *a, uint32_t slice, float confidence, uint32_t agree, uint32_t outside);
+    int (*label_slice)(dura_accuracy *a, uint32_t slice, float confidence, uint32_t agree, uint32_t correct);
+    int (*slice)(const dura_accuracy *a, uint32_t index, dura_accuracy_slice *out, dura_accuracy_state *state);
 } v1_dura_accuracy_calls;
 KEEPS(dura_accuracy_calls, struct_size);
 KEEPS(dura_accuracy_calls, reserved);
@@ -195,6 +222,9 @@ KEEPS(dura_accuracy_calls, query);
 KEEPS(dura_accuracy_calls, reset);
 KEEPS(dura_accuracy_calls, save);
 KEEPS(dura_accuracy_calls, load);
+KEEPS(dura_accuracy_calls, update_slice);
+KEEPS(dura_accuracy_calls, label_slice);
+KEEPS(dura_accuracy_calls, slice);
 GROWS(dura_accuracy_calls);
 
 typedef struct v1_dura_backend_io {
@@ -2013,6 +2043,8 @@ VALUE(DURA_OVERRIDE_STOP, 1);
 VALUE(DURA_OVERRIDE_RELEASE, 2);
 VALUE(DURA_ACCURACY_CELLS_MAX, 12);
 VALUE(DURA_ACCURACY_LABELS_MAX, 65535);
+VALUE(DURA_ACCURACY_SLICES_MAX, 32);
+VALUE(DURA_ACCURACY_WORST, 65535);
 VALUE(DURA_MODEL_INPUTS_MAX, 1024);
 VALUE(DURA_OUTPUTS_MAX, 16);
 VALUE(DURA_NONE, 65535);

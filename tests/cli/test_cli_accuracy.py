@@ -131,3 +131,49 @@ def test_every_wrong_word_is_refused(world):
     use(world)
     ran = world.dura("accuracy", *good, "--agree", "a")
     assert ran.returncode == 2 and "8 are the least" in ran.stderr
+
+
+# ---- slices
+
+def sliced(n, truth, seed, labels=1.0):
+    """decisions() with a column `speed`, 0 to 3.99 in quarters of which truth(speed, noise) is right."""
+    noise, lines = random.Random(seed), [HEAD + ",speed"]
+    for i, line in enumerate(decisions(n, .97, lambda agreeing, noise: 1, seed=seed)):
+        cells, speed = line.split(","), 4 * noise.random()
+        cells[5] = str(int(truth(speed, noise)))
+        cells[7] = cells[5] if noise.random() < labels else ""
+        lines.append(",".join(cells) + ("," if i % 50 == 49 else f",{speed:.3f}"))
+    return "\n".join(lines) + "\n"
+
+
+def test_one_failing_slice_is_an_alarm_though_the_average_is_good(world):
+    world.write("known.csv", sliced(2000, lambda speed, noise: noise.random() < .97, 1))
+    world.write("use.csv", sliced(1000, lambda speed, noise: noise.random() < .97, 2))
+    words = ["--labels", "right", "--slice", "speed=1,2,3"]
+    (found,), said = answers(world, *words)
+    assert [s["slice"] for s in found["slices"]] == [0, 1, 2, 3] and not any(s["alarm"] for s in found["slices"])
+    assert [(s["from"], s["to"]) for s in found["slices"]] == [(None, 1), (1, 2), (2, 3), (3, None)]
+    assert sum(s["decisions"] for s in found["slices"]) == 980 and found["decisions"] == 1000
+    assert "ALARM" not in said
+    world.write("use.csv", sliced(1000, lambda speed, noise: noise.random() < (.6 if 2 <= speed < 3 else .99), 2, labels=.4))
+    (found,), said = answers(world, *words, code=1)
+    assert found["worst"] == 2 and [s["alarm"] for s in found["slices"]] == [False, False, True, False]
+    bad = found["slices"][2]
+    assert bad["low"] <= .6 <= bad["high"] and bad["statistic"] >= bad["threshold"] == 10000 and .9 < bad["limit"] < .97
+    assert "worst slice: speed from 2 below 3: " in said and "ALARM" in said
+    (found,), _ = answers(world, *words, "--slice-limit", "0.4")
+    assert not any(s["alarm"] for s in found["slices"]) and found["slices"][0]["limit"] == .4
+
+
+def test_every_wrong_slice_is_refused(world):
+    world.write("known.csv", sliced(200, lambda speed, noise: 1, 1))
+    world.write("use.csv", sliced(100, lambda speed, noise: 1, 2))
+    edges = ",".join(str(i) for i in range(32))
+    for words, said in ((["--slice", "speed"], "NAME=E1"), (["--slice", "=1"], "NAME=E1"), (["--slice", "speed="], "NAME=E1"),
+                        (["--slice", "speed=1,1"], "rising"), (["--slice", "speed=1,"], "rising"), (["--slice", "speed=nan"], "rising"),
+                        (["--slice", "speed=inf"], "rising"), (["--slice", "speed=" + edges], "1 to 31"),
+                        (["--slice", "nothing=1"], "nothing"), (["--slice-limit", ".9"], "need --slice"),
+                        (["--slice", "speed=1", "--slice-limit", "1"], "--slice-limit"), (["--slice", "speed=1", "--every", "99"], "--every"),
+                        (["--slice", "speed=9"], "0 decisions in slice 1: 20 are the least")):
+        ran = world.dura("accuracy", "use.csv", "--reference", "known.csv", "--agree", "a,b,c", *words)
+        assert ran.returncode == 2 and said in ran.stderr, (words, ran.returncode, ran.stderr)

@@ -185,3 +185,38 @@ def test_refuses_charts_by_what_is_wrong(world):
                         (("--detector", "cusum", "--shift", "0.25", "--arl0", "1000000", "--reference", "40"), "longer reference")):
         ran = world.dura("drift", "r.csv", "--column", "a", *words)
         assert ran.returncode == 2 and said in ran.stderr, (words, ran.stderr)
+
+
+def creeping(world, slope=0.002):
+    text = recording(n=4000, change=4000).splitlines()
+    for i in range(1, len(text)):
+        t, a, b = text[i].split(",")
+        text[i] = f"{t},{float(a) + slope * i:.4f},{b}"
+    world.write("r.csv", "\n".join(text) + "\n")
+
+
+def test_trend_is_an_interval_and_a_limit_a_time(world):
+    creeping(world)
+    ran = world.dura("drift", "r.csv", "--column", "a,b", "--reference", "1000", "--limit", "a=40,b=100,a=-40")
+    lines = alarms(ran)
+    trend = {r["trend"]: r for r in lines if "trend" in r}
+    limit = {(r["channel"], r["limit"]): r for r in lines if "limit" in r and "reached" in r}
+    a, b = trend["a"], trend["b"]
+    assert a["why"] is None and a["low"] <= 0.002 <= a["high"] and a["high"] - a["low"] < 0.001 and a["level"] == 0.9
+    assert b["why"] == "none" and b["low"] < 0 < b["high"]
+    at = limit["a", 40]
+    start = a["now"] - 0.002 * 3999
+    assert at["reached"] and at["low"] <= (40 - start) / 0.002 - 3999 <= at["high"] and at["seconds_a_row"] > 0
+    assert not limit["a", -40]["reached"] and limit["b", 100]["rows"] is None
+    assert "a: rises by " in ran.stderr and "b: no trend that the data support" in ran.stderr
+    assert "a: reaches 40 in " in ran.stderr and "if it goes on like this" in ran.stderr
+
+
+def test_trend_alone_and_of_too_few_rows(world):
+    world.write("r.csv", recording(n=120))
+    ran = world.dura("drift", "r.csv", "--column", "a", "--trend")
+    (found,) = [r for r in alarms(ran) if "trend" in r]
+    assert found["why"] == "short" and found["slope"] is None and "no trend can be told: too few rows" in ran.stderr
+    for words in ("c=1", "a", "a=", "a=1,", "a=nan", "a=1m", ",".join(["a=1"] * 33)):
+        ran = world.dura("drift", "r.csv", "--column", "a", "--limit", words)
+        assert ran.returncode == 2 and "--limit" in ran.stderr, words
