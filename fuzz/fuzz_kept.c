@@ -34,14 +34,17 @@ static void must(int holds)
         abort();
 }
 
+static durai_watch_parts parts;
+
 static void build(durai_watch *w)
 {
     size_t len;
     dura_error err;
     if (!image)
         must(dura_pack_policy(policy, sizeof policy - 1, "policy", &image, &len, &err) == DURA_OK);
-    must(durai_watch_bytes(image, dura_drift_part(), NULL) <= sizeof memory);
-    must(durai_watch_init(w, memory, image, dura_drift_part(), NULL) == DURA_OK);
+    parts.drift = dura_drift_part();
+    must(durai_watch_bytes(image, &parts) <= sizeof memory);
+    must(durai_watch_init(w, memory, image, &parts) == DURA_OK);
 }
 
 static void request(const durai_watch *w)

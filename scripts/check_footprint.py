@@ -40,8 +40,11 @@ INSIDE = {"encode": r"durai_guard_encode$", "noted": r".*:watch_noted$", "h": r"
           "reset": r".*:fn_reset$", "close": r".*:fn_close$"}
 HOOKS = {"call", "persist"}
 # Tables that a part of the core lends to another: how the expression names the table, and
-# what its members are called behind it.
-TABLES = {"feature": "dura_feature_", "feature_calls": "dura_feature_", "drift_calls": "dura_drift_",
+# what its members are called behind it; of several tables in one place, each.
+TABLES = {"feature": "dura_feature_", "feature_calls": "dura_feature_",
+          "drift_calls": ("dura_drift_", "src/drift/dura_drift_chart.c:chart_", "durai_chart_"),
+          "mspc_calls": "src/mspc/dura_mspc.c:mspc_",
+          "histogram_calls": ("src/histogram/dura_histogram.c:histogram_", "durai_histogram_"),
           "correlate_calls": "dura_correlate_", "gate": "dura_gate_", "gate_calls": "dura_gate_",
           "sensor_calls": "dura_sensor_", "hooks": "src/guard/dura_guard_swap.c:hook_",
           "watch": "src/guard/dura_guard_watcher.c:watch_"}
@@ -163,8 +166,9 @@ class Graph:
         row = text[int(line) - 1]
         for owner, name in re.findall(r"(\w+)(?:->|\.)(\w+)\(", row):
             if owner in TABLES:
-                target = TABLES[owner] + name
-                return {RENAMED.get(target, target)}
+                prefixes = TABLES[owner] if isinstance(TABLES[owner], tuple) else (TABLES[owner],)
+                targets = {RENAMED.get(p + name, p + name) for p in prefixes}
+                return {t for t in targets if t in self.own} if len(targets) > 1 else targets
         for name in re.findall(r"(\w+)\(", row[int(column) - 1:]):
             if name in self.hooks:
                 return set()

@@ -103,7 +103,7 @@ enum {
 };
 #define DURAI_POLICY_SECTIONS %du
 
-/* Bytes of one record, places of fields that the packer works out, records at most. */
+/* Bytes of one record, places of fields that are read by hand, records at most. */
 enum {
 %s
 };
@@ -175,7 +175,7 @@ def make_header(doc):
     sections = [f"    DURAI_POLICY_{s['name'].upper()} = {s['type']}" for s in doc["section"]]
     sizes = [f"    DURAI_POLICY_{s['record'].upper()}_BYTES = {s['size']}" for s in records(doc)]
     sizes += [f"    DURAI_POLICY_{s['record'].upper()}_{f['name'].upper()}_AT = {f['offset']}"
-              for s in records(doc) for f in stored(s) if f.get("derived")]
+              for s in records(doc) for f in stored(s) if f.get("derived") or f.get("place")]
     limits = [(s, s["name"].upper()) for s in doc["section"] if "max" in s]
     sizes += [f"    DURAI_POLICY_{upper}_MAX = {s['max']}" for s, upper in limits]
     enums = [line for s in records(doc) for line in enum_names(s)]
@@ -393,24 +393,60 @@ static int policy_features(const uint8_t *image, const durai_policy_device *d)
     return DURA_OK;
 }
 
-/* Each reference is of something, in ascending order; none without a monitor. */
-static int policy_references(const uint8_t *image, const durai_policy_device *d)
+/* A number above 0, of a field whose rule says that it is not below. */
+static int policy_some(const uint8_t *p) { return (durai_le32(p) & 0x7FFFFFFFu) != 0; }
+
+/* Each reference is of something, in ascending order; none without a monitor. A limit is there
+ * for a chart and for it alone; what it may be is the part's to say. */
+static int policy_references(const uint8_t *image, uint32_t things)
 {
-    durai_policy_reference r;
-    durai_policy_drift drift;
-    uint32_t i, count, least = 0, things = (uint32_t)d->n_channels + d->n_outputs + d->n_features;
-    int watched = durai_policy_get_drift(image, &drift) == DURA_OK;
-    (void)durai_policy_section(image, DURAI_POLICY_REFERENCES, &count, NULL);
-    if (watched && !(drift.arl0 >= 100.0f && drift.arl0 <= 1e9f))
+    uint32_t count, many, watched, least = 0;
+    const uint8_t *d = durai_policy_section(image, DURAI_POLICY_DRIFT, &watched, NULL);
+    const uint8_t *r = durai_policy_section(image, DURAI_POLICY_REFERENCES, &count, NULL);
+    (void)durai_policy_section(image, DURAI_POLICY_MSPC, &many, NULL);
+    int chart = watched && d[DURAI_POLICY_DRIFT_DETECTOR_AT] != DURAI_DRIFT_MIXTURE;
+    float arl0 = watched ? durai_f32(durai_le32(d)) : 100.0f;
+    if (watched != (count > 0) || !(arl0 >= 100.0f && arl0 <= 1e9f))
         return DURA_EINVAL;
-    if (watched != (count > 0))
+    if (watched && chart != policy_some(d + DURAI_POLICY_DRIFT_SHIFT_AT))
         return DURA_EINVAL;
-    for (i = 0; i < count; i++) {
-        if (durai_policy_get_reference(image, i, &r) < 0 || r.of < least || r.of >= things)
+    for (; count > 0; count--, r += DURAI_POLICY_REFERENCE_BYTES) {
+        uint32_t of = durai_le16(r);
+        if (of < least || of >= things + 2u * many || policy_some(r + DURAI_POLICY_REFERENCE_LIMIT_AT) != chart ||
+            policy_some(r + DURAI_POLICY_REFERENCE_SHIFT_AT) != chart)
             return DURA_EINVAL;
-        least = r.of + 1u;
+        least = of + 1u;
     }
-    return DURA_OK;
+    return least > things || many == 0 ? DURA_OK : DURA_EINVAL;
+}
+
+/* Histograms and mspc: there with a monitor only, of something, in ascending order, their numbers
+ * behind each other without a hole. */
+static int policy_shapes_of(const uint8_t *image, uint32_t things)
+{
+    uint32_t i, count, many, words, watched, least = 0, next = 0, n = 0, k = 0;
+    const uint8_t *p = durai_policy_section(image, DURAI_POLICY_NUMBERS, &words, NULL);
+    const uint8_t *h = durai_policy_section(image, DURAI_POLICY_HISTOGRAMS, &count, NULL);
+    const uint8_t *m = durai_policy_section(image, DURAI_POLICY_MSPC, &many, NULL);
+    (void)durai_policy_section(image, DURAI_POLICY_DRIFT, &watched, NULL);
+    for (; count > 0; count--, h += DURAI_POLICY_HISTOGRAM_BYTES) {
+        uint32_t of = durai_le16(h + DURAI_POLICY_HISTOGRAM_OF_AT);
+        if (of < least || of >= things || durai_le16(h + DURAI_POLICY_HISTOGRAM_FIRST_AT) != next)
+            return DURA_EINVAL;
+        least = of + 1u;
+        next += 2u * durai_le16(h + DURAI_POLICY_HISTOGRAM_N_BINS_AT) - 1u;
+    }
+    if (many) {
+        n = durai_le16(m + DURAI_POLICY_MSPC_N_INPUTS_AT);
+        k = durai_le16(m + DURAI_POLICY_MSPC_COMPONENTS_AT);
+        if (durai_le16(m + DURAI_POLICY_MSPC_FIRST_AT) != next || k >= n || next + n > words)
+            return DURA_EINVAL;
+        for (i = 0, p += 4u * next; i < n; i++, p += 4)
+            if (durai_le32(p) >= things)
+                return DURA_EINVAL;
+        next += 3u * n + k + k * n + 5u;
+    }
+    return next == words && (watched || words == 0) ? DURA_OK : DURA_EINVAL;
 }
 
 static int policy_is_row(const durai_policy_sensor_check *c)
@@ -496,7 +532,9 @@ static int policy_relations(const uint8_t *image)
     if (rc == DURA_OK)
         rc = policy_features(image, &d);
     if (rc == DURA_OK)
-        rc = policy_references(image, &d);
+        rc = policy_references(image, (uint32_t)d.n_channels + d.n_outputs + d.n_features);
+    if (rc == DURA_OK)
+        rc = policy_shapes_of(image, (uint32_t)d.n_channels + d.n_outputs + d.n_features);
     if (rc == DURA_OK)
         rc = policy_checks(image, d.n_channels);
     if (rc == DURA_OK)
@@ -842,7 +880,9 @@ PAGE_RULES = """\
 5. Inputs: each is the index of a channel. Either inputs or features are there, not both.
 6. Features: channel is a channel; channel2 is one for `ratio` and 65535 else.
 7. References: there with the `drift` record only, in ascending order of `of`; arl0 is
-   100..1e9.
+   100..1e9. `of` may be one and two beyond the features with the `mspc` record: T2 and SPE, of
+   which one at least has a reference then. With a detector other than `mixture` shift is above 0,
+   as are shift and limit of every reference; with it they are 0.
 8. Release keys: there with the `updates` record only; threshold is at most their number
    (1 without any).
 9. buffer_bytes is 0 or at least max_record + 32.
@@ -851,7 +891,10 @@ PAGE_RULES = """\
    transition and 65535 else; these three, and no others, have a level. Only vote, parity and
    joint have terms; they fill the section of terms without a hole, each where the ones
    before end, or where those of the check before it begin when kind and number are equal.
-11. Names: 2 x (channels + outputs + features) texts, each ended by a zero byte.
+11. Histograms in ascending order of `of`, then `mspc`, fill the section of numbers without a hole,
+   and are there with the `drift` record only; components is below n_inputs; each input is the index
+   of a channel, an output or a feature.
+12. Names: 2 x (channels + outputs + features) texts, each ended by a zero byte.
 
 The packer checks in addition what only people need: names are unique, 1 to 63 bytes of
 UTF-8 without control characters; units are 0 to 63 bytes; an input is given once.
@@ -968,6 +1011,11 @@ LISTS = {
             "channel": {"type": "string", "minLength": 1, "maxLength": 63},
             "back": {"type": "integer", "minimum": 0, "maximum": 1}, "weight": F32, "mean": F32}}},
     "triangle": {"type": "array", "minItems": 1, "maxItems": 2080, "items": F32},
+    "edges": {"type": "array", "minItems": 1, "maxItems": 15, "items": F32},
+    "p": {"type": "array", "minItems": 2, "maxItems": 16, "items": {"type": "number", "minimum": 0.001, "maximum": 1}},
+    "inputs": {"type": "array", "minItems": 2, "maxItems": 127, "uniqueItems": True,
+               "items": {"type": "string", "minLength": 1, "maxLength": 63}},
+    "values": {"type": "array", "minItems": 12, "maxItems": 16387, "items": F32},
 }
 
 

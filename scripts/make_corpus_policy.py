@@ -109,6 +109,21 @@ def pack_checks(checks, names):
     return rows, [terms[i:i + 4] for i in range(0, len(terms), 4)]
 
 
+def pack_shapes(drift, places):
+    """Histograms in the order of what they are of, mspc, and the numbers of both, in words."""
+    rows, numbers = [], b""
+    for h in sorted(drift.get("histograms", []), key=lambda h: places.index(h["of"])):
+        rows.append(record("histograms", h, {"n_bins": len(h["p"]), "first": len(numbers) // 4}, places))
+        numbers += struct.pack(f"<{2 * len(h['p']) - 1}f", *h["edges"], *h["p"])
+    mspc = []
+    if "mspc" in drift:
+        m = drift["mspc"]
+        mspc = [record("mspc", m, {"n_inputs": len(m["inputs"]), "first": len(numbers) // 4})]
+        numbers += struct.pack(f"<{len(m['inputs'])}I", *(places.index(name) for name in m["inputs"]))
+        numbers += struct.pack(f"<{len(m['values'])}f", *m["values"])
+    return rows, mspc, [numbers[i:i + 4] for i in range(0, len(numbers), 4)]
+
+
 def derive(channel):
     """What the packer computes for a channel: docs/formats/policy.md, `channels`."""
     out = {"checks": (1 if channel.get("time", True) else 0) | (2 if channel.get("finite", True) else 0)}
@@ -132,7 +147,7 @@ def pack_policy(p):
     names = [c["name"] for c in channels]
     features, drift = p.get("features", []), p.get("drift")
     inputs = [] if features else p.get("model", {}).get("inputs", names)
-    places = names + [o["name"] for o in outputs] + [f["name"] for f in features]
+    places = names + [o["name"] for o in outputs] + [f["name"] for f in features] + ["mspc.t2", "mspc.spe"]
     content = {s: [record(s, p.get(s, {}), {})] for s in ("device", "sensor", "guard", "logs", "gate")}
     content["channels"] = [record("channels", c, derive(c)) for c in channels]
     content["outputs"] = [record("outputs", o, {}) for o in outputs]
@@ -143,6 +158,9 @@ def pack_policy(p):
                              for r in sorted(references, key=lambda r: places.index(r["of"]))]
     for name in ("drift", "correlate", "updates"):
         content[name] = [record(name, p[name], {})] if name in p else []
+    if drift and "arl0_s" in drift:
+        content["drift"] = [record("drift", drift, {"arl0": drift["arl0_s"] * 1000 / drift["period_ms"]})]
+    content["histograms"], content["mspc"], content["numbers"] = pack_shapes(drift or {}, places)
     content["release_keys"] = [record("release_keys", k, {}) for k in p.get("release_keys", [])]
     content["checks"], content["terms"] = pack_checks(p.get("checks", []), names)
     texts = [text for one in channels + outputs + features for text in (one["name"], one.get("unit", ""))]
@@ -225,9 +243,19 @@ CHECKED = {
         {"kind": "joint", "terms": [{"channel": "a", "mean": 1}, {"channel": "b", "mean": 2.5}],
          "triangle": [1, -0.5, 2], "window": 4, "window2": 8, "suspect": 20}],
 }
+SHAPED = {
+    **MINIMAL, "channels": [{"name": n, "unit": "K"} for n in "abc"],
+    "drift": {"arl0_s": 2592000, "period_ms": 100, "references": [
+        {"of": "mspc.spe", "n": 2000, "mean": 0.01, "deviation": 0.98, "phi1": 0.25},
+        {"of": "a", "n": 2000, "mean": 300, "deviation": 2}, {"of": "mspc.t2", "n": 2000, "mean": 0, "deviation": 1}],
+        "histograms": [{"of": "y", "n": 1000, "edges": [0.25], "p": [0.75, 0.25], "why": 1},
+                       {"of": "a", "n": 2000, "whitened": True, "edges": [-0.5, 0, 1.5], "p": [0.3, 0.2, 0.4, 0.1]}],
+        "mspc": {"n": 2000, "newest": 0.125, "components": 1, "inputs": ["c", "a", "b"],
+                 "values": [1, 300, 20, 0.5, 0.5, 2, 1.75, 0.6, 0.8, 0, 1.25, 0.75, 0.3125, 0.8125, 0.28125]}},
+}
 LINEAR = {"dura_model": 1, "kind": "linear", "inputs": ["valve", "pressure"], "outputs": [
     {"name": "pump", "bias": 0.1, "weights": [3, -0.25]}, {"name": "lamp", "bias": -1e-3, "weights": [0, 1e10]}]}
-POLICIES = {"minimal": MINIMAL, "full": FULL, "wide": WIDE, "watched": WATCHED, "checked": CHECKED}
+POLICIES = {"minimal": MINIMAL, "full": FULL, "wide": WIDE, "watched": WATCHED, "checked": CHECKED, "shaped": SHAPED}
 MODELS = {"linear": LINEAR}
 
 
@@ -265,6 +293,8 @@ def policy_json_seeds():
             "no_other": {"checks": [{"kind": "rule", "channel": "x", "other": "z"}]},
             "twice": {"checks": [{"kind": "spike", "channel": "x", "fail": 1}] * 2},
             "no_references": {"drift": {}}, "keys_only": {"release_keys": [{"key": "33" * 32, "role": "vendor"}]},
+            "half_whitened": {"drift": {**SHAPED["drift"], "references": SHAPED["drift"]["references"][::2]}},
+            "chart": {"drift": {"detector": "cusum", "shift": 1, "references": [{"of": "x", "mean": 0, "deviation": 1}]}},
             "two_inputs": {"features": [{"name": "a", "channel": "x"}], "model": {"inputs": ["x"]}}}.items():
         out[f"fuzz/corpus/policy_json/{name}"] = text({**MINIMAL, **change})
     return out
@@ -272,9 +302,10 @@ def policy_json_seeds():
 
 def image_seeds():
     minimal, full, linear = pack_policy(MINIMAL), pack_policy(FULL), pack_model(LINEAR)
-    rows = {"minimal": minimal, "full": full, "watched": pack_policy(WATCHED), "checked": pack_policy(CHECKED), "linear": linear, "short": minimal[:40]}
+    rows = {"minimal": minimal, "full": full, "watched": pack_policy(WATCHED), "checked": pack_policy(CHECKED), "shaped": pack_policy(SHAPED), "linear": linear, "short": minimal[:40]}
     for at, name in ((4, "version"), (6, "sections"), (8, "length"), (16, "type"), (18, "count"), (20, "offset"),
-                     (24, "bytes"), (42, "channels"), (48, "channel_bytes"), (116, "features_offset"), (200, "terms_offset"), (212, "names_offset")):
+                     (24, "bytes"), (42, "channels"), (48, "channel_bytes"), (116, "features_offset"), (200, "terms_offset"), (212, "histograms_offset"),
+                     (248, "names_offset")):
         rows[f"bad_{name}"] = repair(minimal[:at] + b"\xff\xff" + minimal[at + 2:])
     watched = rows["watched"]   # a feature without a name, whose unit is its name
     rows["bad_feature_name"] = repair(watched.replace(b"mode_is_3\0\0", b"\0mode_is_3\0"))

@@ -498,6 +498,7 @@ DT_TEST(retraining, names_the_record_of_the_alarm_and_alarms_name_the_model)
 DT_TEST(retraining, is_asked_for_again_when_another_model_answers_and_the_drift_stands)
 {
     static uint64_t mem[8192];
+    static durai_watch_parts parts;
     durai_watch w;
     durai_seen seen_one;
     float x[CHANNELS] = {0}, y = 1.0f;
@@ -507,8 +508,9 @@ DT_TEST(retraining, is_asked_for_again_when_another_model_answers_and_the_drift_
     size_t len;
     seed = 5;
     dt_eq(dura_pack_policy(policy, sizeof policy - 1, "policy.json", &image, &len, &err), DURA_OK, "%s", err.text);
-    dt_ok(durai_watch_bytes(image, dura_drift_part(), NULL) <= sizeof mem, "");
-    dt_eq(durai_watch_init(&w, mem, image, dura_drift_part(), NULL), DURA_OK, "");
+    parts.drift = dura_drift_part();
+    dt_ok(durai_watch_bytes(image, &parts) <= sizeof mem, "");
+    dt_eq(durai_watch_init(&w, mem, image, &parts), DURA_OK, "");
     memset(&seen_one, 0, sizeof seen_one);
     seen_one.n_values = CHANNELS;
     seen_one.values = (const uint8_t *)x;

@@ -89,7 +89,7 @@ DT_TEST(pack_policy, gives_the_bytes_of_the_second_packer)
     static const struct { const char *json, *image; int kind; } rows[] = {
         {"minimal.json", "minimal.bin", DURA_PACK_POLICY}, {"full.json", "full.bin", DURA_PACK_POLICY},
         {"wide.json", "wide.bin", DURA_PACK_POLICY}, {"watched.json", "watched.bin", DURA_PACK_POLICY},
-        {"checked.json", "checked.bin", DURA_PACK_POLICY},
+        {"checked.json", "checked.bin", DURA_PACK_POLICY}, {"shaped.json", "shaped.bin", DURA_PACK_POLICY},
         {"linear.json", "linear.bin", DURA_PACK_LINEAR}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         bytes want = file_of(rows[i].image), got = packed_file(rows[i].json);
@@ -311,6 +311,90 @@ DT_TEST(pack_policy, refuses_features_references_and_keys_that_do_not_fit)
     REFUSE(rows);
 }
 
+#define REFERENCE "\"references\":[{\"of\":\"x\",\"mean\":0,\"deviation\":1}"
+#define DRIFT(more) PART("\"drift\":{" REFERENCE "]," more "}")
+#define VALUES "\"values\":[1,2,0.5,0.5,1.5,0.6,0.8,1,0.75,0.25,0.75,0.25]"
+#define MSPC(members) PART("\"drift\":{" REFERENCE ",{\"of\":\"mspc.t2\",\"mean\":0,\"deviation\":1}],\"mspc\":{" members "}}")
+
+DT_TEST(pack_policy, refuses_charts_histograms_and_bases_that_do_not_fit)
+{
+    static const bad_row rows[] = {
+        {DRIFT("\"detector\":\"shewhart\""), 2, "drift.detector", "\"ewma\""},
+        {DRIFT("\"detector\":\"cusum\""), 2, "drift.detector", "add it"},
+        {DRIFT("\"shift\":1"), 2, "drift.shift", "name a detector"},
+        {DRIFT("\"detector\":\"ewma\",\"shift\":1,\"selftest\":64"), 2, "drift.selftest", "no self-test"},
+        {DRIFT("\"detector\":\"cusum\",\"shift\":0.01"), 2, "drift.references[0]", "from 0.1 to 5.9"},
+        {DRIFT("\"detector\":\"ramp\",\"shift\":1"), 2, "drift.references[0]", "0.25 can be charted"},
+        {PART("\"drift\":{\"detector\":\"cusum\",\"shift\":1,\"references\":[{\"of\":\"x\",\"mean\":0,\"deviation\":0.1,"
+              "\"low\":0,\"high\":1}]}"), 2, "drift.references[0]", "bounds"},
+        {DRIFT("\"arl0\":1000,\"arl0_s\":100,\"period_ms\":10"), 2, "drift.arl0", "remove one"},
+        {DRIFT("\"arl0_s\":100"), 2, "drift.arl0_s", "add period_ms"},
+        {DRIFT("\"arl0_s\":1,\"period_ms\":100"), 2, "drift.arl0_s", "frames, not 10"},
+        {DRIFT("\"histograms\":[{\"of\":\"x\",\"p\":[0.5,0.5]}]"), 2, "drift.histograms[0]", "\"edges\""},
+        {DRIFT("\"histograms\":[{\"of\":\"x\",\"edges\":[1],\"p\":[0.5,0.4]}]"), 2, "drift.histograms[0]", "add up to 1"},
+        {DRIFT("\"histograms\":[{\"of\":\"x\",\"edges\":[2,1],\"p\":[0.5,0.3,0.2]}]"), 2, "drift.histograms[0]", "edges rise"},
+        {DRIFT("\"histograms\":[{\"of\":\"x\",\"edges\":[],\"p\":[1]}]"), 2, "drift.histograms[0].p", "2"},
+        {DRIFT("\"histograms\":[{\"of\":\"q\",\"edges\":[1],\"p\":[0.5,0.5]}]"), 2, "drift.histograms[0].of", "\"q\""},
+        {DRIFT("\"histograms\":[{\"of\":\"y\",\"whitened\":true,\"edges\":[1],\"p\":[0.5,0.5]}]"), 2, "drift.histograms",
+         "come from a reference"},
+        {DRIFT("\"mspc\":{\"components\":1,\"inputs\":[\"x\",\"y\"]," VALUES "}"), 2, "drift.mspc", "mspc.t2"},
+        {PART("\"drift\":{" REFERENCE ",{\"of\":\"mspc.t2\",\"mean\":0,\"deviation\":1}]}"), 2, "drift.references[1].of", "mspc.t2"},
+        {MSPC("\"components\":1,\"inputs\":[\"x\",\"q\"]," VALUES), 2, "drift.mspc.inputs[1]", "\"q\""},
+        {MSPC("\"components\":1,\"inputs\":[\"x\",\"x\"]," VALUES), 2, "drift.mspc.inputs[1]", "already"},
+        {MSPC("\"components\":2,\"inputs\":[\"x\",\"y\"]," VALUES), 2, "drift.mspc.components", "fewer than the 2"},
+        {MSPC("\"components\":1,\"inputs\":[\"x\",\"y\"],\"values\":[1]"), 2, "drift.mspc.values", "12"},
+        {MSPC("\"components\":1,\"inputs\":[\"x\",\"y\"],\"values\":[1,2,0.5,0.5,1.5,0.6,0.6,1,0.75,0.25,0.75,0.25]"), 2,
+         "drift.mspc.values", "no basis"}};
+    REFUSE(rows);
+}
+
+DT_TEST(pack_policy, solves_the_limits_of_charts)
+{
+    bytes b = packed("{\"device\":{\"name\":\"d\"},\"channels\":[{\"name\":\"x\"},{\"name\":\"z\"}],"
+                     "\"outputs\":[{\"name\":\"y\",\"lo\":0,\"hi\":1,\"safe\":0}],"
+                     "\"drift\":{\"detector\":\"cusum\",\"shift\":1,\"arl0\":232.7,\"references\":["
+                     "{\"of\":\"z\",\"mean\":0,\"deviation\":3,\"phi1\":0.5},{\"of\":\"x\",\"mean\":7,\"deviation\":2}]}}");
+    durai_policy_reference r;
+    dt_eq(durai_policy_get_reference(b.p, 0, &r), DURA_OK, "");
+    dt_ok(r.shift == 1.0f, "%.9g", (double)r.shift);
+    /* k = 0.5, h = 5, both sides: 465 samples (Montgomery, Introduction to Statistical Quality
+     * Control, CUSUM designs); the two channels together run half of it. */
+    dt_ok(r.limit > 4.98f && r.limit < 5.02f, "%.9g", (double)r.limit);
+    dt_eq(durai_policy_get_reference(b.p, 1, &r), DURA_OK, "");
+    /* One deviation of an AR(1) of 0.5 is 1 / sqrt(1 - 0.25) of its noise's; half is left. */
+    dt_ok(r.shift > 0.57735f - 1e-4f && r.shift < 0.57735f + 1e-4f, "%.9g", (double)r.shift);
+    dt_ok(r.limit > 5.02f, "a smaller shift has a longer limit: %.9g", (double)r.limit);
+    dura_pack_deinit(b.p);
+}
+
+DT_TEST(pack_policy, keeps_what_histograms_and_mspc_say)
+{
+    bytes b = packed_file("shaped.json");
+    durai_policy_drift d;
+    durai_policy_reference r;
+    durai_policy_histogram h;
+    durai_policy_mspc m;
+    uint32_t n;
+    const uint8_t *p = durai_policy_section(b.p, DURAI_POLICY_NUMBERS, &n, NULL);
+    dt_eq(durai_policy_get_drift(b.p, &d), DURA_OK, "");
+    dt_ok(d.arl0 == 25920000.0f && d.arl0_s == 2592000.0f && d.period_ms == 100.0f && d.detector == DURAI_DRIFT_MIXTURE, "");
+    static const uint16_t of[] = {0, 4, 5}; /* a, then T2 and SPE behind the output */
+    for (uint32_t i = 0; i < 3; i++) {
+        dt_eq(durai_policy_get_reference(b.p, i, &r), DURA_OK, "");
+        dt_eq(r.of, of[i], "");
+    }
+    dt_eq(durai_policy_get_histogram(b.p, 0, &h), DURA_OK, "");
+    dt_ok(h.of == 0 && h.n == 2000 && h.whitened == 1 && h.n_bins == 4 && h.first == 0 && h.why == 0, "");
+    dt_eq(durai_policy_get_histogram(b.p, 1, &h), DURA_OK, "");
+    dt_ok(h.of == 3 && h.whitened == 0 && h.n_bins == 2 && h.first == 7 && h.why == 1, "");
+    dt_eq(durai_policy_get_mspc(b.p, &m), DURA_OK, "");
+    dt_ok(m.n == 2000 && m.newest == 0.125f && m.n_inputs == 3 && m.components == 1 && m.first == 10, "");
+    dt_eq(n, 10 + 3 + 15, "");
+    dt_ok(durai_le32(p + 40) == 2 && durai_le32(p + 44) == 0 && durai_le32(p + 48) == 1, "c, a, b");
+    dt_ok(durai_f32(durai_le32(p + 4)) == 0.0f && durai_f32(durai_le32(p + 56)) == 300.0f, "");
+    dura_pack_deinit(b.p);
+}
+
 DT_TEST(pack_policy, refuses_values_outside_their_range)
 {
     static const bad_row rows[] = {
@@ -526,21 +610,21 @@ DT_TEST(pack_check, refuses_framing_that_lies_under_a_valid_checksum)
 {
     bytes b = file_of("minimal.bin");
     const poke rows[] = {
-        {"magic", 0, 4, 0x324B5044, DURA_ECORRUPT}, {"version", 4, 2, 4, DURA_EVERSION}, {"version 2", 4, 2, 2, DURA_EVERSION}, {"version 1", 4, 2, 1, DURA_EVERSION},
-        {"version 0", 4, 2, 0, DURA_EVERSION}, {"fewer sections", 6, 2, 16, DURA_EVERSION},
-        {"more sections", 6, 2, 18, DURA_EVERSION}, {"all sections", 6, 2, 0xFFFF, DURA_EVERSION},
+        {"magic", 0, 4, 0x324B5044, DURA_ECORRUPT}, {"version", 4, 2, 5, DURA_EVERSION}, {"version 3", 4, 2, 3, DURA_EVERSION}, {"version 2", 4, 2, 2, DURA_EVERSION}, {"version 1", 4, 2, 1, DURA_EVERSION},
+        {"version 0", 4, 2, 0, DURA_EVERSION}, {"fewer sections", 6, 2, 19, DURA_EVERSION},
+        {"more sections", 6, 2, 21, DURA_EVERSION}, {"all sections", 6, 2, 0xFFFF, DURA_EVERSION},
         {"length", 8, 4, 0, DURA_ECORRUPT}, {"long length", 8, 4, 0xFFFFFFF8, DURA_ECORRUPT},
-        {"reserved", 12, 4, 1, DURA_ECORRUPT}, {"unknown section", ENTRY(17, 0), 2, 18, DURA_EVERSION},
+        {"reserved", 12, 4, 1, DURA_ECORRUPT}, {"unknown section", ENTRY(20, 0), 2, 21, DURA_EVERSION},
         {"section twice", ENTRY(2, 0), 2, 1, DURA_ECORRUPT}, {"section 0", ENTRY(1, 0), 2, 0, DURA_ECORRUPT},
         {"offset 0", ENTRY(1, 4), 4, 0, DURA_ECORRUPT}, {"offset far", ENTRY(1, 4), 4, 0xFFFFFFF8, DURA_ECORRUPT},
-        {"offset of another", ENTRY(2, 4), 4, 224, DURA_ECORRUPT}, {"unaligned", ENTRY(3, 4), 4, 209, DURA_ECORRUPT},
+        {"offset of another", ENTRY(2, 4), 4, 256, DURA_ECORRUPT}, {"unaligned", ENTRY(3, 4), 4, 209, DURA_ECORRUPT},
         {"bytes far", ENTRY(3, 8), 4, 0xFFFFFFFF, DURA_ECORRUPT}, {"bytes wrap", ENTRY(3, 8), 4, 0xFFFFFF40, DURA_ECORRUPT},
         {"no channels", ENTRY(3, 2), 2, 0, DURA_EINVAL}, {"1025 channels", ENTRY(3, 2), 2, 1025, DURA_EINVAL},
         {"more channels than bytes", ENTRY(3, 2), 2, 2, DURA_EVERSION}, {"two devices", ENTRY(1, 2), 2, 2, DURA_EINVAL},
         {"larger record", ENTRY(2, 8), 4, 16, DURA_EVERSION}, {"no inputs but bytes", ENTRY(4, 2), 2, 0, DURA_EVERSION},
-        {"17 outputs", ENTRY(5, 2), 2, 17, DURA_EINVAL}, {"names count", ENTRY(17, 2), 2, 5, DURA_ECORRUPT},
-        {"names empty", ENTRY(17, 8), 4, 0, DURA_ECORRUPT}, {"names short", ENTRY(17, 8), 4, 5, DURA_ECORRUPT},
-        {"names into the trailer", ENTRY(17, 8), 4, 9, DURA_ECORRUPT}, {"gap", 223, 1, 1, DURA_ECORRUPT},
+        {"17 outputs", ENTRY(5, 2), 2, 17, DURA_EINVAL}, {"names count", ENTRY(20, 2), 2, 5, DURA_ECORRUPT},
+        {"names empty", ENTRY(20, 8), 4, 0, DURA_ECORRUPT}, {"names short", ENTRY(20, 8), 4, 5, DURA_ECORRUPT},
+        {"names into the trailer", ENTRY(20, 8), 4, 9, DURA_ECORRUPT},
         {"gap behind the inputs", section_at("minimal.bin", 4) + 7, 1, 1, DURA_ECORRUPT},
         {"trailer", b.n - 8, 4, 1, DURA_ECORRUPT}};
     poke_all("minimal.bin", rows, sizeof rows / sizeof rows[0]);
@@ -551,7 +635,7 @@ DT_TEST(pack_check, refuses_fields_outside_their_range_under_a_valid_checksum)
 {
     const size_t d = section_at("full.bin", 1), s = section_at("full.bin", 2), c = section_at("full.bin", 3),
                  in = section_at("full.bin", 4), o = section_at("full.bin", 5), g = section_at("full.bin", 6),
-                 l = section_at("full.bin", 7), k = section_at("full.bin", 8), n = section_at("full.bin", 17);
+                 l = section_at("full.bin", 7), k = section_at("full.bin", 8), n = section_at("full.bin", 20);
     const uint32_t nan = 0x7FC00000, inf = 0x7F800000, minus = 0xBF800000;
     const poke rows[] = {
         {"device name empty", d, 1, 0, DURA_EINVAL}, {"device name control", d + 1, 1, 7, DURA_EINVAL},
@@ -802,12 +886,30 @@ DT_TEST(pack_check, wants_features_references_and_keys_to_fit)
         {"feature reserved", f + 23, 1, 1, DURA_EINVAL}, {"scale NaN", f + 4, 4, 0x7FC00000, DURA_EINVAL},
         {"arl0 99", d, 4, 0x42C60000, DURA_EINVAL}, {"arl0 2e9", d, 4, 0x4EEE6B28, DURA_EINVAL}, {"arl0 100", d, 4, 0x42C80000, DURA_OK},
         {"no drift record", ENTRY(10, 2), 2, 0, DURA_EVERSION}, {"two drift records", ENTRY(10, 2), 2, 2, DURA_EINVAL},
-        {"reference of nothing", r + 2 * 56, 2, 9, DURA_EINVAL}, {"out of order", r + 56, 2, 0, DURA_EINVAL},
-        {"twice", r + 56, 2, 1, DURA_EINVAL}, {"why 64", r + 2, 2, 64, DURA_EINVAL}, {"deviation < 0", r + 12, 4, 0xBF800000, DURA_EINVAL},
+        {"reference of nothing", r + 2 * 64, 2, 9, DURA_EINVAL}, {"out of order", r + 64, 2, 0, DURA_EINVAL},
+        {"twice", r + 64, 2, 1, DURA_EINVAL}, {"why 64", r + 2, 2, 64, DURA_EINVAL}, {"deviation < 0", r + 12, 4, 0xBF800000, DURA_EINVAL},
         {"threshold above the keys", u + 21, 1, 3, DURA_EINVAL}, {"threshold 0", u + 21, 1, 0, DURA_EINVAL},
         {"roles odd", u + 22, 1, 31, DURA_EINVAL}, {"window 1441", u + 18, 2, 1441, DURA_EINVAL}, {"role 5", k + 32, 1, 5, DURA_EINVAL},
         {"min_clock 5", u + 20, 1, 5, DURA_EINVAL}, {"max_jump 0", u + 12, 4, 0, DURA_EINVAL}};
     poke_all("watched.bin", rows, sizeof rows / sizeof rows[0]);
+}
+
+DT_TEST(pack_check, wants_charts_histograms_and_mspc_to_fit)
+{
+    const size_t d = section_at("shaped.bin", 10), r = section_at("shaped.bin", 11), h = section_at("shaped.bin", 17),
+                 m = section_at("shaped.bin", 18), n = section_at("shaped.bin", 19);
+    const poke rows[] = {
+        {"chart without limits", d + 20, 1, 1, DURA_EINVAL}, {"detector 4", d + 20, 1, 4, DURA_EINVAL},
+        {"mixture with a shift", d + 8, 4, 0x3F800000, DURA_EINVAL}, {"mixture with a limit", r + 56, 4, 0x3F800000, DURA_EINVAL},
+        {"mixture with a chart's shift", r + 52, 4, 0x3F800000, DURA_EINVAL}, {"reserved", r + 60, 1, 1, DURA_EINVAL},
+        {"beyond SPE", r + 2 * 64, 2, 6, DURA_EINVAL}, {"histogram of T2", h + 16 + 4, 2, 4, DURA_EINVAL},
+        {"histograms out of order", h + 16 + 4, 2, 0, DURA_EINVAL}, {"one bin", h + 8, 2, 1, DURA_EINVAL},
+        {"17 bins", h + 8, 2, 17, DURA_EINVAL}, {"a hole", h + 16 + 10, 2, 8, DURA_EINVAL}, {"too few numbers", h + 8, 2, 3, DURA_EINVAL},
+        {"whitened 2", h + 12, 1, 2, DURA_EINVAL}, {"as many components as inputs", m + 10, 2, 3, DURA_EINVAL},
+        {"another place", m + 12, 2, 9, DURA_EINVAL}, {"two inputs", m + 8, 2, 2, DURA_EINVAL}, {"128 inputs", m + 8, 2, 128, DURA_EINVAL},
+        {"an input that is none", n + 40, 4, 4, DURA_EINVAL}, {"an output", n + 40, 4, 3, DURA_OK},
+        {"no mspc", ENTRY(18, 2), 2, 0, DURA_EVERSION}, {"two", ENTRY(18, 2), 2, 2, DURA_EINVAL}};
+    poke_all("shaped.bin", rows, sizeof rows / sizeof rows[0]);
 }
 
 DT_TEST(policy_get, refuses_what_there_is_not)
@@ -822,7 +924,7 @@ DT_TEST(policy_get, refuses_what_there_is_not)
     dt_eq(durai_policy_get_output(b.p, 1, &o), DURA_EINVAL, "");
     dt_eq(durai_policy_get_device(b.p, NULL), DURA_EINVAL, "");
     dt_ok(durai_policy_section(b.p, 0, &count, &len) == NULL, "");
-    dt_ok(durai_policy_section(b.p, 18, NULL, NULL) == NULL, "");
+    dt_ok(durai_policy_section(b.p, 21, NULL, NULL) == NULL, "");
     dt_ok(durai_policy_section(b.p, DURAI_POLICY_NAMES, &count, &len) != NULL, "");
     dt_ok(count == 4 && len == 6, "%u names, %u bytes", count, len);
     free(b.p);
@@ -996,7 +1098,7 @@ DT_TEST(linear_check, refuses_images_that_lie_under_a_valid_checksum)
 {
     bytes b = file_of("linear.bin");
     const poke rows[] = {
-        {"magic", 0, 4, 0x314E494C, DURA_ECORRUPT}, {"version", 4, 2, 4, DURA_EVERSION}, {"version 2", 4, 2, 2, DURA_EVERSION},
+        {"magic", 0, 4, 0x314E494C, DURA_ECORRUPT}, {"version", 4, 2, 5, DURA_EVERSION}, {"version 3", 4, 2, 3, DURA_EVERSION}, {"version 2", 4, 2, 2, DURA_EVERSION},
         {"no outputs", 6, 2, 0, DURA_ECORRUPT}, {"17 outputs", 6, 2, 17, DURA_ECORRUPT},
         {"3 outputs", 6, 2, 3, DURA_ECORRUPT}, {"1 output", 6, 2, 1, DURA_ECORRUPT},
         {"length", 8, 4, 72, DURA_ECORRUPT}, {"no inputs", 12, 2, 0, DURA_ECORRUPT},
@@ -1096,9 +1198,9 @@ DT_TEST(pack_c_table, holds_the_bytes_of_the_image_in_order)
     dura_error e;
     dt_eq(dura_pack_c_table(b.p, b.n, "policy", 4321, &text, &len, &e), DURA_OK, "");
     dt_eq(strlen(text), len, "");
-    dt_ok(strstr(text, "#define POLICY_IMAGE_BYTES 696\n") != NULL, "");
+    dt_ok(strstr(text, "#define POLICY_IMAGE_BYTES 728\n") != NULL, "");
     dt_ok(strstr(text, "#define POLICY_GUARD_BYTES 4328\n") != NULL, "rounded up to 8");
-    dt_ok(strstr(text, "static const uint64_t policy_image[87] = {\n") != NULL, "");
+    dt_ok(strstr(text, "static const uint64_t policy_image[91] = {\n") != NULL, "");
     for (p = strstr(text, "= {"); (p = strstr(p, "DURA_W8(")) != NULL; at += 8) {
         p += 8;
         for (size_t i = 0; i < 8; i++, p += 4)

@@ -11,6 +11,7 @@
 #include "dura_drift_chart.h"
 #include "dura_drift_trend.h"
 
+#include <dura/host/arl.h>
 #include <dura/host/frames.h>
 
 #include <inttypes.h>
@@ -311,7 +312,7 @@ static int learn_column(job *j, uint16_t i, size_t rows, dura_error *err)
         return rc == DURA_ENOSPC ? rc : dura_error_set(err, rc == DURA_ENOENT ? DURA_ESYNTAX : rc, words[0], 0, j->name[i],
             "no reference can be learned from the first %zu rows: 8 numbers are the least", rows);
     if (j->detector != DURA_DRIFT_MIXTURE)
-        rc = chart_reference(&ref, j->detector, j->shift, (double)j->arl0, j->n, &p.deviations, &p.delay, &why);
+        rc = dura_arl_chart(&ref, j->detector, j->shift, (double)j->arl0, j->n, &p.deviations, &p.delay, &why);
     if (rc < 0)
         return dura_error_set(err, rc, words[0], 0, j->name[i], "%s", why.text);
     rc = j->calls->attach(j->drift, i, &ref);

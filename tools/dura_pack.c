@@ -2,9 +2,12 @@
 /* `dura pack FILE -o FILE.bin`: the artifact that devices read and digests cover. */
 #include "dura_args.h"
 
+#include <dura/drift_chart.h>
 #include <dura/guard.h>
+#include <dura/histogram.h>
 #include <dura/host/crypto.h>
 #include <dura/host/pack.h>
+#include <dura/mspc.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -49,6 +52,9 @@ static size_t guard_bytes(const void *p, size_t np, dura_error *err)
         port.watch = dura_guard_watch_part();
         port.gate = dura_gate_part();
         port.sensor = dura_sensor_part();
+        port.chart = dura_drift_chart_part();
+        port.mspc = dura_mspc_part();
+        port.histogram = dura_histogram_part();
         port.region[DURA_REGION_JOURNAL] = &journal;
         bytes = dura_guard_bytes(p, np, &m, &port);
         if (!bytes)

@@ -57,7 +57,20 @@ enum {
     DURA_DRIFT_MIXTURE = 0,
     DURA_DRIFT_CUSUM = 1,
     DURA_DRIFT_EWMA = 2,
-    DURA_DRIFT_RAMP = 3
+    DURA_DRIFT_RAMP = 3,
+    DURA_DRIFT_HISTOGRAM = 4   /* in facts alone: dura/histogram.h */
+};
+
+/* `reasons` of a DURA_FACT_DRIFT of the guard: who found it beside why no rate is promised. Of
+ * T2 and SPE (dura/mspc.h) also the inputs that are least explained, worst first, each as its
+ * place in drift.mspc's inputs plus 1, and 0 for none. Bits 16..31 of a histogram: which bins
+ * grew. */
+enum {
+    DURA_DRIFT_WHY = 63,           /* mask of DURA_DRIFT_SHORT.. */
+    DURA_DRIFT_DETECTOR_AT = 6,    /* lowest of 3 bits: DURA_DRIFT_MIXTURE.. */
+    DURA_DRIFT_BLAMED_AT = 11,     /* lowest bit of the worst input; */
+    DURA_DRIFT_BLAMED_BITS = 7,    /* so many for each */
+    DURA_DRIFT_BLAMED = 3          /* of them */
 };
 
 /* One channel's reference. Start from DURA_DRIFT_REFERENCE_INIT. 72 bytes. */

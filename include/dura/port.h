@@ -116,6 +116,8 @@ struct dura_drift_calls;      /* dura/drift.h */
 struct dura_correlate_calls;  /* dura/correlate.h */
 struct dura_gate_calls;       /* dura/gate.h */
 struct dura_sensor_calls;     /* dura/sensor_checks.h */
+struct dura_mspc_calls;       /* dura/mspc.h */
+struct dura_histogram_calls;  /* dura/histogram.h */
 
 /* ---- the port ------------------------------------------------------------------- */
 
@@ -152,6 +154,10 @@ typedef struct dura_port {
      * over the start: who reads them has to find what was kept. */
     const dura_region *kept;
     const struct dura_guard_watch_calls *watch;    /* for a policy with drift or correlate */
+    const struct dura_drift_calls *chart;          /* dura_drift_chart_part(): for another detector
+                                                      than the mixture, which `drift` then need not be */
+    const struct dura_mspc_calls *mspc;            /* for drift.mspc */
+    const struct dura_histogram_calls *histogram;  /* for drift.histograms */
 } dura_port;
 
 #ifdef __cplusplus

@@ -182,12 +182,18 @@ static DURAI_NOINLINE int plan_checks(plan *p, const void *policy, const dura_se
 }
 
 /* Does the policy ask for something this port has not linked in? */
-static int parts_missing(const void *policy, const dura_port *port)
+static DURAI_NOINLINE int parts_missing(const void *policy, const dura_port *port)
 {
     durai_policy_drift d;
     durai_policy_correlate c;
     durai_policy_updates u;
-    if (durai_policy_get_drift(policy, &d) == DURA_OK && !(DURAI_PART(port, drift) && DURAI_PART(port, watch)))
+    uint32_t mspc, histograms;
+    if (durai_policy_get_drift(policy, &d) == DURA_OK &&
+        !(DURAI_PART(port, watch) && (d.detector ? DURAI_PART(port, chart) : DURAI_PART(port, drift))))
+        return 1;
+    (void)durai_policy_section(policy, DURAI_POLICY_MSPC, &mspc, NULL);
+    (void)durai_policy_section(policy, DURAI_POLICY_HISTOGRAMS, &histograms, NULL);
+    if ((mspc && !DURAI_PART(port, mspc)) || (histograms && !DURAI_PART(port, histogram)))
         return 1;
     if (durai_policy_get_correlate(policy, &c) == DURA_OK && !(DURAI_PART(port, correlate) && DURAI_PART(port, watch)))
         return 1;

@@ -139,17 +139,20 @@ void durai_alive_silent(dura_fact *f, uint64_t since, uint32_t owed, uint64_t de
 
 /* ---- what stands ------------------------------------------------------------------------- */
 
-static durai_standing *find(durai_alive *a, uint16_t thing)
+/* A histogram's alarm stands and comes back beside that of the same thing's monitor. */
+static durai_standing *find(durai_alive *a, const dura_fact *f)
 {
+    int shape = (f->reasons >> DURA_DRIFT_DETECTOR_AT & 7u) == DURA_DRIFT_HISTOGRAM;
     uint32_t i = 0;
-    while (i < a->n_standing && a->standing[i].thing != thing)
+    while (i < a->n_standing && (a->standing[i].thing != f->channel ||
+                                 (a->standing[i].direction == DURA_HISTOGRAM_SHAPE) != shape))
         i++;
     return &a->standing[i];
 }
 
-static void take_back(durai_alive *a, uint16_t thing)
+static void take_back(durai_alive *a, const dura_fact *f)
 {
-    durai_standing *s = find(a, thing), *end = a->standing + a->n_standing;
+    durai_standing *s = find(a, f), *end = a->standing + a->n_standing;
     DURA_ASSERT(a->n_standing <= DURAI_STANDING);
     if (s < end) {
         memmove(s, s + 1, (size_t)(end - s - 1) * sizeof *s);
@@ -163,7 +166,7 @@ static void take_back(durai_alive *a, uint16_t thing)
 
 static void put_down(durai_alive *a, const dura_fact *f, const dura_ref *at)
 {
-    if (find(a, f->channel) < a->standing + a->n_standing)
+    if (find(a, f) < a->standing + a->n_standing)
         return; /* said twice, as after a restart of the statistic */
     if (a->n_standing == DURAI_STANDING) {
         a->more = (uint16_t)(a->more + (a->more < UINT16_MAX));
@@ -175,20 +178,28 @@ static void put_down(durai_alive *a, const dura_fact *f, const dura_ref *at)
     s->since = a->decisions;
     s->thing = f->channel;
     s->direction = (uint8_t)f->value[0];
+    s->blamed = durai_blamed(f->reasons);
     s->size = f->value[1];
     s->onset = f->value[2];
+}
+
+/* Time to keep the state? */
+static int is_due(durai_alive *a, int64_t now_ns)
+{
+    if (a->kept_ns >= 0 && now_ns - a->kept_ns < a->keep_ns)
+        return 0;
+    a->kept_ns = now_ns;
+    return 1;
 }
 
 void durai_alive_fact(durai_watch *w, const dura_fact *f, const dura_ref *at)
 {
     durai_alive *a = w->alive;
-    a->point = f->kind == DURA_FACT_ALIVE && (a->kept_ns < 0 || at->time.mono_ns - a->kept_ns >= a->keep_ns);
-    if (a->point)
-        a->kept_ns = at->time.mono_ns;
+    a->point = f->kind == DURA_FACT_ALIVE && is_due(a, at->time.mono_ns);
     if (f->kind != DURA_FACT_DRIFT)
         return;
     if (f->value[0] == DURA_DRIFT_BACK)
-        take_back(a, f->channel);
+        take_back(a, f);
     else
         put_down(a, f, at);
 }
@@ -221,6 +232,10 @@ int durai_alive_decision(durai_watch *w, const durai_seen *s)
     durai_alive *a = w->alive;
     see_model(a, s);
     a->decisions++;
+    if (w->n_facts)
+        a->spoke = a->decisions;
+    /* Without heartbeats, where no alarm may be on its way to its record still. */
+    a->point = a->selftest == 0 && a->decisions - a->spoke >= WAITING && is_due(a, s->at.time.mono_ns);
     if (a->selftest)
         test(w);
     return confirmed(a) ? DURAI_WATCH_RETRAIN : 0;
@@ -278,13 +293,15 @@ int durai_retrain_encode(const durai_watch *w, const uint8_t *digest, size_t n, 
 /* ---- over a start ---------------------------------------------------------------------------- */
 
 /* docs/formats/drift.md, Kept. */
-enum { KEPT_HEAD = 24, KEPT_ENTRY = 36, DRIFT_HEAD = 20, DRIFT_CHANNEL = 128 };
+enum { KEPT_HEAD = 24, KEPT_ENTRY = 36, DRIFT_HEAD = 20, DRIFT_CHANNEL = 128, SHAPE_CHANNEL = 108 };
 
 size_t durai_kept_bytes(const void *policy)
 {
-    uint32_t n = 0;
+    uint32_t n = 0, shapes = 0;
     (void)durai_policy_section(policy, DURAI_POLICY_REFERENCES, &n, NULL);
-    return (size_t)KEPT_HEAD + (size_t)KEPT_ENTRY * DURAI_STANDING + DRIFT_HEAD + (size_t)DRIFT_CHANNEL * n;
+    (void)durai_policy_section(policy, DURAI_POLICY_HISTOGRAMS, &shapes, NULL);
+    return (size_t)KEPT_HEAD + (size_t)KEPT_ENTRY * DURAI_STANDING + 2u * DRIFT_HEAD + (size_t)DRIFT_CHANNEL * n +
+           (size_t)SHAPE_CHANNEL * shapes;
 }
 
 static void put_entry(uint8_t *p, const durai_alive *a, const durai_standing *s)
@@ -295,7 +312,7 @@ static void put_entry(uint8_t *p, const durai_alive *a, const durai_standing *s)
     durai_put64(p + 24, (uint64_t)s->onset);
     durai_put16(p + 32, s->thing);
     p[34] = s->direction;
-    p[35] = 0;
+    p[35] = s->direction == DURA_HISTOGRAM_SHAPE ? 0 : s->blamed;
 }
 
 int durai_watch_keep(const durai_watch *w, uint8_t *out, size_t cap)
@@ -317,14 +334,22 @@ int durai_watch_keep(const durai_watch *w, uint8_t *out, size_t cap)
         put_entry(out + KEPT_HEAD + (size_t)KEPT_ENTRY * i, a, &a->standing[i]);
     rest = cap - at;
     int rc = w->drift_calls->save(w->drift, out + at, &rest);
-    return rc == DURA_OK ? (int)(at + rest) : rc;
+    at += rest;
+    if (rc == DURA_OK && w->histogram) {
+        rest = cap - at;
+        rc = w->histogram_calls->save(w->histogram, out + at, &rest);
+        durai_put32(out + 12, (uint32_t)rest);
+        at += rest;
+    }
+    return rc == DURA_OK ? (int)at : rc;
 }
 
 /* Numbers no alarm has would make a request longer than its room. */
 static int sound_entry(const durai_watch *w, const uint8_t *p)
 {
     return durai_le64(p + 16) <= UINT32_MAX && durai_le64(p + 24) <= UINT32_MAX && durai_le16(p + 32) < w->n_things &&
-           p[34] >= DURA_DRIFT_UP && p[34] <= DURA_DRIFT_NARROWER && p[35] == 0;
+           p[34] >= DURA_DRIFT_UP && p[34] <= DURA_HISTOGRAM_SHAPE &&
+           p[35] <= (durai_le16(p + 32) < w->n_plain ? 0 : w->n_inputs);
 }
 
 /* Nothing a later record could trip over. */
@@ -335,7 +360,8 @@ static int sound(const durai_watch *w, const uint8_t *in, size_t len)
         return 0;
     uint32_t n = durai_le16(in + 2);
     if (n > DURAI_STANDING || len < KEPT_HEAD + (size_t)KEPT_ENTRY * n || durai_le16(in) >= a->n_references ||
-        in[6] > 1 || in[7] > 1 || in[8] > 1 || in[9] != 0 || durai_le16(in + 10) != 0 || durai_le32(in + 12) != 0)
+        in[6] > 1 || in[7] > 1 || in[8] > 1 || in[9] != 0 || durai_le16(in + 10) != 0 ||
+        durai_le32(in + 12) > len - (KEPT_HEAD + (size_t)KEPT_ENTRY * n) || (durai_le32(in + 12) > 0) != (w->histogram != NULL))
         return 0;
     for (uint32_t i = 0; i < n; i++)
         if (!sound_entry(w, in + KEPT_HEAD + (size_t)KEPT_ENTRY * i))
@@ -352,6 +378,7 @@ static void get_entry(durai_standing *s, const durai_alive *a, const uint8_t *p)
     s->onset = (int64_t)durai_le64(p + 24);
     s->thing = durai_le16(p + 32);
     s->direction = p[34];
+    s->blamed = p[35];
 }
 
 int durai_watch_resume(durai_watch *w, const uint8_t *in, size_t len)
@@ -360,10 +387,15 @@ int durai_watch_resume(durai_watch *w, const uint8_t *in, size_t len)
     if (!a || !sound(w, in, len))
         return DURA_ECORRUPT;
     uint16_t n = durai_le16(in + 2);
-    size_t at = KEPT_HEAD + (size_t)KEPT_ENTRY * n;
-    int rc = w->drift_calls->load(w->drift, in + at, len - at);
-    if (rc != DURA_OK)
+    size_t at = KEPT_HEAD + (size_t)KEPT_ENTRY * n, shapes = durai_le32(in + 12);
+    int rc = w->histogram ? durai_shape_load(w, in + (len - shapes), shapes) : DURA_OK;
+    if (rc == DURA_OK)
+        rc = w->drift_calls->load(w->drift, in + at, len - shapes - at);
+    if (rc != DURA_OK) {
+        (void)durai_shape_load(w, NULL, 0);
         return rc;
+    }
+    durai_shape_resume(w);
     a->next = durai_le16(in);
     a->n_standing = n;
     a->more = durai_le16(in + 4);

@@ -28,13 +28,16 @@ static const policy_shape policy_shapes[DURAI_POLICY_SECTIONS] = {
     /* logs */ {1, 1, 32},
     /* gate */ {1, 1, 32},
     /* features */ {0, 1024, 24},
-    /* drift */ {0, 1, 8},
-    /* references */ {0, 1024, 56},
+    /* drift */ {0, 1, 24},
+    /* references */ {0, 1024, 64},
     /* correlate */ {0, 1, 16},
     /* updates */ {0, 1, 24},
     /* release_keys */ {0, 8, 40},
     /* checks */ {0, 1024, 56},
     /* terms */ {0, 65535, 4},
+    /* histograms */ {0, 1024, 16},
+    /* mspc */ {0, 1, 16},
+    /* numbers */ {0, 65535, 4},
     /* names */ {0, 0xFFFF, 0}
 };
 
@@ -106,6 +109,11 @@ static const policy_rule policy_rules[] = {
     {10, 0, POLICY_F32, POLICY_POSITIVE, 0u, 0u}, /* drift.arl0 */
     {10, 4, POLICY_U16, POLICY_OR_0, 64u, 65535u}, /* drift.selftest */
     {10, 6, POLICY_U16, 0, 0u, 65535u}, /* drift.confirm */
+    {10, 8, POLICY_F32, POLICY_POSITIVE, 0u, 0u}, /* drift.shift */
+    {10, 12, POLICY_F32, POLICY_POSITIVE, 0u, 0u}, /* drift.arl0_s */
+    {10, 16, POLICY_F32, POLICY_POSITIVE, 0u, 0u}, /* drift.period_ms */
+    {10, 20, POLICY_U8, 0, 0u, 3u}, /* drift.detector */
+    {10, 21, POLICY_ZERO, 0, 0, 3u}, /* drift: reserved */
     {11, 0, POLICY_U16, 0, 0u, 65535u}, /* references.of */
     {11, 2, POLICY_U16, 0, 0u, 63u}, /* references.why */
     {11, 4, POLICY_U32, 0, 0u, 4294967295u}, /* references.n */
@@ -120,7 +128,9 @@ static const policy_rule policy_rules[] = {
     {11, 40, POLICY_F32, POLICY_POSITIVE, 0u, 0u}, /* references.hold */
     {11, 44, POLICY_F32, 0, 0u, 0u}, /* references.low */
     {11, 48, POLICY_F32, 0, 0u, 0u}, /* references.high */
-    {11, 52, POLICY_ZERO, 0, 0, 4u}, /* references: reserved */
+    {11, 52, POLICY_F32, POLICY_POSITIVE, 0u, 0u}, /* references.shift */
+    {11, 56, POLICY_F32, POLICY_POSITIVE, 0u, 0u}, /* references.limit */
+    {11, 60, POLICY_ZERO, 0, 0, 4u}, /* references: reserved */
     {12, 0, POLICY_U32, 0, 1u, 4294967295u}, /* correlate.window_ms */
     {12, 4, POLICY_U32, 0, 1u, 4294967295u}, /* correlate.quiet_ms */
     {12, 8, POLICY_U32, 0, 1u, 4294967295u}, /* correlate.heartbeat_ms */
@@ -159,6 +169,19 @@ static const policy_rule policy_rules[] = {
     {15, 53, POLICY_U8, 0, 0u, 4u}, /* checks.level */
     {15, 54, POLICY_U8, 0, 0u, 1u}, /* checks.estimates */
     {15, 55, POLICY_ZERO, 0, 0, 1u}, /* checks: reserved */
+    {17, 0, POLICY_U32, 0, 0u, 4294967295u}, /* histograms.n */
+    {17, 4, POLICY_U16, 0, 0u, 65535u}, /* histograms.of */
+    {17, 6, POLICY_U16, 0, 0u, 63u}, /* histograms.why */
+    {17, 8, POLICY_U16, 0, 2u, 16u}, /* histograms.n_bins */
+    {17, 10, POLICY_U16, 0, 0u, 65535u}, /* histograms.first */
+    {17, 12, POLICY_U8, 0, 0u, 1u}, /* histograms.whitened */
+    {17, 13, POLICY_ZERO, 0, 0, 3u}, /* histograms: reserved */
+    {18, 0, POLICY_U32, 0, 0u, 4294967295u}, /* mspc.n */
+    {18, 4, POLICY_F32, POLICY_POSITIVE, 0u, 0u}, /* mspc.newest */
+    {18, 8, POLICY_U16, 0, 2u, 127u}, /* mspc.n_inputs */
+    {18, 10, POLICY_U16, 0, 1u, 126u}, /* mspc.components */
+    {18, 12, POLICY_U16, 0, 0u, 65535u}, /* mspc.first */
+    {18, 14, POLICY_ZERO, 0, 0, 2u}, /* mspc: reserved */
 };
 
 static uint32_t policy_up8(uint32_t n)
@@ -322,24 +345,60 @@ static int policy_features(const uint8_t *image, const durai_policy_device *d)
     return DURA_OK;
 }
 
-/* Each reference is of something, in ascending order; none without a monitor. */
-static int policy_references(const uint8_t *image, const durai_policy_device *d)
+/* A number above 0, of a field whose rule says that it is not below. */
+static int policy_some(const uint8_t *p) { return (durai_le32(p) & 0x7FFFFFFFu) != 0; }
+
+/* Each reference is of something, in ascending order; none without a monitor. A limit is there
+ * for a chart and for it alone; what it may be is the part's to say. */
+static int policy_references(const uint8_t *image, uint32_t things)
 {
-    durai_policy_reference r;
-    durai_policy_drift drift;
-    uint32_t i, count, least = 0, things = (uint32_t)d->n_channels + d->n_outputs + d->n_features;
-    int watched = durai_policy_get_drift(image, &drift) == DURA_OK;
-    (void)durai_policy_section(image, DURAI_POLICY_REFERENCES, &count, NULL);
-    if (watched && !(drift.arl0 >= 100.0f && drift.arl0 <= 1e9f))
+    uint32_t count, many, watched, least = 0;
+    const uint8_t *d = durai_policy_section(image, DURAI_POLICY_DRIFT, &watched, NULL);
+    const uint8_t *r = durai_policy_section(image, DURAI_POLICY_REFERENCES, &count, NULL);
+    (void)durai_policy_section(image, DURAI_POLICY_MSPC, &many, NULL);
+    int chart = watched && d[DURAI_POLICY_DRIFT_DETECTOR_AT] != DURAI_DRIFT_MIXTURE;
+    float arl0 = watched ? durai_f32(durai_le32(d)) : 100.0f;
+    if (watched != (count > 0) || !(arl0 >= 100.0f && arl0 <= 1e9f))
         return DURA_EINVAL;
-    if (watched != (count > 0))
+    if (watched && chart != policy_some(d + DURAI_POLICY_DRIFT_SHIFT_AT))
         return DURA_EINVAL;
-    for (i = 0; i < count; i++) {
-        if (durai_policy_get_reference(image, i, &r) < 0 || r.of < least || r.of >= things)
+    for (; count > 0; count--, r += DURAI_POLICY_REFERENCE_BYTES) {
+        uint32_t of = durai_le16(r);
+        if (of < least || of >= things + 2u * many || policy_some(r + DURAI_POLICY_REFERENCE_LIMIT_AT) != chart ||
+            policy_some(r + DURAI_POLICY_REFERENCE_SHIFT_AT) != chart)
             return DURA_EINVAL;
-        least = r.of + 1u;
+        least = of + 1u;
     }
-    return DURA_OK;
+    return least > things || many == 0 ? DURA_OK : DURA_EINVAL;
+}
+
+/* Histograms and mspc: there with a monitor only, of something, in ascending order, their numbers
+ * behind each other without a hole. */
+static int policy_shapes_of(const uint8_t *image, uint32_t things)
+{
+    uint32_t i, count, many, words, watched, least = 0, next = 0, n = 0, k = 0;
+    const uint8_t *p = durai_policy_section(image, DURAI_POLICY_NUMBERS, &words, NULL);
+    const uint8_t *h = durai_policy_section(image, DURAI_POLICY_HISTOGRAMS, &count, NULL);
+    const uint8_t *m = durai_policy_section(image, DURAI_POLICY_MSPC, &many, NULL);
+    (void)durai_policy_section(image, DURAI_POLICY_DRIFT, &watched, NULL);
+    for (; count > 0; count--, h += DURAI_POLICY_HISTOGRAM_BYTES) {
+        uint32_t of = durai_le16(h + DURAI_POLICY_HISTOGRAM_OF_AT);
+        if (of < least || of >= things || durai_le16(h + DURAI_POLICY_HISTOGRAM_FIRST_AT) != next)
+            return DURA_EINVAL;
+        least = of + 1u;
+        next += 2u * durai_le16(h + DURAI_POLICY_HISTOGRAM_N_BINS_AT) - 1u;
+    }
+    if (many) {
+        n = durai_le16(m + DURAI_POLICY_MSPC_N_INPUTS_AT);
+        k = durai_le16(m + DURAI_POLICY_MSPC_COMPONENTS_AT);
+        if (durai_le16(m + DURAI_POLICY_MSPC_FIRST_AT) != next || k >= n || next + n > words)
+            return DURA_EINVAL;
+        for (i = 0, p += 4u * next; i < n; i++, p += 4)
+            if (durai_le32(p) >= things)
+                return DURA_EINVAL;
+        next += 3u * n + k + k * n + 5u;
+    }
+    return next == words && (watched || words == 0) ? DURA_OK : DURA_EINVAL;
 }
 
 static int policy_is_row(const durai_policy_sensor_check *c)
@@ -425,7 +484,9 @@ static int policy_relations(const uint8_t *image)
     if (rc == DURA_OK)
         rc = policy_features(image, &d);
     if (rc == DURA_OK)
-        rc = policy_references(image, &d);
+        rc = policy_references(image, (uint32_t)d.n_channels + d.n_outputs + d.n_features);
+    if (rc == DURA_OK)
+        rc = policy_shapes_of(image, (uint32_t)d.n_channels + d.n_outputs + d.n_features);
     if (rc == DURA_OK)
         rc = policy_checks(image, d.n_channels);
     if (rc == DURA_OK)
@@ -675,6 +736,10 @@ int durai_policy_get_drift(const void *image, durai_policy_drift *out)
     out->arl0 = durai_f32(durai_le32(p));
     out->selftest = durai_le16(p + 4);
     out->confirm = durai_le16(p + 6);
+    out->shift = durai_f32(durai_le32(p + 8));
+    out->arl0_s = durai_f32(durai_le32(p + 12));
+    out->period_ms = durai_f32(durai_le32(p + 16));
+    out->detector = p[20];
     return DURA_OK;
 }
 
@@ -697,6 +762,8 @@ int durai_policy_get_reference(const void *image, uint32_t index, durai_policy_r
     out->hold = durai_f32(durai_le32(p + 40));
     out->low = durai_f32(durai_le32(p + 44));
     out->high = durai_f32(durai_le32(p + 48));
+    out->shift = durai_f32(durai_le32(p + 52));
+    out->limit = durai_f32(durai_le32(p + 56));
     return DURA_OK;
 }
 
@@ -765,6 +832,33 @@ int durai_policy_get_sensor_check(const void *image, uint32_t index, durai_polic
     out->kind = p[52];
     out->level = p[53];
     out->estimates = p[54];
+    return DURA_OK;
+}
+
+int durai_policy_get_histogram(const void *image, uint32_t index, durai_policy_histogram *out)
+{
+    const uint8_t *p = policy_record(image, DURAI_POLICY_HISTOGRAMS, index);
+    if (!p || !out)
+        return DURA_EINVAL;
+    out->n = durai_le32(p);
+    out->of = durai_le16(p + 4);
+    out->why = durai_le16(p + 6);
+    out->n_bins = durai_le16(p + 8);
+    out->first = durai_le16(p + 10);
+    out->whitened = p[12];
+    return DURA_OK;
+}
+
+int durai_policy_get_mspc(const void *image, durai_policy_mspc *out)
+{
+    const uint8_t *p = policy_record(image, DURAI_POLICY_MSPC, 0);
+    if (!p || !out)
+        return DURA_EINVAL;
+    out->n = durai_le32(p);
+    out->newest = durai_f32(durai_le32(p + 4));
+    out->n_inputs = durai_le16(p + 8);
+    out->components = durai_le16(p + 10);
+    out->first = durai_le16(p + 12);
     return DURA_OK;
 }
 

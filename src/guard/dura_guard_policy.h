@@ -16,7 +16,7 @@
 #include <dura/base.h>
 
 #define DURAI_POLICY_MAGIC 0x314B5044u     /* 'DPK1', little-endian */
-#define DURAI_POLICY_VERSION 3
+#define DURAI_POLICY_VERSION 4
 #define DURAI_POLICY_MAX 1048576u           /* bytes; more than the largest legal policy */
 #define DURAI_POLICY_HEADER 16u        /* bytes before the section table */
 #define DURAI_POLICY_ENTRY 12u         /* bytes per section table entry */
@@ -40,11 +40,14 @@ enum {
     DURAI_POLICY_RELEASE_KEYS = 14,
     DURAI_POLICY_CHECKS = 15,
     DURAI_POLICY_TERMS = 16,
-    DURAI_POLICY_NAMES = 17
+    DURAI_POLICY_HISTOGRAMS = 17,
+    DURAI_POLICY_MSPC = 18,
+    DURAI_POLICY_NUMBERS = 19,
+    DURAI_POLICY_NAMES = 20
 };
-#define DURAI_POLICY_SECTIONS 17u
+#define DURAI_POLICY_SECTIONS 20u
 
-/* Bytes of one record, places of fields that the packer works out, records at most. */
+/* Bytes of one record, places of fields that are read by hand, records at most. */
 enum {
     DURAI_POLICY_DEVICE_BYTES = 72,
     DURAI_POLICY_SENSOR_BYTES = 8,
@@ -54,15 +57,27 @@ enum {
     DURAI_POLICY_LOGS_BYTES = 32,
     DURAI_POLICY_GATE_BYTES = 32,
     DURAI_POLICY_FEATURE_BYTES = 24,
-    DURAI_POLICY_DRIFT_BYTES = 8,
-    DURAI_POLICY_REFERENCE_BYTES = 56,
+    DURAI_POLICY_DRIFT_BYTES = 24,
+    DURAI_POLICY_REFERENCE_BYTES = 64,
     DURAI_POLICY_CORRELATE_BYTES = 16,
     DURAI_POLICY_UPDATES_BYTES = 24,
     DURAI_POLICY_RELEASE_KEY_BYTES = 40,
     DURAI_POLICY_SENSOR_CHECK_BYTES = 56,
+    DURAI_POLICY_HISTOGRAM_BYTES = 16,
+    DURAI_POLICY_MSPC_BYTES = 16,
     DURAI_POLICY_CHANNEL_CHECKS_AT = 2,
+    DURAI_POLICY_DRIFT_SHIFT_AT = 8,
+    DURAI_POLICY_DRIFT_DETECTOR_AT = 20,
+    DURAI_POLICY_REFERENCE_SHIFT_AT = 52,
+    DURAI_POLICY_REFERENCE_LIMIT_AT = 56,
     DURAI_POLICY_SENSOR_CHECK_N_TERMS_AT = 48,
     DURAI_POLICY_SENSOR_CHECK_FIRST_AT = 50,
+    DURAI_POLICY_HISTOGRAM_OF_AT = 4,
+    DURAI_POLICY_HISTOGRAM_N_BINS_AT = 8,
+    DURAI_POLICY_HISTOGRAM_FIRST_AT = 10,
+    DURAI_POLICY_MSPC_N_INPUTS_AT = 8,
+    DURAI_POLICY_MSPC_COMPONENTS_AT = 10,
+    DURAI_POLICY_MSPC_FIRST_AT = 12,
     DURAI_POLICY_CHANNELS_MAX = 1024,
     DURAI_POLICY_INPUTS_MAX = 1024,
     DURAI_POLICY_OUTPUTS_MAX = 16,
@@ -73,7 +88,10 @@ enum {
     DURAI_POLICY_UPDATES_MAX = 1,
     DURAI_POLICY_RELEASE_KEYS_MAX = 8,
     DURAI_POLICY_CHECKS_MAX = 1024,
-    DURAI_POLICY_TERMS_MAX = 65535
+    DURAI_POLICY_TERMS_MAX = 65535,
+    DURAI_POLICY_HISTOGRAMS_MAX = 1024,
+    DURAI_POLICY_MSPC_MAX = 1,
+    DURAI_POLICY_NUMBERS_MAX = 65535
 };
 
 /* Words. */
@@ -92,6 +110,10 @@ enum {
     DURAI_FEATURE_MAX = 7,
     DURAI_FEATURE_RATIO = 8,
     DURAI_FEATURE_ONEHOT = 9,
+    DURAI_DRIFT_MIXTURE = 0,
+    DURAI_DRIFT_CUSUM = 1,
+    DURAI_DRIFT_EWMA = 2,
+    DURAI_DRIFT_RAMP = 3,
     DURAI_UPDATES_NONE = 0,
     DURAI_UPDATES_UNSYNCED = 1,
     DURAI_UPDATES_HOLDOVER = 2,
@@ -239,13 +261,26 @@ typedef struct durai_policy_drift {
                                   time, and a heartbeat says so; 0: none. */
     uint16_t confirm;          /* A drift that stands for so many decisions is confirmed, and
                                   retraining is asked for by a record; 0: never. */
+    float    shift;            /* What a chart is to find: a step of the mean in standard
+                                  deviations of the watched quantity; ramp: so many a frame.
+                                  Required beside cusum, ewma and ramp, and not for the
+                                  mixture. */
+    float    arl0_s;           /* As arl0, in time; arl0 is then this over period_ms. 0: arl0
+                                  counts. */
+    float    period_ms;        /* Time from one frame to the next; 0: not said. */
+    uint8_t  detector;         /* What the references are watched by: mixture finds any size;
+                                  cusum (a step), ewma (small steps) and ramp (a creep) find
+                                  `shift` sooner. Their limits are solved by the packer.
+                                  DURAI_DRIFT_MIXTURE, DURAI_DRIFT_CUSUM, DURAI_DRIFT_EWMA,
+                                  DURAI_DRIFT_RAMP. */
 } durai_policy_drift;
 
 /* One record per watched quantity, learned from clean data by `dura learn`;
    include/dura/drift.h has the meanings. */
 typedef struct durai_policy_reference {
-    uint16_t of;               /* Name of the channel, output or feature that is watched; each
-                                  at most once. */
+    uint16_t of;               /* Name of the channel, output or feature that is watched, or
+                                  mspc.t2, mspc.spe: the two numbers of `drift.mspc`; each at
+                                  most once. */
     uint16_t why;              /* Why the asked rate cannot be promised: 1 short, 2 correlated,
                                   4 tails, 8 constant, 16 held, 32 trend; 0: it can. */
     uint32_t n;                /* Samples it was learned from. */
@@ -260,6 +295,9 @@ typedef struct durai_policy_reference {
     float    hold;             /* Frames a held value stays, on average; 0: 1. */
     float    low;              /* A sample is never below; low and high 0: it has no bounds. */
     float    high;             /* A sample is never above. */
+    float    shift;            /* Charts: the shift in deviations of the whitened sample,
+                                  lambda of ewma, slope of ramp; 0: mixture. */
+    float    limit;            /* Charts: alarm when the statistic reaches this; 0: mixture. */
 } durai_policy_reference;
 
 /* Joins both logs into incidents: fault, drift, attack, change or unknown; absent: the device
@@ -346,6 +384,34 @@ typedef struct durai_policy_sensor_check {
                                   hold_ms, gets the mid-value or the sum instead. */
 } durai_policy_sensor_check;
 
+/* One record per quantity whose distribution is watched beside its mean and spread;
+   include/dura/histogram.h has the meanings. */
+typedef struct durai_policy_histogram {
+    uint32_t n;                /* Samples it was learned from; 0: exactly known. */
+    uint16_t of;               /* Name of the channel, output or feature that is watched; each
+                                  at most once. */
+    uint16_t why;              /* Why the asked rate cannot be promised: 1 short, 2 correlated,
+                                  32 trend; 0: it can. */
+    uint16_t n_bins;           /* Number of bins. */
+    uint16_t first;            /* Where its numbers begin in the section of numbers, in words:
+                                  n_bins - 1 edges, then n_bins probabilities. */
+    uint8_t  whitened;         /* The samples are those the mixture or chart makes of the same
+                                  quantity, without what its past foretells, in deviations;
+                                  wants a reference. */
+} durai_policy_histogram;
+
+/* Whether quantities still belong together: T2 and SPE under a pinned basis, which references
+   of mspc.t2 and mspc.spe watch; include/dura/mspc.h has the meanings. */
+typedef struct durai_policy_mspc {
+    uint32_t n;                /* Frames it was learned from. */
+    float    newest;           /* Weight of the newest frame in the average that is asked who
+                                  did it, 0.001..1; 0: the last frame alone. */
+    uint16_t n_inputs;         /* Number of inputs. */
+    uint16_t components;       /* Principal components that are kept, fewer than inputs. */
+    uint16_t first;            /* Where its numbers begin in the section of numbers, in words:
+                                  the index of each input, then the values. */
+} durai_policy_mspc;
+
 /* May the rest of dura read this image? Checks every byte: framing, checksum, counts,
  * ranges of all fields, order of limits, reserved bytes.
  * DURA_OK; DURA_EINVAL (NULL, or a field outside its range); DURA_EVERSION (another
@@ -373,6 +439,8 @@ int durai_policy_get_correlate(const void *image, durai_policy_correlate *out);
 int durai_policy_get_updates(const void *image, durai_policy_updates *out);
 int durai_policy_get_release_key(const void *image, uint32_t index, durai_policy_release_key *out);
 int durai_policy_get_sensor_check(const void *image, uint32_t index, durai_policy_sensor_check *out);
+int durai_policy_get_histogram(const void *image, uint32_t index, durai_policy_histogram *out);
+int durai_policy_get_mspc(const void *image, durai_policy_mspc *out);
 /* Channel that is input `index` of the model; DURA_NONE when there is no such input. */
 uint16_t durai_policy_get_input(const void *image, uint32_t index);
 

@@ -173,6 +173,7 @@ int durai_guard_say(dura_guard *g, const dura_fact *f, const uint8_t *brain, con
 /* dura_guard_watcher.c: the watch, with what the worker needs around it. */
 typedef struct durai_watcher {
     durai_watch watch;
+    durai_watch_parts parts;
     dura_hash_state hash;        /* of the record looked at */
     dura_ref at;                 /* of that record */
     durai_seen seen;             /* the decision in it */

@@ -28,16 +28,23 @@ static int drift_config(const void *policy, dura_drift_config *c)
 {
     durai_policy_device d;
     durai_policy_drift p;
+    uint32_t n;
     int rc = durai_policy_get_device(policy, &d);
     memset(c, 0, sizeof *c);
     if (rc == DURA_OK)
         rc = durai_policy_get_drift(policy, &p);
     if (rc != DURA_OK)
         return rc;
+    (void)durai_policy_section(policy, DURAI_POLICY_MSPC, &n, NULL);
     c->struct_size = sizeof *c;
-    c->n_channels = things(&d);
-    c->arl0 = p.arl0;
+    c->n_channels = (uint16_t)(things(&d) + 2u * n);
+    c->arl0 = durai_shape_share(policy, p.arl0, DURAI_POLICY_REFERENCES);
     return DURA_OK;
+}
+
+static const dura_drift_calls *calls_of(const durai_watch_parts *parts, uint8_t detector)
+{
+    return detector == DURAI_DRIFT_MIXTURE ? parts->drift : parts->chart;
 }
 
 static int correlate_config(const void *policy, dura_correlate_config *c)
@@ -64,12 +71,20 @@ static int correlate_config(const void *policy, dura_correlate_config *c)
     return DURA_OK;
 }
 
-static DURAI_NOINLINE size_t drift_bytes(const void *policy, const dura_drift_calls *drift_calls)
+static DURAI_NOINLINE const dura_drift_calls *monitor_of(const void *policy, const durai_watch_parts *parts)
+{
+    durai_policy_drift p;
+    return durai_policy_get_drift(policy, &p) == DURA_OK ? calls_of(parts, p.detector) : NULL;
+}
+
+static DURAI_NOINLINE size_t drift_bytes(const void *policy, const durai_watch_parts *parts)
 {
     dura_drift_config c;
+    const dura_drift_calls *drift_calls = monitor_of(policy, parts);
     if (!drift_calls || drift_config(policy, &c) != DURA_OK)
         return 0;
-    return up8(drift_calls->bytes(&c)) + up8(5u * c.n_channels) + up8(durai_alive_bytes(policy));
+    return up8(drift_calls->bytes(&c)) + up8(5u * c.n_channels) + up8(durai_alive_bytes(policy)) +
+           durai_shape_bytes(policy, parts);
 }
 
 static DURAI_NOINLINE size_t correlate_bytes(const void *policy, const dura_correlate_calls *correlate_calls)
@@ -80,9 +95,9 @@ static DURAI_NOINLINE size_t correlate_bytes(const void *policy, const dura_corr
     return up8(correlate_calls->bytes(&c)) + up8(c.n_channels);
 }
 
-size_t durai_watch_bytes(const void *policy, const dura_drift_calls *d, const dura_correlate_calls *c)
+size_t durai_watch_bytes(const void *policy, const durai_watch_parts *parts)
 {
-    return drift_bytes(policy, d) + correlate_bytes(policy, c);
+    return drift_bytes(policy, parts) + correlate_bytes(policy, parts->correlate);
 }
 
 DURAI_NOINLINE int durai_watch_reference(durai_watch *w, uint32_t index, uint16_t *of)
@@ -106,6 +121,9 @@ DURAI_NOINLINE int durai_watch_reference(durai_watch *w, uint32_t index, uint16_
     r->low = p.low;
     r->high = p.high;
     r->why = p.why;
+    r->detector = w->detector;
+    r->shift = p.shift;
+    r->limit = p.limit;
     *of = p.of;
     return DURA_OK;
 }
@@ -161,24 +179,35 @@ static DURAI_NOINLINE int build_correlate(durai_watch *w, uint8_t **at)
     return rc;
 }
 
-int durai_watch_init(durai_watch *w, void *mem, const void *policy, const dura_drift_calls *d,
-                     const dura_correlate_calls *c)
+/* What there is to watch, and by which of the two monitors. */
+static DURAI_NOINLINE int describe(durai_watch *w, const void *policy, const durai_watch_parts *parts)
 {
     durai_policy_device device;
-    uint8_t *at = mem;
+    durai_policy_drift drift;
     int rc = durai_policy_get_device(policy, &device);
     memset(w, 0, sizeof *w);
     w->policy = policy;
     w->n_channels = device.n_channels;
     w->n_outputs = device.n_outputs;
     w->n_features = device.n_features;
-    w->n_things = things(&device);
-    if (rc == DURA_OK && drift_bytes(policy, d) > 0) {
-        w->drift_calls = d;
-        rc = build_drift(w, &at);
+    w->n_plain = w->n_things = things(&device);
+    if (durai_policy_get_drift(policy, &drift) == DURA_OK) {
+        w->detector = drift.detector;
+        w->drift_calls = calls_of(parts, drift.detector);
     }
-    if (rc == DURA_OK && c) {
-        w->correlate_calls = c;
+    return rc;
+}
+
+int durai_watch_init(durai_watch *w, void *mem, const void *policy, const durai_watch_parts *parts)
+{
+    uint8_t *at = mem;
+    int rc = describe(w, policy, parts);
+    if (rc == DURA_OK && w->drift_calls)
+        rc = build_drift(w, &at);
+    if (rc == DURA_OK && w->drift_calls)
+        rc = durai_shape_init(w, &at, parts);
+    if (rc == DURA_OK && parts->correlate) {
+        w->correlate_calls = parts->correlate;
         rc = build_correlate(w, &at);
     }
     return rc;
@@ -255,7 +284,7 @@ static int tell_actions(durai_watch *w, const durai_seen *s)
 
 static void take(durai_watch *w, uint16_t first, const uint8_t *p, uint16_t have, uint16_t n)
 {
-    DURA_ASSERT((uint32_t)first + n <= w->n_things && have <= n);
+    DURA_ASSERT((uint32_t)first + n <= w->n_plain && have <= n);
     for (uint16_t i = 0; i < n; i++) {
         w->missing[first + i] = i >= have;
         if (i < have)
@@ -266,7 +295,7 @@ static void take(durai_watch *w, uint16_t first, const uint8_t *p, uint16_t have
 /* A value that failed is no sample: the sensor has said what there is to say of it. */
 static DURAI_NOINLINE void take_sample(durai_watch *w, const durai_seen *s)
 {
-    memset(w->x, 0, 4u * w->n_things);
+    memset(w->x, 0, 4u * w->n_plain);
     take(w, 0, s->values, s->n_values, w->n_channels);
     for (uint16_t c = 0; c < s->n_verdicts && c < w->n_channels; c++)
         if (s->verdicts[c] > DURA_SUSPECT)
@@ -278,11 +307,15 @@ static DURAI_NOINLINE void take_sample(durai_watch *w, const durai_seen *s)
     take(w, (uint16_t)(w->n_channels + w->n_outputs), s->inputs, w->n_features ? s->n_inputs : 0, w->n_features);
 }
 
-/* What the correlator is told of a feature is told of the channel it is made from. */
+/* What the correlator is told of a feature is told of the channel it is made from, and what it is
+ * told of T2 and SPE of whose doing it was most. */
 static uint16_t origin_of(const durai_watch *w, uint16_t thing)
 {
     durai_policy_feature f;
     uint16_t first = (uint16_t)(w->n_channels + w->n_outputs);
+    uint32_t place = thing >= w->n_plain && thing < w->n_things ? w->blamed[thing - w->n_plain] : 0;
+    if (place > 0 && place <= w->n_inputs)
+        thing = (uint16_t)durai_le32(w->input + 4u * (place - 1u));
     if (thing < first || durai_policy_get_feature(w->policy, (uint32_t)thing - first, &f) != DURA_OK)
         return thing;
     return f.channel;
@@ -290,9 +323,23 @@ static uint16_t origin_of(const durai_watch *w, uint16_t thing)
 
 /* ---- what comes ------------------------------------------------------------------------- */
 
+/* The values through everything that watches them: facts in w->fact. */
+static DURAI_NOINLINE void judge_sample(durai_watch *w, const durai_seen *s)
+{
+    take_sample(w, s);
+    if (w->mspc)
+        durai_shape_together(w);
+    int n = w->drift_calls->update(w->drift, w->x, w->missing, w->n_things, w->fact, DURAI_WATCH_FACTS);
+    DURA_ASSERT(n >= 0 && n <= DURAI_WATCH_FACTS);
+    durai_shape_sign(w, n);
+    if (w->histogram)
+        n += durai_shape_judge(w, n);
+    w->n_facts = (uint16_t)(n > 0 ? n : 0);
+}
+
 int durai_watch_decision(durai_watch *w, const durai_seen *s)
 {
-    int bits = 0, n = 0;
+    int bits = 0;
     DURA_ASSERT(s->n_verdicts == 0 || s->n_verdicts == w->n_channels);
     DURA_ASSERT(s->n_values == 0 || s->n_values == w->n_channels);
     if (w->correlate) {
@@ -300,12 +347,9 @@ int durai_watch_decision(durai_watch *w, const durai_seen *s)
         bits |= tell_channels(w, s);
         bits |= tell_actions(w, s);
     }
-    if (w->drift && s->n_values) {
-        take_sample(w, s);
-        n = w->drift_calls->update(w->drift, w->x, w->missing, w->n_things, w->fact, DURAI_WATCH_FACTS);
-        DURA_ASSERT(n >= 0 && n <= DURAI_WATCH_FACTS);
-    }
-    w->n_facts = (uint16_t)(n > 0 ? n : 0);
+    w->n_facts = 0;
+    if (w->drift && s->n_values)
+        judge_sample(w, s);
     if (w->alive)
         bits |= durai_alive_decision(w, s);
     return bits | (w->n_facts > 0 ? DURAI_WATCH_DRIFT : 0);
@@ -319,6 +363,8 @@ static DURAI_NOINLINE int tell_standing(durai_watch *w, const dura_ref *at)
     for (uint32_t i = 0; i < w->alive->n_standing; i++) {
         const durai_standing *s = &w->alive->standing[i];
         dura_fact *f = begin(w, DURA_FACT_DRIFT, DURA_NONE, 0);
+        if (s->thing >= w->n_plain)
+            w->blamed[s->thing - w->n_plain] = s->blamed;
         f->channel = origin_of(w, s->thing);
         f->value[0] = s->direction;
         f->value[1] = s->size;
@@ -328,6 +374,13 @@ static DURAI_NOINLINE int tell_standing(durai_watch *w, const dura_ref *at)
     return bits;
 }
 
+/* What comes back is who was blamed when it left. */
+static void remember_blame(durai_watch *w, const dura_fact *f)
+{
+    if (f->channel >= w->n_plain && f->channel < w->n_things && f->value[0] != DURA_DRIFT_BACK)
+        w->blamed[f->channel - w->n_plain] = durai_blamed(f->reasons);
+}
+
 int durai_watch_fact(durai_watch *w, const dura_fact *f, const dura_ref *at)
 {
     if (w->alive)
@@ -335,8 +388,11 @@ int durai_watch_fact(durai_watch *w, const dura_fact *f, const dura_ref *at)
     if (!w->correlate)
         return 0;
     w->hand.fact = *f;
-    if (f->kind == DURA_FACT_DRIFT)
+    if (f->kind == DURA_FACT_DRIFT) {
+        remember_blame(w, f);
         w->hand.fact.channel = origin_of(w, f->channel);
+        w->hand.fact.reasons &= DURA_DRIFT_WHY;
+    }
     int bits = told(w->correlate_calls->poll(w->correlate, &at->time));
     bits |= told(w->correlate_calls->update(w->correlate, &w->hand.fact, at));
     if (w->alive && f->kind == DURA_FACT_MONITOR && f->value[0] == DURA_MONITOR_RESUMED)

@@ -14,17 +14,33 @@ static int asked(const void *policy)
     return n > 0;
 }
 
+static void parts_of(durai_watch_parts *p, const void *policy, const dura_port *port)
+{
+    p->drift = DURAI_PART(port, drift);
+    p->chart = DURAI_PART(port, chart);
+    p->mspc = DURAI_PART(port, mspc);
+    p->histogram = DURAI_PART(port, histogram);
+    p->correlate = asked(policy) ? DURAI_PART(port, correlate) : NULL;
+}
+
+static DURAI_NOINLINE size_t bytes_of_watch(const void *policy, const dura_port *port)
+{
+    durai_watch_parts p;
+    parts_of(&p, policy, port);
+    return durai_watch_bytes(policy, &p);
+}
+
 static size_t watch_bytes(const void *policy, const dura_port *port)
 {
-    const dura_correlate_calls *c = DURAI_PART(port, correlate);
-    size_t n = durai_watch_bytes(policy, DURAI_PART(port, drift), asked(policy) ? c : NULL);
+    size_t n = bytes_of_watch(policy, port);
     return n ? ((sizeof(durai_watcher) + 15u) & ~(size_t)15u) + ((n + 7u) & ~(size_t)7u) + durai_keep_bytes(policy, port) : 0;
 }
 
-static int watch_anew(dura_guard *g, void *mem, const void *policy)
+static DURAI_NOINLINE int watch_anew(dura_guard *g, void *mem, const void *policy)
 {
-    return durai_watch_init(&g->watcher->watch, (uint8_t *)mem + ((sizeof *g->watcher + 15u) & ~(size_t)15u), policy,
-                            DURAI_PART(g->port, drift), asked(policy) ? DURAI_PART(g->port, correlate) : NULL);
+    durai_watch_parts *p = &g->watcher->parts;
+    parts_of(p, policy, g->port);
+    return durai_watch_init(&g->watcher->watch, (uint8_t *)mem + ((sizeof *g->watcher + 15u) & ~(size_t)15u), policy, p);
 }
 
 static int watch_init(dura_guard *g, void *mem, const void *policy)
@@ -36,7 +52,7 @@ static int watch_init(dura_guard *g, void *mem, const void *policy)
     if (rc != DURA_OK || durai_keep_bytes(policy, g->port) == 0)
         return rc;
     uint8_t *behind = (uint8_t *)mem + ((sizeof *w + 15u) & ~(size_t)15u);
-    size_t n = durai_watch_bytes(policy, DURAI_PART(g->port, drift), asked(policy) ? DURAI_PART(g->port, correlate) : NULL);
+    size_t n = bytes_of_watch(policy, g->port);
     durai_keep_init(g, behind + ((n + 7u) & ~(size_t)7u), policy);
     durai_keep_open(g);
     return w->keep->why == DURA_OK ? watch_anew(g, mem, policy) : rc; /* it was tried on, and is taken off again */
@@ -207,7 +223,8 @@ static DURAI_NOINLINE void before_fact(dura_guard *g, const dura_fact *f)
         go_on(g);
 }
 
-static DURAI_NOINLINE void after_fact(dura_guard *g)
+/* A record was looked at with which the state may be kept. */
+static DURAI_NOINLINE void keep_point(dura_guard *g)
 {
     if (g->watcher->keep && g->watcher->watch.alive->point)
         durai_keep_take(g);
@@ -238,11 +255,12 @@ static void watch_noted(void *user, const dura_log_note *note)
             record_drift(g, h, e);
         if (bits & DURAI_WATCH_RETRAIN)
             ask_retraining(g, &at->time);
+        keep_point(g);
     } else if (e->kind == DURA_REC_FACT) {
         const durai_raw_fact *r = note->payload;
         before_fact(g, &r->fact);
         bits = durai_watch_fact(&w->watch, &r->fact, &w->at);
-        after_fact(g);
+        keep_point(g);
     } else if (e->kind == DURA_REC_EVENT) {
         bits = durai_watch_event(&w->watch, note->payload, note->payload_len, e->n_pairs, at);
     }

@@ -12,9 +12,12 @@
  */
 #include "dura_host_drill_priv.h"
 
+#include <dura/drift_chart.h>
+#include <dura/histogram.h>
 #include <dura/host/drift.h>
 #include <dura/host/pack.h>
 #include <dura/host/session.h>
+#include <dura/mspc.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -116,6 +119,9 @@ int durai_drill_plug(drill_world *w, dura_error *err)
     w->port.watch = dura_guard_watch_part();
     w->port.gate = dura_gate_part();
     w->port.sensor = dura_sensor_part();
+    w->port.chart = dura_drift_chart_part();
+    w->port.mspc = dura_mspc_part();
+    w->port.histogram = dura_histogram_part();
     w->log = (dura_region){sizeof w->log, 4096, 1, 0, (uint64_t)1 << 50, NULL, blank_read, ignore_prog, ignore_erase, NULL};
     w->nv = (dura_region){sizeof w->nv, DRILL_NV_BLOCK, 1, 0, DRILL_NV_BYTES, NULL, ram_read, ram_prog, ram_erase, NULL};
     w->journal = w->nv;

@@ -178,6 +178,8 @@ static const pack_field pack_fields_feature[] = {
      "What is made of the channel."},
 };
 
+static const pack_word pack_words_drift_detector[] = {
+    {"mixture", 0}, {"cusum", 1}, {"ewma", 2}, {"ramp", 3}, {0, 0}};
 static const pack_field pack_fields_drift[] = {
     {"arl0", PACK_F32, PACK_POSITIVE, 0, 0, 10000u, 0u, 0u, 0,
      "Samples between two false alarms of the whole monitor, on average; 100..1e9."},
@@ -185,11 +187,19 @@ static const pack_field pack_fields_drift[] = {
      "Decisions from one self-test of the monitor to the next, each of one watched thing: a synthetic shift has to be found in time, and a heartbeat says so; 0: none."},
     {"confirm", PACK_U16, 0, 6, 0, 0u, 0u, 65535u, 0,
      "A drift that stands for so many decisions is confirmed, and retraining is asked for by a record; 0: never."},
+    {"shift", PACK_F32, PACK_POSITIVE, 8, 0, 0u, 0u, 0u, 0,
+     "What a chart is to find: a step of the mean in standard deviations of the watched quantity; ramp: so many a frame. Required beside cusum, ewma and ramp, and not for the mixture."},
+    {"arl0_s", PACK_F32, PACK_POSITIVE, 12, 0, 0u, 0u, 0u, 0,
+     "As arl0, in time; arl0 is then this over period_ms. 0: arl0 counts."},
+    {"period_ms", PACK_F32, PACK_POSITIVE, 16, 0, 0u, 0u, 0u, 0,
+     "Time from one frame to the next; 0: not said."},
+    {"detector", PACK_ENUM, 0, 20, 0, 0u, 0u, 0u, pack_words_drift_detector,
+     "What the references are watched by: mixture finds any size; cusum (a step), ewma (small steps) and ramp (a creep) find `shift` sooner. Their limits are solved by the packer."},
 };
 
 static const pack_field pack_fields_reference[] = {
     {"of", PACK_OF, PACK_REQUIRED, 0, 0, 65535u, 0u, 0u, 0,
-     "Name of the channel, output or feature that is watched; each at most once."},
+     "Name of the channel, output or feature that is watched, or mspc.t2, mspc.spe: the two numbers of `drift.mspc`; each at most once."},
     {"why", PACK_U16, 0, 2, 0, 0u, 0u, 63u, 0,
      "Why the asked rate cannot be promised: 1 short, 2 correlated, 4 tails, 8 constant, 16 held, 32 trend; 0: it can."},
     {"n", PACK_U32, 0, 4, 0, 0u, 0u, 4294967295u, 0,
@@ -310,6 +320,34 @@ static const pack_field pack_fields_sensor_check[] = {
      "joint: n(n+1)/2 numbers for n terms, the rows of the upper triangle of W; T2 = |W (x - mean)|^2."},
     {"why", PACK_NOTE, 0, 0, 0, 0u, 0u, 0u, 0,
      "Where it comes from, for people."},
+};
+
+static const pack_field pack_fields_histogram[] = {
+    {"n", PACK_U32, 0, 0, 0, 0u, 0u, 4294967295u, 0,
+     "Samples it was learned from; 0: exactly known."},
+    {"of", PACK_OF, PACK_REQUIRED, 4, 0, 65535u, 0u, 0u, 0,
+     "Name of the channel, output or feature that is watched; each at most once."},
+    {"why", PACK_U16, 0, 6, 0, 0u, 0u, 63u, 0,
+     "Why the asked rate cannot be promised: 1 short, 2 correlated, 32 trend; 0: it can."},
+    {"whitened", PACK_BOOL, 0, 12, 0, 0u, 0u, 0u, 0,
+     "The samples are those the mixture or chart makes of the same quantity, without what its past foretells, in deviations; wants a reference."},
+    {"edges", PACK_LIST, 0, 0, 0, 0u, 0u, 0u, 0,
+     "Rising numbers, one less than `p`; a sample's bin is how many of them are not above it."},
+    {"p", PACK_LIST, 0, 0, 0, 0u, 0u, 0u, 0,
+     "2 to 16 probabilities of the bins, 0.001 at least, sum 1 within 0.001."},
+};
+
+static const pack_field pack_fields_mspc[] = {
+    {"n", PACK_U32, 0, 0, 0, 0u, 0u, 4294967295u, 0,
+     "Frames it was learned from."},
+    {"newest", PACK_F32, PACK_POSITIVE, 4, 0, 0u, 0u, 0u, 0,
+     "Weight of the newest frame in the average that is asked who did it, 0.001..1; 0: the last frame alone."},
+    {"components", PACK_U16, PACK_REQUIRED, 10, 0, 0u, 1u, 126u, 0,
+     "Principal components that are kept, fewer than inputs."},
+    {"inputs", PACK_LIST, 0, 0, 0, 0u, 0u, 0u, 0,
+     "2 to 127 names of channels, outputs or features, each at most once."},
+    {"values", PACK_LIST, 0, 0, 0, 0u, 0u, 0u, 0,
+     "2 inputs + components + components x inputs + 5 numbers: means, 1 / deviations, variances of the components, loadings, mean of SPE, mean and deviation of the cube roots of T2 / components and of SPE / its mean."},
 };
 
 #endif

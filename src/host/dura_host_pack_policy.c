@@ -41,19 +41,22 @@ static const record_kind kinds[] = {
     {"correlate", pack_fields_correlate, COUNT(pack_fields_correlate), DURAI_POLICY_CORRELATE_BYTES},
     {"updates", pack_fields_updates, COUNT(pack_fields_updates), DURAI_POLICY_UPDATES_BYTES},
     {"release_keys", pack_fields_release_key, COUNT(pack_fields_release_key), DURAI_POLICY_RELEASE_KEY_BYTES},
-    {"checks", pack_fields_sensor_check, COUNT(pack_fields_sensor_check), DURAI_POLICY_SENSOR_CHECK_BYTES}
+    {"checks", pack_fields_sensor_check, COUNT(pack_fields_sensor_check), DURAI_POLICY_SENSOR_CHECK_BYTES},
+    {"histograms", pack_fields_histogram, COUNT(pack_fields_histogram), DURAI_POLICY_HISTOGRAM_BYTES},
+    {"mspc", pack_fields_mspc, COUNT(pack_fields_mspc), DURAI_POLICY_MSPC_BYTES}
 };
 enum { KIND_DEVICE, KIND_SENSOR, KIND_CHANNELS, KIND_OUTPUTS, KIND_GUARD, KIND_LOGS, KIND_GATE,
-       KIND_FEATURES, KIND_DRIFT, KIND_REFERENCES, KIND_CORRELATE, KIND_UPDATES, KIND_RELEASE_KEYS, KIND_CHECKS };
-
-/* Lists whose items have names, in the order a reference counts them. */
-static const char *const named_lists[] = {"channels", "outputs", "features"};
+       KIND_FEATURES, KIND_DRIFT, KIND_REFERENCES, KIND_CORRELATE, KIND_UPDATES, KIND_RELEASE_KEYS, KIND_CHECKS,
+       KIND_HISTOGRAMS, KIND_MSPC };
 
 typedef struct packer {
     const dura_json *doc;
     dura_error *err;
     durai_pack image, names;
     durai_pack terms;              /* of the checks */
+    durai_pack numbers;            /* of histograms and mspc */
+    uint32_t detector;             /* DURAI_DRIFT_*, what it is to find, and how often it may be wrong */
+    double shift, arl0;
     size_t former;                 /* where the terms of the check before begin */
     const record_kind *kind;       /* of the record at hand */
     uint32_t object;               /* its JSON; DURA_JSON_NONE: absent, all defaults */
@@ -201,34 +204,21 @@ uint32_t durai_pack_place(const dura_json *doc, const char *json, const char *na
     return DURA_NONE;
 }
 
-/* Place of the item called name in one of the named lists, or DURA_NONE. */
-static uint32_t place_of(const packer *k, uint32_t which, const char *name)
-{
-    DURA_ASSERT(which < COUNT(named_lists));
-    return durai_pack_place(k->doc, named_lists[which], name);
-}
-
 /* Channel called name, or DURA_NONE. */
-static uint32_t channel_called(const packer *k, const char *name) { return place_of(k, 0, name); }
+static uint32_t channel_called(const packer *k, const char *name) { return durai_pack_place(k->doc, "channels", name); }
 
 /* A name of something else in this policy, stored as its index. */
 static int put_reference(packer *k, const pack_field *f, uint32_t value)
 {
     const char *name = "";
-    uint32_t which, base = 0, at = DURA_NONE;
     int rc = dura_json_get_text(k->doc, value, 1, DURAI_NAME_MAX, &name, k->err);
     if (rc < 0)
         return rc;
-    for (which = 0; which < (f->type == PACK_CHANNEL ? 1u : COUNT(named_lists)); which++) {
-        at = place_of(k, which, name);
-        if (at != DURA_NONE)
-            break;
-        base += dura_json_count(k->doc, dura_json_member(k->doc, DURA_JSON_ROOT, named_lists[which]));
-    }
+    uint32_t at = f->type == PACK_CHANNEL ? channel_called(k, name) : durai_pack_thing(k->doc, name);
     if (at == DURA_NONE)
         return dura_json_fail(k->doc, value, k->err, DURA_EINVAL, "there is no %s \"%s\"",
                               f->type == PACK_CHANNEL ? "channel" : "channel, output or feature", name);
-    durai_put16(k->record + f->offset, (uint16_t)(base + at));
+    durai_put16(k->record + f->offset, (uint16_t)at);
     return DURA_OK;
 }
 
@@ -281,15 +271,18 @@ static int put_default(packer *k, const pack_field *f)
 /* Every field of the object at hand, or of an absent one, into k->record. */
 static int put_record(packer *k)
 {
-    const char *names[FIELDS_MAX + 2];
+    const char *names[FIELDS_MAX + 4];
     uint32_t i;
     int rc = DURA_OK;
     DURA_ASSERT(k->kind->n_fields <= FIELDS_MAX && k->kind->bytes <= RECORD_MAX);
     memset(k->record, 0, sizeof k->record);
     for (i = 0; i < k->kind->n_fields; i++)
         names[i] = k->kind->fields[i].name;
-    if (k->kind == &kinds[KIND_DRIFT])
-        names[i++] = "references";   /* a section of its own */
+    if (k->kind == &kinds[KIND_DRIFT]) {
+        names[i++] = "references";   /* sections of their own */
+        names[i++] = "histograms";
+        names[i++] = "mspc";
+    }
     names[i] = NULL;
     if (k->object != DURA_JSON_NONE)
         rc = dura_json_only(k->doc, k->object, names, k->err);
@@ -410,13 +403,105 @@ static int check_logs(packer *k)
                           (unsigned)record + 32, (unsigned)buffer);
 }
 
-/* arl0 in its range, which is not from 0. */
+/* Samples between false alarms: as given, or from a time. In their range, which is not from 0. */
+static int check_arl0(packer *k)
+{
+    float seconds = get_f32(k, "arl0_s"), period = get_f32(k, "period_ms");
+    uint32_t at = seconds > 0.0f ? given(k, "arl0_s") : given(k, "arl0");
+    if (seconds > 0.0f && is_given(k, "arl0"))
+        return dura_json_fail(k->doc, given(k, "arl0"), k->err, DURA_EINVAL, "arl0_s says it in time; remove one of the two");
+    if (seconds > 0.0f && !(period > 0.0f))
+        return dura_json_fail(k->doc, at, k->err, DURA_EINVAL, "a time needs the frames' period; add period_ms");
+    k->arl0 = seconds > 0.0f ? (double)seconds * 1000.0 / (double)period : (double)get_f32(k, "arl0");
+    if (!(k->arl0 >= 100.0 && k->arl0 <= 1e9))
+        return dura_json_fail(k->doc, at, k->err, DURA_EINVAL, seconds > 0.0f ? "wants 100..1e9 frames, not %.9g"
+                                                                              : "wants 100..1e9, not %.9g", k->arl0);
+    set_f32(k, "arl0", (float)k->arl0);
+    return DURA_OK;
+}
+
 static int check_drift(packer *k)
 {
-    float arl0 = get_f32(k, "arl0");
-    if (arl0 >= 100.0f && arl0 <= 1e9f)
+    uint32_t selftest = field_of(k->kind, "selftest")->offset;
+    int rc = check_arl0(k);
+    if (rc < 0)
+        return rc;
+    k->shift = (double)get_f32(k, "shift");
+    k->detector = k->record[field_of(k->kind, "detector")->offset];
+    if (k->detector == DURAI_DRIFT_MIXTURE && k->shift > 0.0)
+        return dura_json_fail(k->doc, given(k, "shift"), k->err, DURA_EINVAL,
+                              "the mixture finds any size; remove it, or name a detector: cusum, ewma or ramp");
+    if (k->detector != DURAI_DRIFT_MIXTURE && !(k->shift > 0.0))
+        return dura_json_fail(k->doc, given(k, "detector"), k->err, DURA_EINVAL,
+                              "a chart needs \"shift\", the size it is to find in deviations; add it");
+    if (k->detector != DURAI_DRIFT_MIXTURE && durai_le16(k->record + selftest))
+        return dura_json_fail(k->doc, given(k, "selftest"), k->err, DURA_EINVAL,
+                              "the charts have no self-test; remove it, or take the mixture");
+    return DURA_OK;
+}
+
+/* How many of a list of `drift` there are. */
+static uint32_t count_of(const packer *k, const char *list)
+{
+    return dura_json_count(k->doc, dura_json_member(k->doc, dura_json_member(k->doc, DURA_JSON_ROOT, "drift"), list));
+}
+
+/* Limit and what else a chart needs, where the policy asks for charts. */
+static int solve_reference(packer *k)
+{
+    dura_drift_reference r = DURA_DRIFT_REFERENCE_INIT;
+    if (k->detector == DURAI_DRIFT_MIXTURE)
         return DURA_OK;
-    return dura_json_fail(k->doc, given(k, "arl0"), k->err, DURA_EINVAL, "wants 100..1e9, not %.9g", (double)arl0);
+    r.n = get_u32(k, "n");
+    r.deviation = get_f32(k, "deviation");
+    r.resolution = get_f32(k, "resolution");
+    r.phi[0] = get_f32(k, "phi1");
+    r.phi[1] = get_f32(k, "phi2");
+    r.phi[2] = get_f32(k, "phi3");
+    r.phi[3] = get_f32(k, "phi4");
+    r.clip = get_f32(k, "clip");
+    r.hold = get_f32(k, "hold");
+    r.low = get_f32(k, "low");
+    r.high = get_f32(k, "high");
+    int rc = durai_pack_chart(&r, k->detector, k->shift, k->arl0, count_of(k, "references") + count_of(k, "histograms"), k->doc,
+                              k->object, k->err);
+    durai_put32(k->record + DURAI_POLICY_REFERENCE_SHIFT_AT, durai_f32_bits(r.shift));
+    durai_put32(k->record + DURAI_POLICY_REFERENCE_LIMIT_AT, durai_f32_bits(r.limit));
+    return rc;
+}
+
+/* Where the numbers that come next begin. */
+static int open_numbers(packer *k, uint32_t at)
+{
+    if (k->numbers.len / 4 > UINT16_MAX)
+        return dura_json_fail(k->doc, k->object, k->err, DURA_ELIMIT, "histograms and mspc have more than %u numbers", UINT16_MAX);
+    durai_put16(k->record + at, (uint16_t)(k->numbers.len / 4));
+    return DURA_OK;
+}
+
+static int derive_histogram(packer *k)
+{
+    uint16_t n_bins = 0, of = durai_le16(k->record + field_of(k->kind, "of")->offset);
+    uint32_t things = k->count[DURAI_POLICY_CHANNELS] + k->count[DURAI_POLICY_OUTPUTS] + k->count[DURAI_POLICY_FEATURES];
+    int rc = open_numbers(k, DURAI_POLICY_HISTOGRAM_FIRST_AT);
+    if (rc == DURA_OK && of >= things)
+        return dura_json_fail(k->doc, given(k, "of"), k->err, DURA_EINVAL, "only channels, outputs and features have a histogram");
+    if (rc == DURA_OK)
+        rc = durai_pack_histogram(k->doc, k->object, get_u32(k, "n"), &k->numbers, &n_bins, k->err);
+    durai_put16(k->record + DURAI_POLICY_HISTOGRAM_N_BINS_AT, n_bins);
+    return rc;
+}
+
+static int derive_mspc(packer *k)
+{
+    uint16_t n = 0;
+    uint32_t things = k->count[DURAI_POLICY_CHANNELS] + k->count[DURAI_POLICY_OUTPUTS] + k->count[DURAI_POLICY_FEATURES];
+    int rc = open_numbers(k, DURAI_POLICY_MSPC_FIRST_AT);
+    if (rc == DURA_OK)
+        rc = durai_pack_mspc(k->doc, k->object, durai_le16(k->record + field_of(k->kind, "components")->offset),
+                             get_f32(k, "newest"), things, &k->numbers, &n, k->err);
+    durai_put16(k->record + DURAI_POLICY_MSPC_N_INPUTS_AT, n);
+    return rc;
 }
 
 /* The feature is one the module would take: the same code says so. */
@@ -521,6 +606,12 @@ static int check_record(packer *k)
         return derive_check(k);
     if (k->kind == &kinds[KIND_DRIFT])
         return check_drift(k);
+    if (k->kind == &kinds[KIND_REFERENCES])
+        return solve_reference(k);
+    if (k->kind == &kinds[KIND_HISTOGRAMS])
+        return derive_histogram(k);
+    if (k->kind == &kinds[KIND_MSPC])
+        return derive_mspc(k);
     if (k->kind == &kinds[KIND_FEATURES])
         return check_feature(k);
     if (k->kind == &kinds[KIND_CHANNELS])
@@ -566,10 +657,10 @@ static int put_one(packer *k, uint32_t object)
 }
 
 /* A section of one record, or of none when its member is absent. */
-static int put_optional(packer *k, uint32_t type, uint32_t kind)
+static int put_optional(packer *k, uint32_t parent, uint32_t type, uint32_t kind)
 {
     size_t at = k->image.len;
-    uint32_t object = dura_json_member(k->doc, DURA_JSON_ROOT, kinds[kind].json), n = object != DURA_JSON_NONE;
+    uint32_t object = dura_json_member(k->doc, parent, kinds[kind].json), n = object != DURA_JSON_NONE;
     int rc = DURA_OK;
     k->kind = &kinds[kind];
     if (n)
@@ -664,20 +755,20 @@ static int put_free_list(packer *k, uint32_t parent, uint32_t type, uint32_t kin
     return rc;
 }
 
-/* References in ascending order of what they are of, each once: that is how a device
- * finds them in one pass. */
-static int sort_references(packer *k, size_t at)
+/* References, or histograms, in ascending order of what they are of, each once: that is how a
+ * device finds them in one pass. `of`: where it stands in a record. */
+static int sort_records(packer *k, size_t at, uint32_t n, uint32_t size, uint32_t of, const char *what)
 {
-    uint32_t n = k->count[DURAI_POLICY_REFERENCES], size = DURAI_POLICY_REFERENCE_BYTES, i, j;
+    uint32_t i, j;
     uint8_t *p = k->image.p + at, one[RECORD_MAX];
     for (i = 1; i < n; i++) {
         memcpy(one, p + i * size, size);
-        for (j = i; j > 0 && durai_le16(p + (j - 1) * size) > durai_le16(one); j--)
+        for (j = i; j > 0 && durai_le16(p + (j - 1) * size + of) > durai_le16(one + of); j--)
             memmove(p + j * size, p + (j - 1) * size, size);
         memcpy(p + j * size, one, size);
-        if (j > 0 && durai_le16(p + (j - 1) * size) == durai_le16(one))
+        if (j > 0 && durai_le16(p + (j - 1) * size + of) == durai_le16(one + of))
             return dura_json_fail(k->doc, dura_json_member(k->doc, DURA_JSON_ROOT, "drift"), k->err, DURA_EINVAL,
-                                  "two references are of the same thing; keep one");
+                                  "two %s are of the same thing; keep one", what);
     }
     return DURA_OK;
 }
@@ -692,13 +783,77 @@ static int put_references(packer *k)
     if (drift != DURA_JSON_NONE && k->count[DURAI_POLICY_REFERENCES] == 0)
         return dura_json_fail(k->doc, drift, k->err, DURA_EINVAL,
                               "watches nothing without \"references\"; `dura learn` makes them");
-    return sort_references(k, at);
+    return sort_records(k, at, k->count[DURAI_POLICY_REFERENCES], DURAI_POLICY_REFERENCE_BYTES, 0, "references");
+}
+
+/* Numbers follow their records: sorted alike. */
+static void sort_numbers(packer *k, size_t at)
+{
+    durai_pack sorted;
+    uint32_t n = k->count[DURAI_POLICY_HISTOGRAMS], i;
+    memset(&sorted, 0, sizeof sorted);
+    for (i = 0; i < n; i++) {
+        uint8_t *p = k->image.p + at + (size_t)i * DURAI_POLICY_HISTOGRAM_BYTES;
+        size_t first = 4u * (size_t)durai_le16(p + DURAI_POLICY_HISTOGRAM_FIRST_AT);
+        size_t bytes = 4u * (2u * (size_t)durai_le16(p + DURAI_POLICY_HISTOGRAM_N_BINS_AT) - 1u);
+        durai_put16(p + DURAI_POLICY_HISTOGRAM_FIRST_AT, (uint16_t)(sorted.len / 4));
+        durai_pack_put(&sorted, k->numbers.p + first, bytes);
+    }
+    free(k->numbers.p);
+    k->numbers = sorted;
+}
+
+/* A histogram of whitened samples needs whom to have them from. */
+static int check_whitened(packer *k, size_t at)
+{
+    const uint8_t *r = k->image.p + durai_le32(entry(k, DURAI_POLICY_REFERENCES) + 4), *h = k->image.p + at;
+    uint32_t n = k->count[DURAI_POLICY_REFERENCES], i, j;
+    for (i = 0; i < k->count[DURAI_POLICY_HISTOGRAMS]; i++, h += DURAI_POLICY_HISTOGRAM_BYTES) {
+        if (!h[field_of(&kinds[KIND_HISTOGRAMS], "whitened")->offset])
+            continue;
+        for (j = 0; j < n && durai_le16(r + j * DURAI_POLICY_REFERENCE_BYTES) != durai_le16(h + 4); j++) {}
+        if (j == n)
+            return dura_json_fail(k->doc, dura_json_member(k->doc, dura_json_member(k->doc, DURA_JSON_ROOT, "drift"), "histograms"),
+                                  k->err, DURA_EINVAL, "whitened samples come from a reference; one of these has none");
+    }
+    return DURA_OK;
+}
+
+/* Histograms, mspc, and behind them their numbers. */
+static int put_shapes(packer *k)
+{
+    size_t at = k->image.len;
+    uint32_t drift = dura_json_member(k->doc, DURA_JSON_ROOT, "drift"), mspc = dura_json_member(k->doc, drift, "mspc");
+    uint32_t of = field_of(&kinds[KIND_HISTOGRAMS], "of")->offset, things;
+    int rc = put_free_list(k, drift, DURAI_POLICY_HISTOGRAMS, KIND_HISTOGRAMS, DURAI_POLICY_HISTOGRAMS_MAX);
+    if (rc == DURA_OK && !k->image.err && !k->numbers.err)
+        rc = sort_records(k, at, k->count[DURAI_POLICY_HISTOGRAMS], DURAI_POLICY_HISTOGRAM_BYTES, of, "histograms");
+    if (rc < 0 || k->image.err || k->numbers.err)
+        return rc;
+    sort_numbers(k, at);
+    rc = check_whitened(k, at);
+    if (rc == DURA_OK)
+        rc = put_optional(k, drift, DURAI_POLICY_MSPC, KIND_MSPC);
+    if (rc < 0 || k->image.err)
+        return rc;
+    things = k->count[DURAI_POLICY_CHANNELS] + k->count[DURAI_POLICY_OUTPUTS] + k->count[DURAI_POLICY_FEATURES];
+    const uint8_t *r = k->image.p + durai_le32(entry(k, DURAI_POLICY_REFERENCES) + 4);
+    if (k->count[DURAI_POLICY_MSPC] &&
+        durai_le16(r + (k->count[DURAI_POLICY_REFERENCES] - 1u) * DURAI_POLICY_REFERENCE_BYTES) < things)
+        return dura_json_fail(k->doc, mspc, k->err, DURA_EINVAL,
+                              "nobody looks at it; add a reference of \"" DURAI_T2_NAME "\" or \"" DURAI_SPE_NAME "\"");
+    at = k->image.len;
+    durai_pack_put(&k->image, k->numbers.p, k->numbers.len);
+    if (k->numbers.err)
+        k->image.err = k->numbers.err;
+    close_section(k, DURAI_POLICY_NUMBERS, (uint32_t)(k->numbers.len / 4), at);
+    return DURA_OK;
 }
 
 static int put_updates(packer *k)
 {
     uint32_t list = dura_json_member(k->doc, DURA_JSON_ROOT, "release_keys"), threshold = 0;
-    int rc = put_optional(k, DURAI_POLICY_UPDATES, KIND_UPDATES);
+    int rc = put_optional(k, DURA_JSON_ROOT, DURAI_POLICY_UPDATES, KIND_UPDATES);
     if (rc == DURA_OK && k->count[DURAI_POLICY_UPDATES])
         threshold = k->record[field_of(&kinds[KIND_UPDATES], "threshold")->offset];
     if (rc == DURA_OK)
@@ -797,14 +952,16 @@ static int put_sections(packer *k)
     if (rc == DURA_OK)
         rc = put_free_list(k, DURA_JSON_ROOT, DURAI_POLICY_FEATURES, KIND_FEATURES, DURAI_POLICY_FEATURES_MAX);
     if (rc == DURA_OK)
-        rc = put_optional(k, DURAI_POLICY_DRIFT, KIND_DRIFT);
+        rc = put_optional(k, DURA_JSON_ROOT, DURAI_POLICY_DRIFT, KIND_DRIFT);
     if (rc == DURA_OK)
         rc = put_references(k);
     if (rc == DURA_OK)
-        rc = put_optional(k, DURAI_POLICY_CORRELATE, KIND_CORRELATE);
+        rc = put_optional(k, DURA_JSON_ROOT, DURAI_POLICY_CORRELATE, KIND_CORRELATE);
     if (rc == DURA_OK)
         rc = put_updates(k);
-    return rc == DURA_OK ? put_checks(k) : rc;
+    if (rc == DURA_OK)
+        rc = put_checks(k);
+    return rc == DURA_OK ? put_shapes(k) : rc;
 }
 
 static void put_names(packer *k)
@@ -834,6 +991,7 @@ int durai_pack_policy_doc(const dura_json *doc, void **image, size_t *len, dura_
         put_names(&k);
     free(k.names.p);
     free(k.terms.p);
+    free(k.numbers.p);
     if (rc == DURA_OK && !k.image.err && durai_policy_check(k.image.p, k.image.len) < 0)
         rc = dura_json_fail(doc, DURA_JSON_ROOT, err, DURA_EINVAL, "the device's reader refuses the packed policy");
     if (rc == DURA_OK && !k.image.err)

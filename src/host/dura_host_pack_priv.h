@@ -5,12 +5,14 @@
 #ifndef DURA_HOST_PACK_PRIV_H
 #define DURA_HOST_PACK_PRIV_H
 
+#include <dura/drift.h>
 #include <dura/host/json.h>
 #include <dura/host/pack.h>
 
 #include "../base/dura_base_priv.h"
 
 #define DURAI_NAME_MAX 63u      /* bytes of a name or a unit */
+#define DURAI_MSPC_INPUTS_MAX 127u
 
 /* Bytes being written. err is sticky: DURA_ENOSPC when the heap gave out. */
 typedef struct durai_pack {
@@ -42,6 +44,22 @@ int durai_pack_check_terms(const dura_json *doc, uint32_t object, uint8_t kind, 
                            dura_error *err);
 /* Does a sensor take all checks of this packed policy? */
 int durai_pack_try_checks(const void *image, const dura_json *doc, dura_error *err);
+
+/* What `drift` has beside references (dura_host_pack_drift.c). */
+#define DURAI_T2_NAME "mspc.t2"
+#define DURAI_SPE_NAME "mspc.spe"
+/* Index of a channel, an output or a feature, in that order, or of T2 or SPE behind them where
+ * there is a `drift.mspc`; DURA_NONE. */
+uint32_t durai_pack_thing(const dura_json *doc, const char *name);
+/* Fill shift and limit of r. sigmas: to be found, in deviations of the samples; n: of all that is
+ * watched; value: where an error is told. */
+int durai_pack_chart(dura_drift_reference *r, uint32_t detector, double sigmas, double arl0, uint32_t n,
+                     const dura_json *doc, uint32_t value, dura_error *err);
+/* Append edges and probabilities of a histogram that was learned from n samples. */
+int durai_pack_histogram(const dura_json *doc, uint32_t object, uint32_t n, durai_pack *out, uint16_t *n_bins, dura_error *err);
+/* Append indices of inputs and values. things: how many inputs there may be named from. */
+int durai_pack_mspc(const dura_json *doc, uint32_t object, uint16_t components, float newest, uint32_t things, durai_pack *out,
+                    uint16_t *n_inputs, dura_error *err);
 
 /* In a checked image: its first name (the inputs', then the outputs'). */
 const char *durai_linear_names(const void *image, uint32_t *n_in, uint32_t *n_out);

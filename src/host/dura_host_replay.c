@@ -8,11 +8,14 @@
  * record does not hold (the operator's latch, the gate's answer at boot) is taken from the
  * records that do.
  */
+#include <dura/drift_chart.h>
+#include <dura/histogram.h>
 #include <dura/host/crypto.h>
 #include <dura/host/drift.h>
 #include <dura/host/pack.h>
 #include <dura/host/record.h>
 #include <dura/host/session.h>
+#include <dura/mspc.h>
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -224,6 +227,9 @@ static int plug(replay *r, dura_error *err)
     r->port.watch = dura_guard_watch_part();
     r->port.gate = dura_gate_part();
     r->port.sensor = dura_sensor_part();
+    r->port.chart = dura_drift_chart_part();
+    r->port.mspc = dura_mspc_part();
+    r->port.histogram = dura_histogram_part();
     return DURA_OK;
 }
 

@@ -9,6 +9,8 @@
  * checkpoints are the mark of a closed run, so nothing is written after them.
  */
 #define _XOPEN_SOURCE 700 /* realpath */
+#include <dura/drift_chart.h>
+#include <dura/histogram.h>
 #include <dura/host/drift.h>
 #include <dura/host/incident.h>
 #include <dura/host/keys.h>
@@ -18,6 +20,7 @@
 #include <dura/host/session.h>
 #include <dura/host/storage.h>
 #include <dura/host/verify.h>
+#include <dura/mspc.h>
 
 #include <dirent.h>
 #include <errno.h>
@@ -364,6 +367,9 @@ static int start_guard(dura_session *s, dura_error *err)
     s->port.watch = dura_guard_watch_part();
     s->port.gate = dura_gate_part();
     s->port.sensor = dura_sensor_part();
+    s->port.chart = dura_drift_chart_part();
+    s->port.mspc = dura_mspc_part();
+    s->port.histogram = dura_histogram_part();
     if (s->journal.fd >= 0)
         s->port.region[DURA_REGION_JOURNAL] = &s->journal.region;
     for (int i = 0; i < 2; i++)

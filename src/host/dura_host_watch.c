@@ -7,6 +7,7 @@
  * drift monitor, its recorded alarms are the evidence, so that a dropped record cannot
  * make a second history; where it had none there is nothing to draw and nothing to join.
  */
+#include <dura/drift_chart.h>
 #include <dura/guard.h>
 #include <dura/host/crypto.h>
 #include <dura/host/drift.h>
@@ -17,6 +18,7 @@
 
 #include "../guard/dura_guard_policy.h"
 #include "../guard/dura_guard_watch.h"
+#include "dura_host_pack_priv.h"
 
 /* Points that are remembered: the newest, the one before, one whose writing the start cut, and
  * the end of the boot before. */
@@ -24,6 +26,7 @@ enum { KEPT = 8 };
 
 struct dura_watch {
     durai_watch watch;
+    durai_watch_parts parts;
     durai_policy_device device;
     int monitored;               /* the device had a drift monitor */
     uint64_t *mem;
@@ -45,7 +48,7 @@ struct dura_watch {
     uint32_t n_kept;             /* so far; the place of the next is n_kept % KEPT */
     size_t kept_bytes;
     uint64_t known;              /* gseq of the last decision or fact */
-    const char **names;          /* channels, outputs, features */
+    const char **names;          /* channels, outputs, features, T2, SPE */
 };
 
 /* ---- opening ------------------------------------------------------------------------ */
@@ -53,8 +56,8 @@ struct dura_watch {
 static int load_names(dura_watch *w, const void *policy, size_t len)
 {
     static const int lists[] = {DURA_NAMES_CHANNELS, DURA_NAMES_OUTPUTS, DURA_NAMES_FEATURES};
-    size_t at = 0, all = w->watch.n_things, n;
-    w->names = calloc(all ? all : 1, sizeof *w->names);
+    size_t at = 0, all = w->watch.n_plain, n;
+    w->names = calloc(all + 2, sizeof *w->names);
     if (!w->names)
         return DURA_ENOSPC;
     for (int i = 0; i < 3; i++) {
@@ -63,7 +66,18 @@ static int load_names(dura_watch *w, const void *policy, size_t len)
             return rc;
         at += n;
     }
+    w->names[all] = DURAI_T2_NAME;
+    w->names[all + 1] = DURAI_SPE_NAME;
     return DURA_OK;
+}
+
+static void parts_of(durai_watch_parts *p)
+{
+    p->drift = dura_host_drift_part();
+    p->chart = dura_drift_chart_part();
+    p->mspc = dura_mspc_part();
+    p->histogram = dura_histogram_part();
+    p->correlate = dura_correlate_part();
 }
 
 static int build(dura_watch *w, const void *policy, size_t len)
@@ -75,7 +89,8 @@ static int build(dura_watch *w, const void *policy, size_t len)
     w->monitored = durai_policy_get_drift(policy, &drift) == DURA_OK;
     w->selftest = w->monitored ? drift.selftest : 0;
     w->kept_bytes = durai_kept_bytes(policy);
-    size_t bytes = durai_watch_bytes(policy, dura_host_drift_part(), dura_correlate_part());
+    parts_of(&w->parts);
+    size_t bytes = durai_watch_bytes(policy, &w->parts);
     size_t inputs = (size_t)w->device.n_inputs + w->device.n_features;
     w->mem = malloc(bytes ? bytes : 8);
     w->values = calloc(w->device.n_channels, sizeof *w->values);
@@ -84,7 +99,7 @@ static int build(dura_watch *w, const void *policy, size_t len)
     w->reasons = calloc(w->device.n_channels, sizeof *w->reasons);
     if (bytes == 0 || !w->mem || !w->values || !w->inputs || !w->raw || !w->reasons)
         return DURA_ENOSPC;
-    rc = durai_watch_init(&w->watch, w->mem, policy, dura_host_drift_part(), dura_correlate_part());
+    rc = durai_watch_init(&w->watch, w->mem, policy, &w->parts);
     return rc == DURA_OK ? load_names(w, policy, len) : rc;
 }
 
@@ -368,7 +383,7 @@ int dura_watch_record(dura_watch *w, const dura_record *r)
     if (r->time.boot != w->boot) {
         rc = w->boot ? keep(w) : DURA_OK;
         if (rc == DURA_OK)
-            rc = durai_watch_init(&w->watch, w->mem, w->watch.policy, dura_host_drift_part(), dura_correlate_part());
+            rc = durai_watch_init(&w->watch, w->mem, w->watch.policy, &w->parts);
         if (rc != DURA_OK)
             return rc;
         w->boot = r->time.boot;
@@ -385,6 +400,8 @@ int dura_watch_record(dura_watch *w, const dura_record *r)
             w->known = r->gseq;
             collect(w, rc);
             rc |= miss_heartbeat(w, &at);
+            if (w->watch.alive && w->watch.alive->point && keep(w) != DURA_OK)
+                rc = DURA_ENOSPC;
         }
         break;
     case DURA_REC_FACT: rc = see_fact(w, r, &at); break;
@@ -414,16 +431,69 @@ int dura_watch_incident(const dura_watch *w, dura_incident *out)
     return w && out ? dura_correlate_query(w->watch.correlate, out) : DURA_EINVAL;
 }
 
+/* A histogram as the monitor's own channels are told of. */
+static int shape_state(const dura_watch *w, uint32_t index, uint16_t *of, dura_drift_state *out)
+{
+    dura_histogram_state h = DURA_HISTOGRAM_STATE_INIT;
+    dura_drift_state q = DURA_DRIFT_STATE_INIT;
+    durai_policy_histogram p;
+    if (!w->watch.histogram || durai_policy_get_histogram(w->watch.policy, index, &p) != DURA_OK)
+        return DURA_ENOENT;
+    int rc = w->watch.histogram_calls->query(w->watch.histogram, (uint16_t)index, &h);
+    if (rc != DURA_OK)
+        return rc;
+    *of = p.of;
+    q.alarm = h.alarm;
+    q.direction = DURA_HISTOGRAM_SHAPE;
+    q.why = h.why;
+    q.onset = h.onset;
+    q.statistic = h.statistic;
+    q.limit = h.limit;
+    q.size = h.size;
+    q.n = h.n;
+    return durai_struct_out(out, &q, (uint32_t)sizeof q, (uint32_t)offsetof(dura_drift_state, n));
+}
+
 int dura_watch_drift(const dura_watch *w, uint32_t index, const char **name, uint16_t *id, dura_drift_state *out)
 {
     durai_policy_reference r;
+    uint16_t of = 0;
+    uint32_t n = 0;
+    int rc;
     if (!w || !out)
         return DURA_EINVAL;
-    if (!w->watch.drift || durai_policy_get_reference(w->watch.policy, index, &r) != DURA_OK)
+    if (!w->watch.drift)
         return DURA_ENOENT;
-    if (name)
-        *name = w->names[r.of];
-    if (id)
-        *id = r.of;
-    return w->watch.drift_calls->query(w->watch.drift, r.of, out);
+    (void)durai_policy_section(w->watch.policy, DURAI_POLICY_REFERENCES, &n, NULL);
+    if (durai_policy_get_reference(w->watch.policy, index, &r) == DURA_OK) {
+        of = r.of;
+        rc = w->watch.drift_calls->query(w->watch.drift, of, out);
+    } else {
+        rc = shape_state(w, index - n, &of, out);
+    }
+    if (rc == DURA_OK && name)
+        *name = w->names[of];
+    if (rc == DURA_OK && id)
+        *id = of;
+    return rc;
+}
+
+uint32_t dura_watch_detector(const dura_watch *w, uint32_t index)
+{
+    uint32_t n = 0;
+    if (!w)
+        return DURA_DRIFT_MIXTURE;
+    (void)durai_policy_section(w->watch.policy, DURAI_POLICY_REFERENCES, &n, NULL);
+    return index < n ? w->watch.detector : (uint32_t)DURA_DRIFT_HISTOGRAM;
+}
+
+int dura_watch_blamed(const dura_watch *w, uint32_t reasons, uint32_t rank, const char **name)
+{
+    if (!w || !name || rank >= DURA_DRIFT_BLAMED)
+        return DURA_EINVAL;
+    uint32_t place = durai_blamed(reasons >> DURA_DRIFT_BLAMED_BITS * rank);
+    if ((reasons >> DURA_DRIFT_DETECTOR_AT & 7u) == DURA_DRIFT_HISTOGRAM || place == 0 || place > w->watch.n_inputs)
+        return DURA_ENOENT;
+    *name = w->names[durai_le32(w->watch.input + 4u * (place - 1u))];
+    return DURA_OK;
 }

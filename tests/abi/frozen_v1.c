@@ -766,6 +766,9 @@ typedef struct v1_dura_port {
     const struct dura_sensor_calls *sensor;
     const dura_region *kept;
     const struct dura_guard_watch_calls *watch;
+    const struct dura_drift_calls *chart;
+    const struct dura_mspc_calls *mspc;
+    const struct dura_histogram_calls *histogram;
 } v1_dura_port;
 KEEPS(dura_port, struct_size);
 KEEPS(dura_port, cost);
@@ -781,6 +784,9 @@ KEEPS(dura_port, gate);
 KEEPS(dura_port, sensor);
 KEEPS(dura_port, kept);
 KEEPS(dura_port, watch);
+KEEPS(dura_port, chart);
+KEEPS(dura_port, mspc);
+KEEPS(dura_port, histogram);
 GROWS(dura_port);
 
 typedef struct v1_dura_link_config {
@@ -1822,6 +1828,12 @@ VALUE(DURA_DRIFT_MIXTURE, 0);
 VALUE(DURA_DRIFT_CUSUM, 1);
 VALUE(DURA_DRIFT_EWMA, 2);
 VALUE(DURA_DRIFT_RAMP, 3);
+VALUE(DURA_DRIFT_HISTOGRAM, 4);
+VALUE(DURA_DRIFT_WHY, 63);
+VALUE(DURA_DRIFT_DETECTOR_AT, 6);
+VALUE(DURA_DRIFT_BLAMED_AT, 11);
+VALUE(DURA_DRIFT_BLAMED_BITS, 7);
+VALUE(DURA_DRIFT_BLAMED, 3);
 VALUE(DURA_DRIFT_RESTART, 1);
 VALUE(DURA_DRIFT_BACK, 0);
 VALUE(DURA_DRIFT_UP, 1);

@@ -179,7 +179,7 @@ def test_refuses_charts_by_what_is_wrong(world):
                         (("--detector", "cusum", "--shift", "-1"), "above 0"),
                         (("--detector", "cusum", "--shift", "nan"), "above 0"),
                         (("--detector", "cusum", "--shift", "1m"), "above 0"),
-                        (("--detector", "cusum", "--shift", "0.001"), "a: --shift 0.001 is"),
+                        (("--detector", "cusum", "--shift", "0.001"), "a: a shift of 0.001 is"),
                         (("--detector", "ewma", "--shift", "1000"), "can be charted"),
                         (("--detector", "ramp", "--shift", "10"), "can be charted"),
                         (("--detector", "cusum", "--shift", "0.25", "--arl0", "1000000", "--reference", "40"), "longer reference")):

@@ -114,18 +114,24 @@ static uint8_t *put_features(uint8_t *image, size_t *end, const dt_spec *s)
 static void put_watch(uint8_t *image, size_t *end, const dt_spec *s)
 {
     uint16_t n = s->arl0 > 0 ? (uint16_t)(s->channels + s->outputs) : 0;
-    uint8_t *p = section(image, end, 10, n > 0, n > 0 ? 8 : 0);
+    uint16_t t2 = (uint16_t)(s->channels + s->outputs + (s->features ? 2 * s->channels : 0));
+    uint8_t *p = section(image, end, 10, n > 0, n > 0 ? 24 : 0);
     if (n) {
         put_f32(p, s->arl0);
         durai_put16(p + 4, s->selftest);
         durai_put16(p + 6, s->confirm);
+        put_f32(p + 8, s->detector ? s->shift : 0.0f);
+        p[20] = s->detector;
     }
-    p = section(image, end, 11, n, 56u * n);
-    for (uint16_t i = 0; i < n; i++, p += 56) {
-        durai_put16(p, i);
+    uint16_t m = (uint16_t)(n + s->shapes);
+    p = section(image, end, 11, m, 64u * m);
+    for (uint16_t i = 0; i < m; i++, p += 64) {
+        durai_put16(p, i < n ? i : t2);
         durai_put32(p + 4, 5000);
-        put_f32(p + 8, s->ref);
+        put_f32(p + 8, i < n ? s->ref : 0.0f);
         put_f32(p + 12, 1.0f);
+        put_f32(p + 52, s->detector ? s->shift : 0.0f);
+        put_f32(p + 56, s->detector ? s->limit : 0.0f);
     }
     p = section(image, end, 12, s->correlate, s->correlate ? 16 : 0);
     if (s->correlate) {
@@ -182,10 +188,39 @@ static void put_checks(uint8_t *image, size_t *end, const dt_spec *s)
         durai_put16(p, i);
 }
 
+/* One edge at the reference; z of both channels along their diagonal, and across it. */
+static void put_shapes(uint8_t *image, size_t *end, const dt_spec *s)
+{
+    const float numbers[] = {s->ref, 0.5f, 0.5f,
+                             s->ref, s->ref, 1.0f, 1.0f, 1.0f, 0.70710678f, 0.70710678f, 1.0f, 0.8f, 0.3f, 0.8f, 0.3f};
+    uint16_t n = s->shapes, words = n ? 17 : 0;
+    uint8_t *p = section(image, end, 17, n, 16u * n);
+    if (n) {
+        durai_put32(p, 5000);
+        durai_put16(p + 8, 2);
+        p[12] = 1; /* whitened: bins of z, whose edge is 0 */
+    }
+    p = section(image, end, 18, n, 16u * n);
+    if (n) {
+        durai_put32(p, 5000);
+        put_f32(p + 4, 0.1f);
+        durai_put16(p + 8, 2);
+        durai_put16(p + 10, 1);
+        durai_put16(p + 12, 3);
+    }
+    p = section(image, end, 19, words, 4u * words);
+    for (uint32_t i = 0; n && i < 3; i++, p += 4)
+        put_f32(p, i ? numbers[i] : 0.0f);
+    for (uint32_t i = 0; n && i < 2; i++, p += 4)
+        durai_put32(p, i);
+    for (uint32_t i = 3; n && i < 15; i++, p += 4)
+        put_f32(p, numbers[i]);
+}
+
 size_t dt_policy_image(const dt_spec *s, const uint8_t key[32], void *image)
 {
     uint8_t *im = image, *p;
-    size_t end = 224; /* header and 17 entries, to the next multiple of 8 */
+    size_t end = 256; /* header and 20 entries */
     memset(im, 0, DT_BOX_IMAGE);
     p = section(im, &end, 1, 1, 72);
     memcpy(p, "box", 3);
@@ -211,12 +246,13 @@ size_t dt_policy_image(const dt_spec *s, const uint8_t key[32], void *image)
     put_watch(im, &end, s);
     put_updates(im, &end, s);
     put_checks(im, &end, s);
-    p = section(im, &end, 17, 2u * (s->channels + s->outputs + (s->features ? 2u * s->channels : 0u)), names(NULL, s));
+    put_shapes(im, &end, s);
+    p = section(im, &end, 20, 2u * (s->channels + s->outputs + (s->features ? 2u * s->channels : 0u)), names(NULL, s));
     (void)names(p, s);
     end = ((end + 7u) & ~(size_t)7u) + 8u;
     durai_put32(im, 0x314B5044u);
-    durai_put16(im + 4, 3);
-    durai_put16(im + 6, 17);
+    durai_put16(im + 4, 4);
+    durai_put16(im + 6, 20);
     durai_put32(im + 8, (uint32_t)end);
     durai_put32(im + end - 4, durai_crc32c(0, im, end - 4));
     return end;
@@ -266,6 +302,9 @@ static void plug(dt_box *b)
     b->port.watch = dura_guard_watch_part();
     b->port.gate = dura_gate_part();
     b->port.sensor = dura_sensor_part();
+    b->port.chart = dura_drift_chart_part();
+    b->port.mspc = dura_mspc_part();
+    b->port.histogram = dura_histogram_part();
 }
 
 size_t dt_box_envelope(const void *payload, size_t len, void *out, size_t cap)

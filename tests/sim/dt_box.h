@@ -12,7 +12,10 @@
 
 #include "dt_sim.h"
 
+#include <dura/drift_chart.h>
 #include <dura/guard.h>
+#include <dura/histogram.h>
+#include <dura/mspc.h>
 
 #define DT_BOX_CHANNELS 16
 #define DT_BOX_IMAGE 4096
@@ -44,6 +47,10 @@ typedef struct dt_spec {
                                      reference being mean `ref`, deviation 1 */
     float ref;
     uint16_t selftest, confirm;   /* of the drift monitor */
+    uint8_t detector;             /* of the drift monitor; for another than the mixture: */
+    float shift, limit;
+    uint8_t shapes;               /* a histogram of channel 0, T2 and SPE of channels 0 and 1 with a
+                                     reference of T2 */
     uint32_t slot_bytes;          /* updates: room for a brain; DT_BOX_SLOT at most */
     uint32_t probation_frames;
     uint8_t  approve;             /* updates: roles that must approve */

@@ -3,7 +3,7 @@
 """The policy's fields: what the packer takes and where the image keeps it."""
 
 MAGIC = b'DPK1'
-VERSION = 3
+VERSION = 4
 HEADER_BYTES = 16
 ENTRY_BYTES = 12
 
@@ -18,14 +18,17 @@ SECTIONS = {
     'logs': (7, 'logs', 32, False),
     'gate': (8, 'gate', 32, False),
     'features': (9, 'features', 24, True),
-    'drift': (10, 'drift', 8, True),
-    'references': (11, 'drift.references', 56, True),
+    'drift': (10, 'drift', 24, True),
+    'references': (11, 'drift.references', 64, True),
     'correlate': (12, 'correlate', 16, True),
     'updates': (13, 'updates', 24, True),
     'release_keys': (14, 'release_keys', 40, True),
     'checks': (15, 'checks', 56, True),
     'terms': (16, 'checks.terms', 4, True),
-    'names': (17, None, 0, False),
+    'histograms': (17, 'drift.histograms', 16, True),
+    'mspc': (18, 'drift.mspc', 16, True),
+    'numbers': (19, 'drift numbers', 4, True),
+    'names': (20, None, 0, False),
 }
 
 # section: rows of (name, type, offset, struct format, required, default, lo, hi, unit, words,
@@ -108,9 +111,13 @@ FIELDS = {
         ('arl0', 'f32', 0, 'f', False, 10000, 0, None, 'samples', None, 'Samples between two false alarms of the whole monitor, on average; 100..1e9.'),
         ('selftest', 'u16', 4, 'H', False, 0, 64, 65535, 'decisions', None, 'Decisions from one self-test of the monitor to the next, each of one watched thing: a synthetic shift has to be found in time, and a heartbeat says so; 0: none.'),
         ('confirm', 'u16', 6, 'H', False, 0, 0, 65535, 'decisions', None, 'A drift that stands for so many decisions is confirmed, and retraining is asked for by a record; 0: never.'),
+        ('shift', 'f32', 8, 'f', False, 0, 0, None, 'standard deviations', None, 'What a chart is to find: a step of the mean in standard deviations of the watched quantity; ramp: so many a frame. Required beside cusum, ewma and ramp, and not for the mixture.'),
+        ('arl0_s', 'f32', 12, 'f', False, 0, 0, None, 's', None, 'As arl0, in time; arl0 is then this over period_ms. 0: arl0 counts.'),
+        ('period_ms', 'f32', 16, 'f', False, 0, 0, None, 'ms', None, 'Time from one frame to the next; 0: not said.'),
+        ('detector', 'enum', 20, 'B', False, 'mixture', None, None, '', {'mixture': 0, 'cusum': 1, 'ewma': 2, 'ramp': 3}, 'What the references are watched by: mixture finds any size; cusum (a step), ewma (small steps) and ramp (a creep) find `shift` sooner. Their limits are solved by the packer.'),
     ),
     'references': (
-        ('of', 'of', 0, 'H', True, None, None, None, '', None, 'Name of the channel, output or feature that is watched; each at most once.'),
+        ('of', 'of', 0, 'H', True, None, None, None, '', None, 'Name of the channel, output or feature that is watched, or mspc.t2, mspc.spe: the two numbers of `drift.mspc`; each at most once.'),
         ('why', 'u16', 2, 'H', False, 0, 0, 63, '', None, 'Why the asked rate cannot be promised: 1 short, 2 correlated, 4 tails, 8 constant, 16 held, 32 trend; 0: it can.'),
         ('n', 'u32', 4, 'I', False, 0, 0, 4294967295, 'samples', None, 'Samples it was learned from.'),
         ('mean', 'f32', 8, 'f', True, None, None, None, '', None, 'Mean.'),
@@ -124,6 +131,8 @@ FIELDS = {
         ('hold', 'f32', 40, 'f', False, 0, 0, None, 'frames', None, 'Frames a held value stays, on average; 0: 1.'),
         ('low', 'f32', 44, 'f', False, 0, None, None, '', None, 'A sample is never below; low and high 0: it has no bounds.'),
         ('high', 'f32', 48, 'f', False, 0, None, None, '', None, 'A sample is never above.'),
+        ('shift', 'f32', 52, 'f', False, 0, 0, None, '', None, 'Charts: the shift in deviations of the whitened sample, lambda of ewma, slope of ramp; 0: mixture.'),
+        ('limit', 'f32', 56, 'f', False, 0, 0, None, '', None, 'Charts: alarm when the statistic reaches this; 0: mixture.'),
     ),
     'correlate': (
         ('window_ms', 'u32', 0, 'I', False, 300000, 1, 4294967295, 'ms', None, 'Events that far before an anomaly are joined to it.'),
@@ -171,5 +180,24 @@ FIELDS = {
         ('terms', 'list', None, None, False, None, None, None, '', None, 'vote: {channel}; parity: {channel, back, weight}, back 0 or 1 frames; joint: {channel, mean}.'),
         ('triangle', 'list', None, None, False, None, None, None, '', None, 'joint: n(n+1)/2 numbers for n terms, the rows of the upper triangle of W; T2 = |W (x - mean)|^2.'),
         ('why', 'note', None, None, False, '', None, None, '', None, 'Where it comes from, for people.'),
+    ),
+    'histograms': (
+        ('n', 'u32', 0, 'I', False, 0, 0, 4294967295, 'samples', None, 'Samples it was learned from; 0: exactly known.'),
+        ('of', 'of', 4, 'H', True, None, None, None, '', None, 'Name of the channel, output or feature that is watched; each at most once.'),
+        ('why', 'u16', 6, 'H', False, 0, 0, 63, '', None, 'Why the asked rate cannot be promised: 1 short, 2 correlated, 32 trend; 0: it can.'),
+        ('n_bins', 'u16', 8, 'H', False, None, 2, 16, '', None, 'Number of bins.'),
+        ('first', 'u16', 10, 'H', False, None, 0, 65535, '', None, 'Where its numbers begin in the section of numbers, in words: n_bins - 1 edges, then n_bins probabilities.'),
+        ('whitened', 'bool', 12, 'B', False, False, None, None, '', None, 'The samples are those the mixture or chart makes of the same quantity, without what its past foretells, in deviations; wants a reference.'),
+        ('edges', 'list', None, None, False, None, None, None, '', None, "Rising numbers, one less than `p`; a sample's bin is how many of them are not above it."),
+        ('p', 'list', None, None, False, None, None, None, '', None, '2 to 16 probabilities of the bins, 0.001 at least, sum 1 within 0.001.'),
+    ),
+    'mspc': (
+        ('n', 'u32', 0, 'I', False, 0, 0, 4294967295, 'frames', None, 'Frames it was learned from.'),
+        ('newest', 'f32', 4, 'f', False, 0, 0, None, '', None, 'Weight of the newest frame in the average that is asked who did it, 0.001..1; 0: the last frame alone.'),
+        ('n_inputs', 'u16', 8, 'H', False, None, 2, 127, '', None, 'Number of inputs.'),
+        ('components', 'u16', 10, 'H', True, None, 1, 126, '', None, 'Principal components that are kept, fewer than inputs.'),
+        ('first', 'u16', 12, 'H', False, None, 0, 65535, '', None, 'Where its numbers begin in the section of numbers, in words: the index of each input, then the values.'),
+        ('inputs', 'list', None, None, False, None, None, None, '', None, '2 to 127 names of channels, outputs or features, each at most once.'),
+        ('values', 'list', None, None, False, None, None, None, '', None, '2 inputs + components + components x inputs + 5 numbers: means, 1 / deviations, variances of the components, loadings, mean of SPE, mean and deviation of the cube roots of T2 / components and of SPE / its mean.'),
     ),
 }

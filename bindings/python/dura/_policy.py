@@ -76,6 +76,7 @@ def records(image: bytes, section: str) -> List[Dict[str, Any]]:
 
 
 def watched(image: bytes) -> List[str]:
-    """What a drift reference may be of, in the order of its index: channels, outputs, features."""
+    """What a drift reference may be of, in the order of its index: channels, outputs, features,
+    the two numbers of drift.mspc."""
     return (names(image, _abi.DURA_NAMES_CHANNELS) + names(image, _abi.DURA_NAMES_OUTPUTS)
-            + names(image, _abi.DURA_NAMES_FEATURES))
+            + names(image, _abi.DURA_NAMES_FEATURES) + ["mspc.t2", "mspc.spe"])

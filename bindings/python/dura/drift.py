@@ -132,6 +132,8 @@ def _of_policy(policy: Source) -> Tuple[Dict[str, Reference], float]:
     heads, who = _policy.records(image, "drift"), _policy.watched(image)
     if not heads:
         raise ValueError("the policy watches no drift: it has no \"drift\" member")
+    if heads[0]["detector"] != 0:
+        raise ValueError("the policy's detector is a chart: this is the mixture; dura.watch() has what the device has")
     return {who[r["of"]]: Reference(r["n"], r["mean"], r["deviation"], tuple(r[f"phi{i + 1}"] for i in range(_ORDER)),
                                     r["resolution"], r["clip"], why_words(r["why"]), r["hold"], r["low"], r["high"])
             for r in _policy.records(image, "references")}, heads[0]["arl0"]

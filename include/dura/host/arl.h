@@ -80,6 +80,15 @@ DURA_API DURA_CHECK int dura_arl_lambda(double shift, double arl0, double *lambd
 DURA_API DURA_CHECK int dura_arl_reference(dura_drift_reference *r, double arl0, uint32_t channels,
                                            dura_error *err);
 
+/** Make r, as learned, a chart that finds a shift of the mean by `size` in the units of the
+ *  samples (RAMP: a sample) and runs arl0 samples of a monitor of `channels`: detector, shift,
+ *  limit. *deviations: size, of the whitened sample; *delay: samples until it is found, on average;
+ *  below 0: not known (RAMP).
+ *  returns  as dura_arl_reference(); DURA_EINVAL also for a size no chart is for.
+ *                                                                  [any] O(nodes^3) */
+DURA_API DURA_CHECK int dura_arl_chart(dura_drift_reference *r, uint32_t detector, double size, double arl0,
+                                       uint32_t channels, double *deviations, double *delay, dura_error *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -17,6 +17,7 @@
 
 #include <dura/correlate.h>
 #include <dura/drift.h>
+#include <dura/histogram.h>
 #include <dura/host/record.h>
 
 #ifdef __cplusplus
@@ -53,10 +54,20 @@ DURA_API DURA_CHECK int dura_watch_fact(dura_watch *w, dura_fact *out);
 /** As dura_correlate_query().                                         [serial] O(1) */
 DURA_API DURA_CHECK int dura_watch_incident(const dura_watch *w, dura_incident *out);
 
-/** What the drift monitor watches: 0..n-1; DURA_ENOENT past the end. name: of a channel,
- *  an output or a feature of the policy. state as dura_drift_query().  [serial] O(1) */
+/** What the drift monitor watches: 0..n-1; DURA_ENOENT past the end. References in the order
+ *  of the policy, then histograms. name: of a channel, an output or a feature of the policy,
+ *  or "mspc.t2", "mspc.spe". state as dura_drift_query(), of a histogram with direction
+ *  DURA_HISTOGRAM_SHAPE.                                               [serial] O(1) */
 DURA_API DURA_CHECK int dura_watch_drift(const dura_watch *w, uint32_t index, const char **name,
                                          uint16_t *id, dura_drift_state *out);
+
+/** DURA_DRIFT_MIXTURE.. by which that one is watched.                  [serial] O(1) */
+DURA_API DURA_CHECK uint32_t dura_watch_detector(const dura_watch *w, uint32_t index);
+
+/** Of a DRIFT fact of T2 or SPE: the input that is explained worst (rank 0), and the next two,
+ *  from its `reasons`. returns  DURA_OK; DURA_ENOENT (none); DURA_EINVAL. [serial] O(1) */
+DURA_API DURA_CHECK int dura_watch_blamed(const dura_watch *w, uint32_t reasons, uint32_t rank,
+                                          const char **name);
 
 /** Release; NULL is allowed.                                              [serial] */
 DURA_API void dura_watch_close(dura_watch *w);
