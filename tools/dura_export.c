@@ -3,16 +3,20 @@
 #include "dura_args.h"
 
 #include <dura/host/export.h>
+#include <dura/host/keys.h>
+#include <dura/host/verify.h>
 
 #include <inttypes.h>
 #include <stdlib.h>
 
-static const char *folder, *training, *margin;
-static int cef, syslog_, ocsf, as_json;
+static const char *folder, *training, *margin, *state;
+static int cef, syslog_, ocsf, mark, as_json;
 
 static const cli_option options[] = {
     {"--training", NULL, "FILE", &training, NULL, "decisions as CSV; what is left out is in FILE.quarantine.json"},
     {"--margin", NULL, "SECONDS", &margin, NULL, "... left out in front of an incident, too (default 60)"},
+    {"--mark", NULL, NULL, NULL, &mark, "keep rows of suspect incidents, with their verdict in the column span: no release takes them"},
+    {"--state", NULL, "DIR", &state, NULL, "state folder that may vouch for the run (default: your own)"},
     {"--cef", NULL, NULL, NULL, &cef, "alerts in the Common Event Format, one per line"},
     {"--syslog", NULL, NULL, NULL, &syslog_, "alerts as RFC 5424 syslog messages"},
     {"--ocsf", NULL, NULL, NULL, &ocsf, "alerts as OCSF Detection Findings (class 2004), NDJSON"},
@@ -23,7 +27,8 @@ static const cli_command self = {
     "export", "DIR --training FILE | --cef | --syslog | --ocsf",
     "Training data: rows inside incidents that are a fault, an attack or unknown, and rows with a\n"
     "channel that was not GOOD, are left out, counted and listed. Drift and changes are kept, with a\n"
-    "mark in the column span. Alerts: incidents and security-relevant records, on standard output.\n",
+    "mark in the column span; so is what a person called normal (`dura incident normal`). FILE.quarantine.json\n"
+    "says of which run, what was taken and what was not, and the digest of the rows. Alerts: incidents and security-relevant records, on standard output.\n",
     options, &folder, 1, 1,
 };
 
@@ -37,8 +42,10 @@ static int print_line(void *user, const char *line, size_t len)
 static void print_json(const dura_export_report *r)
 {
     printf("{\"rows\":%" PRIu64 ",\"kept\":%" PRIu64 ",\"in_incidents\":%" PRIu64 ",\"not_good\":%" PRIu64
-           ",\"unusable\":%" PRIu64 ",\"drift\":%" PRIu64 ",\"change\":%" PRIu64 ",\"spans\":%u}\n",
-           r->rows, r->kept, r->incident, r->not_good, r->unusable, r->drift, r->change, (unsigned)r->spans);
+           ",\"unusable\":%" PRIu64 ",\"drift\":%" PRIu64 ",\"change\":%" PRIu64 ",\"released\":%" PRIu64
+           ",\"suspect\":%" PRIu64 ",\"spans\":%u,\"verify\":\"%s\"}\n",
+           r->rows, r->kept, r->incident, r->not_good, r->unusable, r->drift, r->change, r->released, r->suspect,
+           (unsigned)r->spans, dura_verify_word(r->word));
 }
 
 static void print_words(const dura_export_report *r)
@@ -48,6 +55,11 @@ static void print_words(const dura_export_report *r)
            " unusable; %u spans in %s.quarantine.json\n", r->incident, r->not_good, r->unusable, (unsigned)r->spans, training);
     if (r->drift || r->change)
         printf("kept and marked: %" PRIu64 " drift, %" PRIu64 " change\n", r->drift, r->change);
+    if (r->released)
+        printf("kept because somebody called it normal: %" PRIu64 "\n", r->released);
+    if (r->suspect)
+        printf("SUSPECT and kept all the same: %" PRIu64 "; no release takes them\n", r->suspect);
+    printf("the run is %s\n", dura_verify_word(r->word));
 }
 
 static int export_training(void)
@@ -56,10 +68,13 @@ static int export_training(void)
     dura_export_report report = DURA_EXPORT_REPORT_INIT;
     dura_error err = {0};
     uint64_t seconds;
+    char own[DURA_KEYS_PATH_MAX];
     if (margin && cli_number(margin, 1000000000, &seconds) != 0)
         return cli_usage(&self, "--margin %s: want seconds", margin);
     if (margin)
         o.margin_ns = (int64_t)seconds * 1000000000;
+    o.flags = mark ? (uint32_t)DURA_EXPORT_MARK : 0;
+    o.state = state ? state : dura_keys_state_dir(own, sizeof own) == DURA_OK ? own : NULL;
     o.folder = folder;
     o.csv = training;
     int rc = dura_export_training(&o, &report, &err);
@@ -82,8 +97,8 @@ int cmd_export(int argc, char **argv)
         return cli_usage(&self, "want exactly one of --training, --cef, --syslog and --ocsf");
     if (training)
         return export_training();
-    if (margin || as_json)
-        return cli_usage(&self, "--%s does nothing without --training", margin ? "margin" : "json");
+    if (margin || as_json || mark)
+        return cli_usage(&self, "--%s does nothing without --training", margin ? "margin" : as_json ? "json" : "mark");
     rc = dura_export_alerts(folder, cef ? DURA_EXPORT_CEF : syslog_ ? DURA_EXPORT_SYSLOG : DURA_EXPORT_OCSF, print_line,
                             NULL, NULL, &err);
     return rc != DURA_OK ? cli_fail(&self, rc, &err) : cli_end(&self, CLI_OK);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `dura incident ack|close ID DIR`: a person's word on an incident, as a signed record. */
+/* `dura incident ack|close|normal ID DIR`: a person's word on an incident, as a signed record. */
 #include "dura_args.h"
 
 #include <dura/host/people.h>
@@ -15,34 +15,37 @@ static const cli_option options[] = {
     {NULL, NULL, NULL, NULL, NULL, NULL},
 };
 static const cli_command self = {
-    "incident", "ack|close ID DIR --reason TEXT --actor NAME",
-    "Says that somebody has seen an incident (ack) or has dealt with it (close). The verdict stays\n"
-    "what it is; `dura correlate` and `dura why` show what was said. ID is the number `dura\n"
+    "incident", "ack|close|normal ID DIR --reason TEXT --actor NAME",
+    "Says that somebody has seen an incident (ack), has dealt with it (close), or that it was\n"
+    "no incident (normal): then `dura export --training` takes its rows, with the name and the reason.\n"
+    "The verdict stays what it is; `dura correlate` and `dura why` show what was said. ID is the number `dura\n"
     "correlate` prints: the last incident of that number, or BOOT/NUMBER.\n",
     options, words, 3, 3,
 };
 
 int cmd_incident(int argc, char **argv)
 {
+    static const char *const types[] = {"ack", "close", "normal"}, *const said[] = {"acknowledged", "closed", "called normal"};
     dura_people_options o = DURA_PEOPLE_OPTIONS_INIT;
     dura_people_report report = DURA_PEOPLE_REPORT_INIT;
     dura_error err = {0};
     int rc = cli_parse(&self, argc, argv), what;
     if (rc >= 0)
         return rc;
-    what = strcmp(words[0], "ack") == 0 ? DURA_PEOPLE_ACK : strcmp(words[0], "close") == 0 ? DURA_PEOPLE_CLOSE : 0;
-    if (!what)
-        return cli_usage(&self, "%s: want ack or close", words[0]);
+    for (what = 2; what >= 0 && strcmp(words[0], types[what]) != 0; what--)
+        ;
+    if (what < 0)
+        return cli_usage(&self, "%s: want ack, close or normal", words[0]);
     if (!reason || !actor)
         return cli_usage(&self, "--%s is missing", reason ? "actor" : "reason");
     o.folder = words[2];
     o.actor = actor;
     o.reason = reason;
     o.state = state;
-    rc = dura_people_incident(&o, what, words[1], &report, &err);
+    rc = dura_people_incident(&o, what + DURA_PEOPLE_ACK, words[1], &report, &err);
     if (rc != DURA_OK)
         return cli_fail(&self, rc, &err);
-    printf("incident %s %s by %s%s\n", words[1], what == DURA_PEOPLE_ACK ? "acknowledged" : "closed", actor,
+    printf("incident %s %s by %s%s\n", words[1], said[what], actor,
            report.closed ? "; the run is closed again" : "; the run stays open");
     return cli_end(&self, CLI_OK);
 }

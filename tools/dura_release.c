@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `dura release`: a model, policy or firmware becomes a release that can be signed. */
-#include "dura_args.h"
+/* `dura release make`: a model, policy or firmware becomes a release that can be signed. */
+#include "dura_attest.h"
 
 #include <dura/host/frames.h>
 #include <dura/host/pack.h>
@@ -11,8 +11,8 @@
 #include <time.h>
 
 static const char *component_text, *model_path, *policy_path, *firmware_path, *golden_path, *random_text, *version_text,
-    *floor_text, *device_text, *name_text, *before_text, *after_text, *probation_text, *requires_text, *abs_text, *rel_text, *out_path;
-static int as_json, any_policy;
+    *floor_text, *device_text, *name_text, *before_text, *after_text, *probation_text, *requires_text, *evidence_path, *practices_text, *attest_path, *attest_keys, *require_text, *more_files[ATTEST_FILES], *abs_text, *rel_text, *out_path;
+static int as_json, any_policy, emergency;
 
 static const cli_option options[] = {
     {"--component", NULL, "WHAT", &component_text, NULL, "brain, policy or box (firmware); required"},
@@ -32,16 +32,25 @@ static const cli_option options[] = {
     {"--not-after", NULL, "T", &after_text, NULL, "as above"},
     {"--probation", NULL, "N", &probation_text, NULL, "frames at least (default: the policy's)"},
     {"--requires", NULL, "WHAT", &requires_text, NULL, "versions of others it works with: box:3..7,policy:2.."},
+    {"--attest", NULL, "FILE...", &attest_path, NULL, "attestations, FILE or FILE=SVV-1,SVV-3: their index goes to rel.dura.evidence.json"},
+    {"--attest-key", NULL, "KEYS", &attest_keys, NULL, "who may sign statements: public key files or hex digits, with commas"},
+    {"--require", NULL, "LIST", &require_text, NULL, "practices that must be attested (the policy's are required anyway)"},
+    {"--evidence", NULL, "FILE", &evidence_path, NULL, "instead of --attest: an index that is there already"},
+    {"--practices", NULL, "LIST", &practices_text, NULL, "... and what it satisfies: SVV-1,SVV-3,A.6.2.4"},
+    {"--emergency", NULL, NULL, NULL, &emergency, "a key of the policy's emergency role signs it too, and it waits less"},
     {"--json", NULL, NULL, NULL, &as_json, "the envelope as DSSE JSON, and what it says as JSON"},
     {"--out", "-o", "FILE", &out_path, NULL, "the envelope; its subject goes to FILE.brain or FILE.policy"},
     {NULL, NULL, NULL, NULL, NULL, NULL},
 };
 static const cli_command self = {
-    "release", "--component WHAT --policy P --version N -o rel.dura [...]",
+    "release", "[make] --component WHAT --policy P --version N -o rel.dura [...] [--attest FILE...]\n"
+    "       dura release inspect | verify | provenance ... (each has a --help of its own)",
     "Makes rel.dura, an envelope nobody has signed yet (`dura sign`), and beside it the bytes the\n"
     "device is sent: rel.dura.brain (the model with golden vectors it must answer right on the\n"
-    "device before it may drive) or rel.dura.policy. No file is overwritten.\n",
-    options, NULL, 0, 0,
+    "device before it may drive) or rel.dura.policy. With --attest it is refused where a gap is: a test\n"
+    "that failed, a statement about something else, suspect training data, a required practice\n"
+    "nobody attests. No file is overwritten.\n",
+    options, more_files, 0, ATTEST_FILES,
 };
 
 static int bad(dura_error *err, const char *option, const char *value, const char *want)
@@ -239,6 +248,22 @@ static int take_needs(dura_release *r, dura_error *err)
     return rc;
 }
 
+/* The index itself stays at the vendor's: its digest is what is signed. */
+static int take_evidence(dura_release *r, dura_error *err)
+{
+    char *bytes;
+    size_t len;
+    int rc = attest_practices(practices_text, "--practices", &r->practices, err);
+    if (rc != DURA_OK || !evidence_path)
+        return rc;
+    rc = cli_read_file(evidence_path, &bytes, &len, err);
+    if (rc != DURA_OK)
+        return rc;
+    dura_sha256_query(r->evidence, bytes, len);
+    free(bytes);
+    return len ? DURA_OK : dura_error_set(err, DURA_EINVAL, evidence_path, 0, NULL, "is empty");
+}
+
 static int fill(dura_release *r, const void *policy, size_t policy_len, const void *subject, size_t len, dura_error *err)
 {
     dura_policy_info info = DURA_POLICY_INFO_INIT;
@@ -264,6 +289,9 @@ static int fill(dura_release *r, const void *policy, size_t policy_len, const vo
         rc = cli_date(after_text, "--not-after", &r->not_after_s, err);
     if (rc == DURA_OK)
         rc = take_needs(r, err);
+    if (rc == DURA_OK)
+        rc = take_evidence(r, err);
+    r->flags = emergency ? DURA_RELEASE_EMERGENCY : 0;
     r->probation_frames = (uint32_t)probation;
     return rc;
 }
@@ -284,21 +312,54 @@ static int write_envelope(const dura_release *r, dura_error *err)
     return rc;
 }
 
-/* Subject first: an envelope whose subject is missing looks finished. */
-static int write_both(const dura_release *r, const void *subject, size_t len, dura_error *err)
+static int side_path(char out[4096], const char *suffix, dura_error *err)
 {
-    char path[4096];
-    const char *suffix = r->component == DURA_COMPONENT_BRAIN ? "brain" : "policy";
-    int rc = DURA_OK;
-    if (snprintf(path, sizeof path, "%s.%s", out_path, suffix) >= (int)sizeof path)
-        return dura_error_set(err, DURA_ELIMIT, out_path, 0, NULL, "the name is too long");
-    if (r->component != DURA_COMPONENT_BOX)
+    return snprintf(out, 4096, "%s.%s", out_path, suffix) < 4096
+               ? DURA_OK
+               : dura_error_set(err, DURA_ELIMIT, out_path, 0, NULL, "the name is too long");
+}
+
+/* The envelope last: one whose subject or evidence is missing looks finished. */
+static int write_all(const dura_release *r, const void *subject, size_t len, const char *index, size_t index_len, dura_error *err)
+{
+    char path[4096], evidence[4096];
+    int box = r->component == DURA_COMPONENT_BOX;
+    int rc = side_path(path, r->component == DURA_COMPONENT_BRAIN ? "brain" : "policy", err);
+    if (rc == DURA_OK)
+        rc = side_path(evidence, "evidence.json", err);
+    if (rc == DURA_OK && !box)
         rc = cli_write_file(path, subject, len, 0, err);
     if (rc != DURA_OK)
         return rc;
-    rc = write_envelope(r, err);
-    if (rc != DURA_OK && r->component != DURA_COMPONENT_BOX)
+    int listed = index && (rc = cli_write_file(evidence, index, index_len, 0, err)) == DURA_OK;
+    if (rc == DURA_OK)
+        rc = write_envelope(r, err);
+    if (rc != DURA_OK && listed)
+        remove(evidence);
+    if (rc != DURA_OK && !box)
         remove(path);
+    return rc;
+}
+
+/* The attestations' index; its digest and what it satisfies go into the release. */
+static int attest(dura_release *r, const void *policy, size_t policy_len, const void *subject, size_t len, char **index,
+                  size_t *index_len, dura_error *err)
+{
+    const char *files[ATTEST_FILES + 1];
+    attest_job job = {r->component, subject, len, attest_keys, 0};
+    dura_evidence_report report = DURA_EVIDENCE_REPORT_INIT;
+    uint32_t n = 0;
+    if (!attest_path)
+        return DURA_OK;
+    files[n++] = attest_path;
+    for (int i = 0; i < ATTEST_FILES && more_files[i]; i++)
+        files[n++] = more_files[i];
+    int rc = attest_practices(require_text, "--require", &job.require, err);
+    job.require |= attest_required(policy, policy_len);
+    if (rc == DURA_OK)
+        rc = attest_make(&job, files, n, index, index_len, &report, err);
+    memcpy(r->evidence, report.digest, sizeof r->evidence);
+    r->practices = report.practices;
     return rc;
 }
 
@@ -306,8 +367,8 @@ static int make_release(uint8_t component, dura_error *err)
 {
     int kind = DURA_PACK_POLICY, rc;
     void *policy = NULL, *subject = NULL;
-    char *text = NULL;
-    size_t policy_len = 0, len = 0;
+    char *text = NULL, *index = NULL;
+    size_t policy_len = 0, len = 0, index_len = 0;
     dura_release r = DURA_RELEASE_INIT;
     r.component = component;
     rc = cli_load_image(policy_path, &kind, &policy, &policy_len, err);
@@ -316,12 +377,15 @@ static int make_release(uint8_t component, dura_error *err)
     if (rc == DURA_OK)
         rc = fill(&r, policy, policy_len, subject, len, err);
     if (rc == DURA_OK)
-        rc = write_both(&r, subject, len, err);
+        rc = attest(&r, policy, policy_len, subject, len, &index, &index_len, err);
+    if (rc == DURA_OK)
+        rc = write_all(&r, subject, len, index, index_len, err);
     if (rc == DURA_OK)
         rc = dura_release_describe(&r, as_json, &text, NULL);
     if (rc == DURA_OK)
         fputs(text, stdout);
     dura_pack_deinit(text);
+    dura_pack_deinit(index);
     free(subject);
     dura_pack_deinit(policy);
     return rc;
@@ -330,9 +394,18 @@ static int make_release(uint8_t component, dura_error *err)
 int cmd_release(int argc, char **argv)
 {
     dura_error err = {0};
-    int rc = cli_parse(&self, argc, argv);
+    int rc = argc > 1 ? attest_command(argc - 1, argv + 1) : -1, named = argc > 1 && strcmp(argv[1], "make") == 0;
     if (rc >= 0)
         return rc;
+    rc = cli_parse(&self, argc - named, argv + named);
+    if (rc >= 0)
+        return rc;
+    if (more_files[0] && !attest_path)
+        return cli_usage(&self, "%s: one argument too many", more_files[0]);
+    if (attest_path && (evidence_path || practices_text))
+        return cli_usage(&self, "--attest makes evidence and practices itself");
+    if (!attest_path && (attest_keys || require_text))
+        return cli_usage(&self, "--%s does nothing without --attest", attest_keys ? "attest-key" : "require");
     if (!component_text || !policy_path || !version_text || !out_path)
         return cli_usage(&self, "wants --component, --policy, --version and -o");
     uint8_t component = dura_component_number(component_text);

@@ -121,7 +121,8 @@ static int print_said(const dura_json *doc, uint32_t said)
     for (uint32_t s = dura_json_first(doc, said); s != DURA_JSON_NONE; s = dura_json_next(doc, s)) {
         int closes = strcmp(words_text(doc, s, "type"), "close") == 0;
         closed |= closes;
-        printf("  said     %s by %s on %s: %s\n", closes ? "closed" : "acknowledged", words_text(doc, s, "actor"),
+        printf("  said     %s by %s on %s: %s\n",
+               closes ? "closed" : strcmp(words_text(doc, s, "type"), "normal") == 0 ? "called normal" : "acknowledged", words_text(doc, s, "actor"),
                words_time(doc, s, "t", at), words_text(doc, s, "detail"));
     }
     return closed;

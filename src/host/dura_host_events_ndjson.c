@@ -48,6 +48,9 @@ static int take_texts(dura_events *e, const dura_json *doc, dura_error *err)
             return rc;
         if (plain[i].which <= DURAI_TEXT_TYPE && (!text || !*text))
             return durai_events_error(e, err, DURA_ESYNTAX, plain[i].name, "is required");
+        /* What people say of incidents and labels comes through their own door (dura/host/people.h). */
+        if (text && i == 0 && (strcmp(text, "incident") == 0 || strcmp(text, "label") == 0))
+            text = "other";
         if (text)
             durai_events_put(e, plain[i].which, text);
     }

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Recorded decisions as training data. One pass over the decisions with the incidents at
- * hand; what is left out is collected as spans: neighbours with the same reason are one.
+ * Recorded decisions as training data. The run is verified: where records could be taken out,
+ * so could incidents. Then one pass over the decisions with the incidents at hand; what is
+ * left out is collected as spans, what is taken as well: neighbours with the same reason are
+ * one. An incident that a person of the run called normal holds nothing back.
  */
+#include <dura/host/crypto.h>
 #include <dura/host/export.h>
+#include <dura/host/verify.h>
 
 #include <errno.h>
 #include <inttypes.h>
@@ -18,7 +22,10 @@
 
 enum { PATH_ROOM = 4096, REASON = 160 };
 
-/* Neighbouring rows that were left out for one reason. */
+#define OPTIONS_V1 ((uint32_t)offsetof(dura_export_options, state))
+#define REPORT_V1 ((uint32_t)offsetof(dura_export_report, released))
+
+/* Neighbouring rows that were left out, or taken, for one reason. */
 typedef struct span {
     const durai_case_of *of;     /* NULL: no incident */
     uint64_t first_frame, last_frame, first_gseq, last_gseq, rows;
@@ -26,15 +33,29 @@ typedef struct span {
     char reason[REASON];
 } span;
 
+typedef struct spans {
+    span *p;
+    size_t n, cap;
+} spans;
+
+/* "This was normal", said of an incident by a person who holds the run's keys. */
+typedef struct word {
+    uint64_t gseq;               /* 0: nobody said so */
+    char actor[65], reason[65];
+} word;
+
 typedef struct work {
     const dura_export_options *o;
     durai_run run;
     durai_cases cases;
+    word *said;                  /* one per case */
     durai_view v;
     FILE *csv;
-    span *span;
-    size_t n_spans, cap_spans;
-    int in_span;                 /* the row before was left out, too */
+    spans left, taken;
+    int in_span;                 /* the row before was left out (1), or taken (2) */
+    dura_verify_report seen;
+    uint8_t sha256[DURA_HASH_BYTES]; /* of the CSV */
+    uint64_t bytes;
     uint8_t *alarm;              /* per watched thing: a drift alarm is in force */
     uint32_t n_alarms, boot;
     dura_export_report rep;
@@ -58,35 +79,89 @@ static int covers(const durai_case_of *c, const dura_time *t, int64_t margin)
     return i->state != DURA_INCIDENT_CLOSED || i->end.boot > t->boot || t->mono_ns <= i->end.mono_ns;
 }
 
-/* The first suspect incident over a row; else the first drift or change. */
+static const word *said_of(const work *w, const durai_case_of *c)
+{
+    const word *said = c ? &w->said[c - w->cases.p] : NULL;
+    return said && said->gseq ? said : NULL;
+}
+
+/* The first suspect incident over a row that nobody called normal; else the first other one. */
 static const durai_case_of *case_at(const work *w, const dura_time *t)
 {
     const durai_case_of *mild = NULL;
     for (size_t k = 0; k < w->cases.n; k++) {
         const durai_case_of *c = &w->cases.p[k];
-        if (is_suspect(c->i.cause) && covers(c, t, w->o->margin_ns))
+        int suspect = is_suspect(c->i.cause);
+        if (suspect && !said_of(w, c) && covers(c, t, w->o->margin_ns))
             return c;
-        if (!mild && !is_suspect(c->i.cause) && c->i.cause != DURA_CAUSE_NORMAL && covers(c, t, 0))
+        if (!mild && c->i.cause != DURA_CAUSE_NORMAL && covers(c, t, suspect ? w->o->margin_ns : 0))
             mild = c;
     }
     return mild;
 }
 
+/* An id of `dura incident`: BOOT/NUMBER, or the number of the last one that had it by then. */
+static word *word_for(work *w, const char *id, uint64_t gseq)
+{
+    char full[48], plain[24];
+    for (size_t k = w->cases.n; k-- > 0;) {
+        const dura_incident *i = &w->cases.p[k].i;
+        snprintf(full, sizeof full, "%" PRIu32 "/%" PRIu32, i->begin.boot, i->id);
+        snprintf(plain, sizeof plain, "%" PRIu32, i->id);
+        if (w->cases.p[k].gseq < gseq && (strcmp(id, full) == 0 || strcmp(id, plain) == 0))
+            return &w->said[k];
+    }
+    return NULL;
+}
+
+/* Only what came with the keys counts: whoever may feed events must not free what he did. */
+static void see_word(work *w, const dura_record *r)
+{
+    char text[48];
+    uint64_t trust = 0;
+    if (r->kind != DURA_REC_EVENT || dura_record_uint(r, 26, &trust) != DURA_OK || trust != DURA_TRUST_SOURCE ||
+        strcmp(durai_text_of(r, 16, text, sizeof text), "incident") != 0 ||
+        strcmp(durai_text_of(r, 17, text, sizeof text), "normal") != 0)
+        return;
+    word *said = word_for(w, durai_text_of(r, 18, text, sizeof text), r->gseq);
+    if (!said)
+        return;
+    said->gseq = r->gseq;
+    (void)durai_text_of(r, 21, said->actor, sizeof said->actor);
+    (void)durai_text_of(r, 25, said->reason, sizeof said->reason);
+}
+
+static int all_words(work *w, dura_error *err)
+{
+    dura_records *in;
+    dura_record r;
+    int rc = dura_records_open(&in, w->run.folder, DURA_LOG_SECURITY, err);
+    if (rc != DURA_OK)
+        return rc;
+    memset(&r, 0, sizeof r);
+    r.struct_size = sizeof r;
+    while ((rc = dura_records_next(in, &r, err)) == 1)
+        see_word(w, &r);
+    dura_records_close(in);
+    return rc;
+}
+
 /* ---- what is left out ------------------------------------------------------------------------ */
 
-static int leave_out(work *w, const dura_record *r, const durai_case_of *c, const char *reason)
+static int list_row(work *w, int taken, const dura_record *r, const durai_case_of *c, const char *reason)
 {
-    span *s = w->in_span ? &w->span[w->n_spans - 1] : NULL;
-    if (!s || s->of != c || strcmp(s->reason, reason) != 0) {
-        if (w->n_spans == w->cap_spans) {
-            size_t cap = w->cap_spans ? 2 * w->cap_spans : 32;
-            span *more = realloc(w->span, cap * sizeof *more);
+    spans *list = taken ? &w->taken : &w->left;
+    span *s = w->in_span == 1 + taken ? &list->p[list->n - 1] : NULL;
+    if (!s || s->of != c || s->begin.boot != r->time.boot || strcmp(s->reason, reason) != 0) {
+        if (list->n == list->cap) {
+            size_t cap = list->cap ? 2 * list->cap : 32;
+            span *more = realloc(list->p, cap * sizeof *more);
             if (!more)
                 return DURA_ENOSPC;
-            w->span = more;
-            w->cap_spans = cap;
+            list->p = more;
+            list->cap = cap;
         }
-        s = &w->span[w->n_spans++];
+        s = &list->p[list->n++];
         memset(s, 0, sizeof *s);
         s->of = c;
         s->first_frame = w->v.frame;
@@ -98,8 +173,13 @@ static int leave_out(work *w, const dura_record *r, const durai_case_of *c, cons
     s->last_gseq = r->gseq;
     s->end = r->time;
     s->rows++;
-    w->in_span = 1;
+    w->in_span = 1 + taken;
     return DURA_OK;
+}
+
+static int leave_out(work *w, const dura_record *r, const durai_case_of *c, const char *reason)
+{
+    return list_row(w, 0, r, c, reason);
 }
 
 /* "channel flow FAIL: range_fail" of the first channel that is not GOOD; 0: all are. */
@@ -223,9 +303,26 @@ static void see_start(work *w, const dura_record *r)
 
 static const char *mark_of(const work *w, const durai_case_of *c)
 {
+    if (said_of(w, c))
+        return "released";
+    if (c && is_suspect(c->i.cause))
+        return dura_record_name(DURA_NAME_CAUSE, c->i.cause);
     if (c && c->i.cause == DURA_CAUSE_CHANGE)
         return "change";
     return c || w->n_alarms ? "drift" : "";
+}
+
+static int take(work *w, const dura_record *r, const durai_case_of *c)
+{
+    const char *mark = mark_of(w, c);
+    int suspect = c && is_suspect(c->i.cause) && !said_of(w, c);
+    w->rep.kept++;
+    w->rep.suspect += (uint64_t)suspect;
+    w->rep.released += (uint64_t)(said_of(w, c) != NULL);
+    w->rep.drift += strcmp(mark, "drift") == 0;
+    w->rep.change += strcmp(mark, "change") == 0;
+    put_row(w, r, mark);
+    return list_row(w, 1, r, c, mark);
 }
 
 static int one_decision(work *w, const dura_record *r)
@@ -236,7 +333,7 @@ static int one_decision(work *w, const dura_record *r)
         return rc;
     const durai_case_of *c = case_at(w, &r->time);
     w->rep.rows++;
-    if (c && is_suspect(c->i.cause)) {
+    if (c && is_suspect(c->i.cause) && !said_of(w, c) && !(w->o->flags & DURA_EXPORT_MARK)) {
         w->rep.incident++;
         return leave_out(w, r, c, r->time.mono_ns < c->i.begin.mono_ns ? "before an incident" : "inside an incident");
     }
@@ -248,13 +345,7 @@ static int one_decision(work *w, const dura_record *r)
         w->rep.not_good++;
         return leave_out(w, r, NULL, reason);
     }
-    w->in_span = 0;
-    w->rep.kept++;
-    const char *mark = mark_of(w, c);
-    w->rep.drift += mark[0] == 'd';
-    w->rep.change += mark[0] == 'c';
-    put_row(w, r, mark);
-    return DURA_OK;
+    return take(w, r, c);
 }
 
 static int all_rows(work *w, dura_error *err)
@@ -282,7 +373,7 @@ static int all_rows(work *w, dura_error *err)
 
 /* ---- the quarantine ------------------------------------------------------------------------------ */
 
-static void out_span(durai_out *o, const span *s)
+static void out_span(durai_out *o, const work *w, const span *s, int taken)
 {
     char id[48];
     durai_out_open(o, NULL, '{');
@@ -294,6 +385,7 @@ static void out_span(durai_out *o, const span *s)
     durai_out_uint(o, "first_gseq", s->first_gseq);
     durai_out_uint(o, "last_gseq", s->last_gseq);
     durai_out_uint(o, "rows", s->rows);
+    const word *said = said_of(w, s->of);
     if (s->of) {
         snprintf(id, sizeof id, "%" PRIu32 "/%" PRIu32, s->of->i.begin.boot, s->of->i.id);
         durai_out_name(o, "verdict", DURA_NAME_CAUSE, s->of->i.cause);
@@ -303,16 +395,71 @@ static void out_span(durai_out *o, const span *s)
         durai_out_null(o, "verdict");
         durai_out_null(o, "incident");
     }
-    durai_out_text(o, "reason", s->reason);
+    durai_out_text(o, taken ? "mark" : "reason", s->reason);
+    if (said) {
+        durai_out_text(o, "actor", said->actor);
+        durai_out_text(o, "because", said->reason);
+        durai_out_uint(o, "said_gseq", said->gseq);
+    }
     durai_out_close(o, '}');
 }
+
+static void out_spans(durai_out *o, const work *w, const char *key, const spans *list)
+{
+    durai_out_open(o, key, '[');
+    for (size_t i = 0; i < list->n; i++)
+        out_span(o, w, &list->p[i], list == &w->taken);
+    durai_out_close(o, ']');
+}
+
+/* A file's digest as hex, or null: two runs that were closed differ in it. */
+static void out_digest(durai_out *o, const work *w, const char *key, const char *folder, const char *name)
+{
+    char path[PATH_ROOM];
+    uint8_t *p, digest[DURA_HASH_BYTES];
+    size_t n;
+    if (!durai_host_join(path, sizeof path, w->run.folder, folder) ||
+        durai_host_read_in(path, name, &p, &n, NULL) != DURA_OK) {
+        durai_out_null(o, key);
+        return;
+    }
+    dura_sha256_query(digest, p, n);
+    free(p);
+    durai_out_hex(o, key, digest, sizeof digest);
+}
+
+static void out_run(durai_out *o, const work *w)
+{
+    const dura_verify_report *v = &w->seen;
+    uint8_t policy[DURA_HASH_BYTES];
+    dura_sha256_query(policy, w->run.policy, w->run.policy_len);
+    durai_out_open(o, "run", '{');
+    durai_out_text(o, "device", w->run.device.name);
+    durai_out_hex(o, "origin", v->origin, sizeof v->origin);
+    durai_out_hex(o, "policy", policy, sizeof policy);
+    durai_out_text(o, "verify", dura_verify_word(v->word));
+    durai_out_text(o, "vouched", v->vouched[0] ? v->vouched : NULL);
+    durai_out_bool(o, "demo_key", v->demo_key);
+    durai_out_uint(o, "security_records", v->records[0]);
+    durai_out_uint(o, "decision_records", v->records[1]);
+    out_digest(o, w, "security_checkpoint", "security.log", "checkpoint");
+    out_digest(o, w, "decision_checkpoint", "decision.log", "checkpoint");
+    durai_out_close(o, '}');
+}
+
+static const char *base_of(const char *path) { return strrchr(path, '/') ? strrchr(path, '/') + 1 : path; }
 
 static int write_quarantine(const work *w, FILE *f, dura_error *err)
 {
     durai_out o;
     memset(&o, 0, sizeof o);
     durai_out_open(&o, NULL, '{');
+    durai_out_uint(&o, "dura_training", 1);
     durai_out_text(&o, "device", w->run.device.name);
+    durai_out_text(&o, "csv", base_of(w->o->csv));
+    durai_out_hex(&o, "sha256", w->sha256, sizeof w->sha256);
+    durai_out_uint(&o, "bytes", w->bytes);
+    out_run(&o, w);
     durai_out_text(&o, "incidents", w->cases.anew ? "joined anew" : "recorded");
     durai_out_num(&o, "margin_s", (double)w->o->margin_ns * 1e-9, 12);
     durai_out_uint(&o, "rows", w->rep.rows);
@@ -322,10 +469,10 @@ static int write_quarantine(const work *w, FILE *f, dura_error *err)
     durai_out_uint(&o, "unusable", w->rep.unusable);
     durai_out_uint(&o, "marked_drift", w->rep.drift);
     durai_out_uint(&o, "marked_change", w->rep.change);
-    durai_out_open(&o, "spans", '[');
-    for (size_t i = 0; i < w->n_spans; i++)
-        out_span(&o, &w->span[i]);
-    durai_out_close(&o, ']');
+    durai_out_uint(&o, "released", w->rep.released);
+    durai_out_uint(&o, "suspect", w->rep.suspect);
+    out_spans(&o, w, "spans", &w->left);
+    out_spans(&o, w, "taken", &w->taken);
     durai_out_close(&o, '}');
     int rc = o.failed ? oom(err) : DURA_OK;
     if (rc == DURA_OK && (fwrite(o.p, 1, o.len, f) != o.len || fputc('\n', f) == EOF))
@@ -382,6 +529,22 @@ static int shut(FILE *f, const char *path, int rc, dura_error *err)
     return rc;
 }
 
+/* What is in the file, not what was meant to be. */
+static int digest_csv(work *w, dura_error *err)
+{
+    uint8_t part[16384];
+    dura_sha256 sha;
+    FILE *f = fflush(w->csv) == 0 ? fopen(w->o->csv, "rb") : NULL;
+    if (!f)
+        return dura_error_set(err, DURA_EIO, w->o->csv, 0, NULL, "cannot be read back: %s", strerror(errno));
+    dura_sha256_init(&sha);
+    for (size_t n; (n = fread(part, 1, sizeof part, f)) > 0; w->bytes += n)
+        dura_sha256_update(&sha, part, n);
+    dura_sha256_final(&sha, w->sha256);
+    int bad = ferror(f) | (fclose(f) != 0);
+    return bad ? dura_error_set(err, DURA_EIO, w->o->csv, 0, NULL, "cannot be read back") : DURA_OK;
+}
+
 static int write_all(work *w, const char *beside, dura_error *err)
 {
     int rc = DURA_OK;
@@ -392,6 +555,8 @@ static int write_all(work *w, const char *beside, dura_error *err)
     if (q) {
         rc = all_rows(w, err);
         if (rc == DURA_OK)
+            rc = digest_csv(w, err);
+        if (rc == DURA_OK)
             rc = write_quarantine(w, q, err);
         rc = shut(q, beside, rc, err);
     }
@@ -401,36 +566,71 @@ static int write_all(work *w, const char *beside, dura_error *err)
     return rc;
 }
 
-int dura_export_training(const dura_export_options *o, dura_export_report *report, dura_error *err)
+/* Incidents, and people's words on them. */
+static int load(work *w, dura_error *err)
+{
+    int rc = durai_cases_load(&w->cases, &w->run, err);
+    if (rc != DURA_OK)
+        return rc;
+    w->said = calloc(w->cases.n + 1, sizeof *w->said);
+    w->alarm = calloc((size_t)w->run.n_channels + w->run.n_outputs + w->run.n_features, 1);
+    if (!w->said || !w->alarm || durai_view_init(&w->v, &w->run) != DURA_OK)
+        return oom(err);
+    return all_words(w, err);
+}
+
+/* Records that were taken out would take their incidents along. */
+static int verified(work *w, dura_error *err)
+{
+    dura_verify_options v = DURA_VERIFY_OPTIONS_INIT;
+    v.state_dir = w->o->state;
+    w->seen.struct_size = (uint32_t)sizeof w->seen;
+    int rc = dura_verify_folder(w->o->folder, &v, &w->seen, err);
+    w->rep.word = w->seen.word;
+    if (rc == DURA_OK && w->seen.word == DURA_VERIFY_TAMPERED)
+        rc = dura_error_set(err, DURA_ECORRUPT, w->o->folder, 0, NULL,
+                            "is TAMPERED (%s): incidents may have been taken out; `dura verify` says more",
+                            dura_verify_rule(w->seen.rule));
+    return rc;
+}
+
+static void clean(work *w)
+{
+    free(w->left.p);
+    free(w->taken.p);
+    free(w->said);
+    free(w->alarm);
+    durai_view_free(&w->v);
+    durai_cases_free(&w->cases);
+    durai_run_close(&w->run);
+}
+
+int dura_export_training(const dura_export_options *options, dura_export_report *report, dura_error *err)
 {
     char beside[PATH_ROOM];
+    dura_export_options o = DURA_EXPORT_OPTIONS_INIT;
     work w;
-    if (!o || o->struct_size < sizeof *o || !o->folder || !o->csv || !*o->csv || o->margin_ns < 0)
+    if (!options || durai_struct_in(&o, (uint32_t)sizeof o, options, options->struct_size, OPTIONS_V1) != DURA_OK ||
+        !o.folder || !o.csv || !*o.csv || o.margin_ns < 0 || (o.flags & ~(uint32_t)DURA_EXPORT_MARK))
         return dura_error_set(err, DURA_EINVAL, NULL, 0, NULL, "options of another version");
     memset(&w, 0, sizeof w);
-    w.o = o;
+    w.o = &o;
     w.rep = (dura_export_report)DURA_EXPORT_REPORT_INIT;
-    int n = snprintf(beside, sizeof beside, "%s.quarantine.json", o->csv);
+    int n = snprintf(beside, sizeof beside, "%s.quarantine.json", o.csv);
     if (n < 0 || (size_t)n >= sizeof beside)
-        return dura_error_set(err, DURA_ELIMIT, o->csv, 0, NULL, "the path is too long");
-    int rc = durai_run_open(&w.run, o->folder, err);
+        return dura_error_set(err, DURA_ELIMIT, o.csv, 0, NULL, "the path is too long");
+    int rc = durai_run_open(&w.run, o.folder, err);
     if (rc == DURA_OK)
         rc = outside(&w, err);
     if (rc == DURA_OK)
-        rc = durai_cases_load(&w.cases, &w.run, err);
+        rc = verified(&w, err);
     if (rc == DURA_OK)
-        w.alarm = calloc((size_t)w.run.n_channels + w.run.n_outputs + w.run.n_features, 1);
-    if (rc == DURA_OK && (!w.alarm || durai_view_init(&w.v, &w.run) != DURA_OK))
-        rc = oom(err);
+        rc = load(&w, err);
     if (rc == DURA_OK)
         rc = write_all(&w, beside, err);
-    w.rep.spans = (uint32_t)w.n_spans;
+    w.rep.spans = (uint32_t)w.left.n;
     if (rc == DURA_OK && report)
-        rc = durai_struct_out(report, &w.rep, sizeof w.rep, sizeof w.rep);
-    free(w.span);
-    free(w.alarm);
-    durai_view_free(&w.v);
-    durai_cases_free(&w.cases);
-    durai_run_close(&w.run);
+        rc = durai_struct_out(report, &w.rep, (uint32_t)sizeof w.rep, REPORT_V1);
+    clean(&w);
     return rc;
 }

@@ -681,3 +681,11 @@ void dura_keyfile_sign(const uint8_t seed[DURA_SEED_BYTES], const void *msg, siz
         memcpy(pub, own, 32);
     sodium_memzero(secret, sizeof secret);
 }
+
+int dura_keyfile_signer(void *seed, const void *msg, size_t n, uint8_t sig[DURA_SIG_BYTES], uint8_t pub[DURA_PUBKEY_BYTES])
+{
+    if (!seed || !sig || !pub)
+        return DURA_EINVAL;
+    dura_keyfile_sign(seed, msg, n, sig, pub);
+    return DURA_OK;
+}

@@ -256,6 +256,7 @@ static int name_case(const durai_cases *c, const dura_people_options *o, const c
 int dura_people_incident(const dura_people_options *o, int what, const char *id, dura_people_report *report,
                          dura_error *err)
 {
+    static const char *const types[] = {"ack", "close", "normal"};
     durai_run run;
     durai_cases cases;
     door d;
@@ -263,8 +264,8 @@ int dura_people_incident(const dura_people_options *o, int what, const char *id,
     int rc = check_options(o, 1, err);
     if (rc != DURA_OK)
         return rc;
-    if (!id || !*id || (what != DURA_PEOPLE_ACK && what != DURA_PEOPLE_CLOSE))
-        return dura_error_set(err, DURA_EINVAL, NULL, 0, "incident", "want ack or close, and an id");
+    if (!id || !*id || what < DURA_PEOPLE_ACK || what > DURA_PEOPLE_NORMAL)
+        return dura_error_set(err, DURA_EINVAL, NULL, 0, "incident", "want ack, close or normal, and an id");
     rc = durai_run_open(&run, o->folder, err);
     if (rc != DURA_OK)
         return rc;
@@ -278,7 +279,7 @@ int dura_people_incident(const dura_people_options *o, int what, const char *id,
         return rc;
     rc = open_door(&d, o, err);
     if (rc == DURA_OK)
-        rc = say(&d, o, "incident", what == DURA_PEOPLE_ACK ? "ack" : "close", name, o->reason, err);
+        rc = say(&d, o, "incident", types[what - DURA_PEOPLE_ACK], name, o->reason, err);
     return shut_door(&d, rc, report, err);
 }
 

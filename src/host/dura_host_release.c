@@ -241,7 +241,8 @@ static size_t write_payload(const dura_release *r, uint8_t *out, size_t cap)
     uint32_t needs = count_needs(r);
     durai_cbor_init(&c, out, cap);
     durai_cbor_map(&c, 7u + (r->name[0] != 0) + (size_t)set(r->policy) + (r->not_before_s != 0) +
-                           (r->not_after_s != 0) + (r->probation_frames != 0) + (needs != 0));
+                           (r->not_after_s != 0) + (r->probation_frames != 0) + (needs != 0) +
+                           (size_t)set(r->evidence) + (r->practices != 0) + (r->flags != 0));
     durai_cbor_kuint(&c, 1, 1);
     durai_cbor_kuint(&c, 2, r->component);
     durai_cbor_kuint(&c, 3, r->version);
@@ -261,6 +262,12 @@ static size_t write_payload(const dura_release *r, uint8_t *out, size_t cap)
         durai_cbor_kuint(&c, 12, r->probation_frames);
     if (needs)
         write_needs(r, &c, needs);
+    if (set(r->evidence))
+        durai_cbor_kbytes(&c, 14, r->evidence, sizeof r->evidence);
+    if (r->practices)
+        durai_cbor_kuint(&c, 15, r->practices);
+    if (r->flags)
+        durai_cbor_kuint(&c, 16, r->flags);
     return c.len;
 }
 
@@ -293,6 +300,10 @@ static const char *bad_field(const dura_release *r)
         return "name";
     if (bad_need(r))
         return "requires";
+    if (r->practices && !set(r->evidence))
+        return "evidence";
+    if (r->flags & ~(uint32_t)DURA_RELEASE_EMERGENCY)
+        return "flags";
     return r->not_before_s < 0 || r->not_after_s < 0 || (r->not_after_s && r->not_after_s < r->not_before_s)
                ? "not_after"
            : r->probation_frames > 0x80000000u ? "probation"
@@ -373,19 +384,28 @@ void dura_envelope_key_id(uint8_t key_id[8], const uint8_t pub[DURA_PUBKEY_BYTES
     memcpy(key_id, digest, 8);
 }
 
-int dura_envelope_sign(void *envelope, size_t *len, size_t cap, const uint8_t seed[DURA_SEED_BYTES])
+int dura_envelope_sign_by(void *envelope, size_t *len, size_t cap, dura_signer sign, void *user)
 {
     uint8_t pae[DURAI_PAE_MAX], sig[DURA_SIG_BYTES], pub[DURA_PUBKEY_BYTES], id[8];
     durai_envelope e;
-    if (!envelope || !len || !seed || durai_envelope_open(&e, envelope, *len) != DURA_OK)
+    if (!envelope || !len || !sign || durai_envelope_open(&e, envelope, *len) != DURA_OK)
         return DURA_ECORRUPT;
     size_t n = durai_release_pae(pae, sizeof pae, e.kind, e.payload, e.len);
-    dura_keyfile_sign(seed, pae, n, sig, pub);
+    int rc = sign(user, pae, n, sig, pub);
+    if (rc != DURA_OK)
+        return rc;
+    if (dura_ed25519_verify(pub, pae, n, sig) != DURA_OK)
+        return DURA_EAUTH;
     dura_envelope_key_id(id, pub);
     for (uint32_t i = 0; i < e.n; i++)
         if (dura_ed25519_verify(pub, pae, n, e.signatures + (size_t)i * DURAI_SIGNATURE + DURAI_SIGNATURE_SIG) == DURA_OK)
             return DURA_ESTATE;
     return durai_envelope_append(envelope, len, cap, id, sig);
+}
+
+int dura_envelope_sign(void *envelope, size_t *len, size_t cap, const uint8_t seed[DURA_SEED_BYTES])
+{
+    return seed ? dura_envelope_sign_by(envelope, len, cap, dura_keyfile_signer, (void *)(uintptr_t)seed) : DURA_ECORRUPT;
 }
 
 int dura_envelope_open(const void *envelope, size_t len, const void **payload, size_t *n, uint32_t *n_signatures)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`dura export`: training data that a model may learn from, alerts that a SIEM can read."""
 import csv as tables
+import hashlib
 import json
 import re
 
@@ -72,6 +73,78 @@ def test_nothing_is_overwritten_and_nothing_lands_in_the_run(faulty):
     assert faulty.verify().stdout.split()[0] == "INTACT"
 
 
+def manifest(world, name="t.csv", *more):
+    ran = world.dura("export", world.out, "--training", name, "--state", world.state, *more)
+    assert ran.returncode == 0, ran.stderr
+    return ran, json.loads((world.folder / f"{name}.quarantine.json").read_text())
+
+
+def test_the_manifest_names_the_run_and_every_row(faulty):
+    _, said = manifest(faulty)
+    rows = (faulty.folder / "t.csv").read_bytes()
+    assert said["dura_training"] == 1 and said["csv"] == "t.csv"
+    assert said["sha256"] == hashlib.sha256(rows).hexdigest() and said["bytes"] == len(rows)
+    run = said["run"]
+    assert (run["verify"], run["vouched"], run["device"]) == ("INTACT", "state folder", "test-bench")
+    for name in ("security", "decision"):
+        own = (faulty.out / f"{name}.log" / "checkpoint").read_bytes()
+        assert run[f"{name}_checkpoint"] == hashlib.sha256(own).hexdigest()
+    assert run["policy"] == hashlib.sha256((faulty.out / "policy.bin").read_bytes()).hexdigest()
+    frames = [f for s in said["spans"] + said["taken"] for f in range(s["first_frame"], s["last_frame"] + 1)]
+    assert sorted(frames) == list(range(400)), "each row is in one list, once"
+    assert sum(s["rows"] for s in said["taken"]) == said["kept"] and said["suspect"] == said["released"] == 0
+
+
+def test_a_person_may_call_an_incident_normal(faulty):
+    _, before = manifest(faulty, "before.csv")
+    ran = faulty.dura("incident", "normal", "1", faulty.out, "--reason", "planned: probe swapped", "--actor", "anna",
+                      "--state", faulty.state)
+    assert ran.returncode == 0 and "incident 1 called normal by anna" in ran.stdout, ran.stderr
+    ran, said = manifest(faulty)
+    assert {s["incident"] for s in before["spans"]} == {"1/1", "1/2", None}
+    assert {s["incident"] for s in said["spans"]} == {"1/2", None}, "the other one is as suspect as before"
+    assert said["kept"] > before["kept"] and said["not_good"] > before["not_good"] >= 1
+    free = [s for s in said["taken"] if s["mark"] == "released"]
+    assert free and sum(s["rows"] for s in free) == said["released"] == said["kept"] - before["kept"]
+    assert {(s["actor"], s["because"], s["verdict"]) for s in free} == {("anna", "planned: probe swapped", "fault")}
+    assert f"called it normal: {said['released']}" in ran.stdout
+    assert "called normal by anna" in faulty.dura("correlate", faulty.out).stdout
+    assert faulty.verify().stdout.split()[0] == "INTACT"
+
+
+def test_suspect_rows_can_be_looked_at_and_are_counted(faulty):
+    _, plain = manifest(faulty, "plain.csv")
+    ran, said = manifest(faulty, "t.csv", "--mark")
+    with open(faulty.folder / "t.csv", newline="") as file:
+        kept = list(tables.DictReader(file))
+    marked = [r for r in kept if r["span"] == "fault"]
+    assert len(marked) == said["suspect"] == said["kept"] - plain["kept"] > 0
+    assert f"SUSPECT and kept all the same: {len(marked)}" in ran.stdout
+
+
+def test_a_feed_cannot_call_its_own_incident_normal(faulty):
+    """The same words from a security tool, even from one that is trusted, are no person's."""
+    line = {"t": 1300, "category": "incident", "type": "normal", "id": "1", "actor": "mallory", "detail": "nothing", "trusted": True}
+    faulty.write("feed.ndjson", json.dumps(line) + "\n")
+    ran = faulty.dura("run", "--policy", "policy.json", "--model", "model.json", "--frames", "frames.csv", "--out", "second",
+                      "--state", faulty.state, "--security", "feed.ndjson", "--trust", "source")
+    assert ran.returncode == 0, ran.stderr
+    shown = [json.loads(r) for r in faulty.dura("show", "second", "--json", "--log", "security").stdout.splitlines()]
+    assert [r["category"] for r in shown if r["kind"] == "event" and r.get("actor") == "mallory"] == ["other"]
+    ran = faulty.dura("export", "second", "--training", "s.csv")
+    assert ran.returncode == 0 and "called it normal" not in ran.stdout
+
+
+def test_a_run_that_was_tampered_with_teaches_nothing(faulty):
+    segment = next((faulty.out / "security.log").glob("*[0-9]*"))
+    data = bytearray(segment.read_bytes())
+    data[len(data) // 2] ^= 1
+    segment.write_bytes(bytes(data))
+    ran = faulty.dura("export", faulty.out, "--training", "t.csv")
+    assert ran.returncode == 2 and "is TAMPERED" in ran.stderr, ran.stderr
+    assert not (faulty.folder / "t.csv").exists()
+
+
 def override(world, reason):
     ran = world.dura("override", "stop", world.out, "--reason", reason, "--actor", 'o"p|=', "--state", world.state)
     assert ran.returncode == 0, ran.stderr
@@ -128,6 +201,7 @@ def test_ocsf_lines_are_detection_findings(faulty):
     (("--cef", "--ocsf"), "want exactly one"),
     (("--cef", "--training", "t.csv"), "want exactly one"),
     (("--cef", "--margin", "3"), "--margin does nothing without --training"),
+    (("--cef", "--mark"), "--mark does nothing without --training"),
     (("--cef", "--json"), "--json does nothing without --training"),
     (("--training", "t.csv", "--margin", "x"), "--margin x"),
     (("--training", "no/t.csv"), "no"),

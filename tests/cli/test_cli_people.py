@@ -233,7 +233,7 @@ def test_a_run_in_progress_has_a_door_of_its_own(world):
     (("label", "run", "labels.csv", "--actor", LONG), "--actor: has 65 bytes"),
     (("label", "run", "labels.csv", "--actor", "a\nb"), "--actor: is not UTF-8 text"),
     (("label", "run", "labels.csv", "--time-format", "%Q"), "--time-format"),
-    (("incident", "see", "1", "run", "--reason", "r", "--actor", "a"), "want ack or close"),
+    (("incident", "see", "1", "run", "--reason", "r", "--actor", "a"), "want ack, close or normal"),
     (("incident", "ack", "1", "run", "--actor", "a"), "--reason is missing"),
     (("incident", "ack", "1", "run", "--reason", "r"), "--actor is missing"),
     (("incident", "ack", "1", "run", "--reason", LONG, "--actor", "a"), "--reason: has 65 bytes"),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""docs/tutorial.md and docs/signed-policy.md, typed as they stand: every block of commands runs, in order, in one empty
+"""docs/tutorial.md, docs/signed-policy.md and docs/update-a-brain.md, typed as they stand: every block of commands runs, in order, in one empty
 folder, and prints the lines that the page shows behind it. A line with "..." in it is held to
 what is left of the dots; keys, origins and the length of a run's path differ and are not shown.
 """
@@ -13,6 +13,7 @@ from cliworld import TREE
 NO = {   # commands whose answer is no, the first time
     "tutorial.md": ["dura verify copy", "dura gate check rel.dura"],
     "signed-policy.md": ["dura gate check rel.dura"],
+    "update-a-brain.md": [],
 }
 
 
@@ -34,14 +35,14 @@ def squeezed(text):
     return re.sub(r"\s+", " ", text).strip()
 
 
-@pytest.mark.parametrize("page, least", [("tutorial.md", 13), ("signed-policy.md", 9)])
-def test_the_page_is_what_happens(world, tmp_path, page, least):
-    folder = tmp_path / "empty"
-    tools = tmp_path / "bin"
+@pytest.mark.parametrize("page, least", [("tutorial.md", 13), ("signed-policy.md", 9), ("update-a-brain.md", 11)])
+def test_the_page_is_what_happens(world, page, least):
+    folder = world.folder / "empty"
+    tools = world.folder / "bin"
     folder.mkdir()
     tools.mkdir()
     (tools / "dura").symlink_to(world.cli)
-    env = dict(os.environ, PATH=f"{tools}:{os.environ['PATH']}", HOME=str(tmp_path), DURA_STATE=str(folder / "state"))
+    env = dict(os.environ, PATH=f"{tools}:{os.environ['PATH']}", HOME=str(world.folder), DURA_STATE=str(folder / "state"))
     seen, left = blocks(page), NO[page]
     assert len(seen) >= least
     for commands, shown in seen:

@@ -138,6 +138,16 @@ DURA_API DURA_CHECK int dura_keyfile_public(const char *path, uint8_t pub[DURA_P
 DURA_API void dura_keyfile_sign(const uint8_t seed[DURA_SEED_BYTES], const void *msg, size_t n,
                                 uint8_t sig[DURA_SIG_BYTES], uint8_t pub[DURA_PUBKEY_BYTES]);
 
+/* Signs n bytes: the signature, and the public key it is right under. DURA_OK, or an error that
+ * is handed on. A key in a file is one (below), a key in hardware is yours to write. */
+typedef int (*dura_signer)(void *user, const void *msg, size_t n, uint8_t sig[DURA_SIG_BYTES],
+                           uint8_t pub[DURA_PUBKEY_BYTES]);
+
+/** dura_keyfile_sign() as such a signer: user is the seed.                [any] one signature */
+DURA_API DURA_CHECK int dura_keyfile_signer(void *seed, const void *msg, size_t n,
+                                            uint8_t sig[DURA_SIG_BYTES],
+                                            uint8_t pub[DURA_PUBKEY_BYTES]);
+
 #ifdef __cplusplus
 }
 #endif

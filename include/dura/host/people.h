@@ -55,8 +55,9 @@ typedef struct dura_people_report {
 DURA_API DURA_CHECK int dura_people_label(const dura_people_options *o, const char *csv,
                                           dura_people_report *report, dura_error *err);
 
-/* What is said of an incident. */
-enum { DURA_PEOPLE_ACK = 1, DURA_PEOPLE_CLOSE = 2 };
+/* What is said of an incident. NORMAL: it was none; its rows may be learned from
+ * (dura/host/export.h). */
+enum { DURA_PEOPLE_ACK = 1, DURA_PEOPLE_CLOSE = 2, DURA_PEOPLE_NORMAL = 3 };
 
 /** A word on an incident. id: its number, for the last one of that number, or BOOT/NUMBER.
  *  returns  DURA_OK; DURA_EINVAL (options, what); DURA_ENOENT (no such incident: err names

@@ -19,6 +19,7 @@
 #include <dura/gate.h>
 #include <dura/host/crypto.h>
 #include <dura/host/error.h>
+#include <dura/host/keys.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -81,6 +82,12 @@ DURA_API DURA_CHECK int dura_envelope_make(const void *payload, size_t n, void *
  *  DURA_ELIMIT (16 signatures); DURA_ECORRUPT.                   [any] one signature */
 DURA_API DURA_CHECK int dura_envelope_sign(void *envelope, size_t *len, size_t cap,
                                            const uint8_t seed[DURA_SEED_BYTES]);
+
+/** The same by a signer: a key in hardware, or one in a file (dura_keyfile_signer). What it
+ *  gives is verified before it is appended. returns as above; DURA_EAUTH (the signature is
+ *  not right under the key it names); what the signer returned.     [any] one signature */
+DURA_API DURA_CHECK int dura_envelope_sign_by(void *envelope, size_t *len, size_t cap, dura_signer sign,
+                                              void *user);
 
 /** The payload within an envelope, and how many signatures it carries (n_signatures may
  *  be NULL). Nothing is verified. returns DURA_OK; DURA_ECORRUPT; DURA_EINVAL.
@@ -176,6 +183,11 @@ DURA_API DURA_CHECK uint32_t dura_release_check(const dura_release *r, const dur
  *                                                                           [any] O(1) */
 DURA_API DURA_CHECK const char *dura_why_name(uint32_t why);
 DURA_API DURA_CHECK const char *dura_why_text(uint32_t why);
+
+/** The lowest practice of a set by its number in the standard ("SVV-3", "A.6.2.4"); NULL: none
+ *  that is known. And the bit of such a name; 0: there is none.                [any] O(1) */
+DURA_API DURA_CHECK const char *dura_practice_name(uint64_t practices);
+DURA_API DURA_CHECK uint64_t dura_practice_bit(const char *name);
 
 /** "armed", "brain", "vendor"; "?" when there is no such. Static storage.     [any] O(1) */
 DURA_API DURA_CHECK const char *dura_gate_state_name(uint32_t state);
