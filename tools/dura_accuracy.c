@@ -3,10 +3,12 @@
  * `dura accuracy`: how often is the model right, with few labels or none?
  *
  * Two recordings of decisions: one of known truth, which the reference is learned from, and
- * one of decisions made in use, where a few or none have a label. Every window's estimate
+ * one of decisions made in use, where a few or none have a label. Either may be a run folder,
+ * whose labels are those of `dura label`. Every window's estimate
  * goes to standard output as NDJSON with its interval; why it may not hold goes to standard
  * error in words.
  */
+#include "dura_accuracy_run.h"
 #include "dura_args.h"
 
 #include <dura/accuracy.h>
@@ -27,7 +29,7 @@
 
 static const char *words[1], *reference_path, *confidence_name, *agree_names, *correct_name, *outside_name,
     *group_name, *labels_name, *window_text, *kept_text, *level_text, *below_text, *time_column, *time_format,
-    *slice_text, *limit_text, *every_text;
+    *slice_text, *limit_text, *every_text, *output_name, *within_text;
 static int as_json;
 
 static const cli_option options[] = {
@@ -42,6 +44,8 @@ static const cli_option options[] = {
     {"--keep-labels", NULL, "N", &kept_text, NULL, "weigh the last N to 2 N labels (default: all)"},
     {"--level", NULL, "P", &level_text, NULL, "of the intervals, 0.5 to 0.999 (default 0.9)"},
     {"--fail-below", NULL, "P", &below_text, NULL, "exit 1 if an interval reaches below this accuracy"},
+    {"--output", NULL, "NAME", &output_name, NULL, "of a run folder: the output that is judged (default: the only one)"},
+    {"--within", NULL, "D", &within_text, NULL, "of a run folder: right is within D of the label, agreement within D (default 0.5)"},
     {"--slice", NULL, "NAME=E1,..", &slice_text, NULL, "also per operating condition: a column of both files, cut at these values"},
     {"--slice-limit", NULL, "P", &limit_text, NULL, "a slice right less often is an alarm (default: low end of the 99 % interval of its reference)"},
     {"--every", NULL, "N", &every_text, NULL, "labels between false alarms of all slices together (default 10000)"},
@@ -51,11 +55,13 @@ static const cli_option options[] = {
     {NULL, NULL, NULL, NULL, NULL, NULL},
 };
 static const cli_command self = {
-    "accuracy", "FILE --reference FILE [options]",
-    "Estimates how often the decisions in FILE (CSV or NDJSON, - is standard input) are right.\n"
+    "accuracy", "FILE|DIR --reference FILE|DIR [options]",
+    "Estimates how often the decisions in FILE (CSV or NDJSON, - is standard input) are right, or\n"
+    "those in a run folder DIR by its own `dura label` records, of which there may be few, and late.\n"
     "One JSON object per answer: row (last one, from 0), decisions, labels, estimate, low, high,\n"
     "level, reference, outside, why. Without labels only what shows in the inputs can be seen,\n"
-    "and the answer says so. --confidence or --agree is required; both files have a time column.\n"
+    "and the answer says so. --confidence or --agree is required; files have a time column. In a\n"
+    "run folder the names are those of outputs and channels, and row is the frame's number.\n"
     "With --slice every answer has worst and slices; a slice that labels prove to be below its\n"
     "limit is an alarm: exit 1.\n",
     options, words, 1, 1,
@@ -79,12 +85,13 @@ typedef struct job {
     const char *agree[DURA_ACCURACY_CELLS_MAX];
     uint32_t opinions;
     uint64_t window, kept, every;
-    float level, below;
+    float level, below, within;
     char *slice_name;                   /* --slice, cut at its = */
     float edge[SLICES_MAX], limit[SLICES_MAX];
     uint32_t slices;                    /* edges and one */
     int alarm;
     dura_frames *frames;
+    accuracy_run *run;
     row *rows;                          /* of the reference */
     size_t n, room;
     const dura_accuracy_calls *part;
@@ -98,6 +105,7 @@ typedef struct job {
 static void free_job(job *j)
 {
     dura_frames_close(j->frames);
+    accuracy_run_close(j->run);
     free(j->names);
     free(j->slice_name);
     free(j->rows);
@@ -198,6 +206,13 @@ static int check_usage(job *j)
         return cli_usage(&self, "--level %s: want 0.5 to 0.999", level_text);
     if (below_text && read_share(below_text, 0.0f, 1.0f, &j->below) != 0)
         return cli_usage(&self, "--fail-below %s: want 0 to 1", below_text);
+    j->within = 0.5f;
+    if (within_text && read_share(within_text, 0.0f, 3e38f, &j->within) != 0)
+        return cli_usage(&self, "--within %s: want 0 or more", within_text);
+    if (labels_name && accuracy_run_is(words[0]))
+        return cli_usage(&self, "--labels: a run folder's labels are its own");
+    if ((group_name || correct_name) && accuracy_run_is(reference_path))
+        return cli_usage(&self, "--group and --correct are columns of a file");
     rc = check_slices(j);
     return rc < 0 ? split_names(j) : rc;
 }
@@ -290,11 +305,35 @@ static int read_row(const job *j, const layout *l, const dura_frames_row *f, row
     return rc == DURA_OK ? read_extras(j, l, f, out, file, err) : rc;
 }
 
+/* What the layout's columns are in a run folder. */
+static int open_run(job *j, const char *path, const layout *l, dura_error *err)
+{
+    accuracy_run_options o = {path, output_name, l->name, NULL, l->n, j->within};
+    static uint8_t roles[COLUMNS_MAX];
+    uint32_t i;
+    for (i = 0; i < l->n; i++) {
+        int at = (int)i;
+        roles[i] = at < (int)j->opinions ? RUN_AGREES : at == l->truth ? RUN_RIGHT :
+                   at == l->confidence && output_name && strcmp(confidence_name, output_name) == 0 ? RUN_SURE : RUN_VALUE;
+    }
+    o.roles = roles;
+    return accuracy_run_open(&j->run, &o, err);
+}
+
+static int next_row(job *j, dura_frames_row *f, dura_error *err)
+{
+    return j->run ? accuracy_run_next(j->run, f, err) : dura_frames_next(j->frames, f, err);
+}
+
 static int open_file(job *j, const char *path, const layout *l, dura_error *err)
 {
     dura_frames_options o = DURA_FRAMES_OPTIONS_INIT;
     dura_frames_close(j->frames);
+    accuracy_run_close(j->run);
     j->frames = NULL;
+    j->run = NULL;
+    if (accuracy_run_is(path))
+        return open_run(j, path, l, err);
     o.path = path;
     o.channels = l->name;
     o.n_channels = l->n;
@@ -443,6 +482,20 @@ static int keep_row(job *j, const row *r)
     return DURA_OK;
 }
 
+static void print_labels(const job *j, const char *path)
+{
+    accuracy_run_labels t;
+    if (!j->run)
+        return;
+    t = accuracy_run_told(j->run);
+    if (t.unvouched)
+        fprintf(stderr, "dura accuracy: %s: %" PRIu64 " labels left out: nobody vouches for them (trust none)\n", path, t.unvouched);
+    if (t.not_numbers)
+        fprintf(stderr, "dura accuracy: %s: %" PRIu64 " labels left out: not a number\n", path, t.not_numbers);
+    if (t.of_no_decision)
+        fprintf(stderr, "dura accuracy: %s: %" PRIu64 " labels left out: no decision, or the model gave no answer\n", path, t.of_no_decision);
+}
+
 static int read_reference(job *j, dura_error *err)
 {
     dura_frames_row f = DURA_FRAMES_ROW_INIT;
@@ -451,13 +504,14 @@ static int read_reference(job *j, dura_error *err)
     int rc = open_file(j, reference_path, &l, err);
     if (rc < 0)
         return rc;
-    while ((rc = dura_frames_next(j->frames, &f, err)) > 0) {
+    while ((rc = next_row(j, &f, err)) > 0) {
         rc = read_row(j, &l, &f, &r, reference_path, err);
         if (rc == DURA_OK && r.whole && r.known)
             rc = keep_row(j, &r);
         if (rc < 0)
             break;
     }
+    print_labels(j, reference_path);
     return rc;
 }
 
@@ -573,13 +627,13 @@ static int watch(job *j, const row *r, uint64_t *made)
 static int watch_all(job *j, dura_error *err)
 {
     dura_frames_row f = DURA_FRAMES_ROW_INIT;
-    layout l = layout_of(j, labels_name, NULL);
+    layout l = layout_of(j, accuracy_run_is(words[0]) ? "label" : labels_name, NULL);
     uint64_t made = 0, told = 0, at = 0;
     row r;
     int rc = open_file(j, words[0], &l, err);
     if (rc < 0)
         return rc;
-    while ((rc = dura_frames_next(j->frames, &f, err)) > 0) {
+    while ((rc = next_row(j, &f, err)) > 0) {
         at = f.row;
         rc = read_row(j, &l, &f, &r, words[0], err);
         if (rc == DURA_OK)
@@ -591,6 +645,7 @@ static int watch_all(job *j, dura_error *err)
         if (rc < 0)
             return rc;
     }
+    print_labels(j, words[0]);
     if (rc == 0 && made == 0)
         rc = dura_error_set(err, DURA_ESYNTAX, words[0], 0, NULL, "no decision in it");
     return rc == 0 && made > told ? answer(j, at) : rc;
