@@ -152,6 +152,37 @@ DT_TEST(gate_release, keeps_what_it_requires_of_others)
     }
 }
 
+DT_TEST(gate_release, keeps_evidence_practices_and_flags)
+{
+    static const struct { const char *row; uint8_t evidence; uint64_t practices; uint32_t flags; int rc; } rows[] = {
+        {"all three", 9, 1 | UINT64_C(1) << 63, DURA_RELEASE_EMERGENCY, DURA_OK},
+        {"evidence that claims nothing", 9, 0, 0, DURA_OK}, {"an emergency without evidence", 0, 0, 1, DURA_OK},
+        {"a claim nothing stands behind", 0, 1, 0, DURA_EINVAL}, {"a flag of a newer build", 9, 1, 2, DURA_EVERSION},
+        {"and with one that is known", 0, 0, 3, DURA_EVERSION}};
+    uint8_t p[512];
+    rig_init(&box);
+    rig_brain(&box, 1.0f, 3);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        dura_release r = rig_release(&box, DURA_COMPONENT_BRAIN, 7), out = DURA_RELEASE_INIT;
+        memset(r.evidence, rows[i].evidence, 32);
+        r.practices = rows[i].practices;
+        r.flags = rows[i].flags;
+        size_t n = rig_payload(&r, p, sizeof p);
+        dt_eq(dura_release_decode(p, n, &out), rows[i].rc, "%s", rows[i].row);
+        dt_ok(rows[i].rc != DURA_OK || memcmp(&r, &out, sizeof r) == 0, "%s", rows[i].row);
+        out.struct_size = (uint32_t)offsetof(dura_release, evidence);
+        out.flags = 77;
+        dt_eq(dura_release_decode(p, n, &out), DURA_EVERSION, "%s: who cannot know of them must not pass over them",
+              rows[i].row);
+        dt_eq(out.flags, 77, "%s: nothing is written behind an older struct", rows[i].row);
+    }
+}
+
+DT_TEST(gate_release, eight_signatures_fit_beside_the_longest_statement)
+{
+    dt_ok(35 + 3 + DURA_RELEASE_PAYLOAD_MAX + 2 + 8 * 78 <= DURA_RELEASE_MAX);
+}
+
 DT_TEST(gate_release, refuses_fields_out_of_range)
 {
     static const struct { const char *row; size_t off; uint64_t value; size_t width; int rc; } rows[] = {
@@ -206,12 +237,14 @@ static size_t with_pair(uint8_t *out, size_t cap, uint64_t key, int what)
 DT_TEST(gate_release, a14_has_one_encoding_and_says_what_it_does_not_know)
 {
     static const struct { const char *row; uint64_t key; int what, rc; } rows[] = {
-        {"an unknown field", 14, 0, DURA_EVERSION}, {"requirements that are none", 13, 2, DURA_ECORRUPT},
+        {"an unknown field", 17, 0, DURA_EVERSION}, {"requirements that are none", 13, 2, DURA_ECORRUPT},
         {"requirements that are no list", 13, 0, DURA_ECORRUPT},
         {"the last of those", 63, 0, DURA_EVERSION},
         {"an extension", 64, 3, DURA_OK},
         {"an extension that holds a container", 64, 2, DURA_ECORRUPT},
-        {"a policy of zeros", 9, 1, DURA_ECORRUPT},
+        {"a policy of zeros", 9, 1, DURA_ECORRUPT}, {"evidence of zeros", 14, 1, DURA_ECORRUPT},
+        {"evidence that is a number", 14, 0, DURA_ECORRUPT}, {"no practices", 15, 0, DURA_EINVAL},
+        {"practices that are text", 15, 3, DURA_ECORRUPT}, {"no flags", 16, 0, DURA_EINVAL},
         {"a date of zero", 10, 0, DURA_EINVAL},
         {"a probation of zero", 12, 0, DURA_EINVAL},
         {"a date that is text", 11, 3, DURA_ECORRUPT},

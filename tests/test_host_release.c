@@ -472,6 +472,13 @@ DT_TEST(host_words, every_bit_state_component_and_role_has_one)
         for (uint32_t other = 0; other < bit; other++)
             dt_ok(dura_why_name(1u << bit) && strcmp(dura_why_name(1u << bit), dura_why_name(1u << other)) != 0);
     dt_ok(dura_why_name(1u << 31) == NULL && dura_why_text(0) == NULL);
+    for (uint32_t bit = 0; bit < 28; bit++) {
+        const char *name = dura_practice_name(UINT64_C(1) << bit);
+        dt_ok(name && dura_practice_bit(name) == UINT64_C(1) << bit, "practice %u", bit);
+    }
+    dt_str(dura_practice_name(DURA_PRACTICE_SVV_4 | DURA_PRACTICE_A_9_4), "SVV-4", "the lowest");
+    dt_str(dura_practice_name(DURA_PRACTICE_A_7_5), "A.7.5");
+    dt_ok(dura_practice_name(1u << 28) == NULL && dura_practice_bit("SVV-6") == 0 && dura_practice_bit(NULL) == 0);
     dt_str(dura_gate_state_name(DURA_GATE_PROBATION), "probation");
     dt_str(dura_gate_state_name(DURA_GATE_SAFE), "safe");
     dt_str(dura_gate_state_name(8), "?");

@@ -11,8 +11,8 @@
 #include <time.h>
 
 static const char *component_text, *model_path, *policy_path, *firmware_path, *golden_path, *random_text, *version_text,
-    *floor_text, *device_text, *name_text, *before_text, *after_text, *probation_text, *requires_text, *abs_text, *rel_text, *out_path;
-static int as_json, any_policy;
+    *floor_text, *device_text, *name_text, *before_text, *after_text, *probation_text, *requires_text, *evidence_path, *practices_text, *abs_text, *rel_text, *out_path;
+static int as_json, any_policy, emergency;
 
 static const cli_option options[] = {
     {"--component", NULL, "WHAT", &component_text, NULL, "brain, policy or box (firmware); required"},
@@ -32,6 +32,9 @@ static const cli_option options[] = {
     {"--not-after", NULL, "T", &after_text, NULL, "as above"},
     {"--probation", NULL, "N", &probation_text, NULL, "frames at least (default: the policy's)"},
     {"--requires", NULL, "WHAT", &requires_text, NULL, "versions of others it works with: box:3..7,policy:2.."},
+    {"--evidence", NULL, "FILE", &evidence_path, NULL, "the evidence index: its digest is bound to the release"},
+    {"--practices", NULL, "LIST", &practices_text, NULL, "what that evidence satisfies: SVV-1,SVV-3,A.6.2.4"},
+    {"--emergency", NULL, NULL, NULL, &emergency, "a key of the policy's emergency role signs it too, and it waits less"},
     {"--json", NULL, NULL, NULL, &as_json, "the envelope as DSSE JSON, and what it says as JSON"},
     {"--out", "-o", "FILE", &out_path, NULL, "the envelope; its subject goes to FILE.brain or FILE.policy"},
     {NULL, NULL, NULL, NULL, NULL, NULL},
@@ -239,6 +242,41 @@ static int take_needs(dura_release *r, dura_error *err)
     return rc;
 }
 
+static int take_practices(dura_release *r, dura_error *err)
+{
+    const char *at = practices_text;
+    char one[16];
+    while (at && *at) {
+        size_t n = strcspn(at, ",");
+        if (n >= sizeof one)
+            return bad(err, "--practices", at, "names as SVV-1 or A.6.2.4 with a comma between");
+        memcpy(one, at, n);
+        one[n] = 0;
+        uint64_t bit = dura_practice_bit(one);
+        if (!bit)
+            return bad(err, "--practices", one, "a practice of docs/formats/release.md");
+        r->practices |= bit;
+        at += n + (at[n] == ',');
+    }
+    return DURA_OK;
+}
+
+/* The index itself stays at the vendor's: its digest is what is signed. */
+static int take_evidence(dura_release *r, dura_error *err)
+{
+    char *bytes;
+    size_t len;
+    int rc = take_practices(r, err);
+    if (rc != DURA_OK || !evidence_path)
+        return rc;
+    rc = cli_read_file(evidence_path, &bytes, &len, err);
+    if (rc != DURA_OK)
+        return rc;
+    dura_sha256_query(r->evidence, bytes, len);
+    free(bytes);
+    return len ? DURA_OK : dura_error_set(err, DURA_EINVAL, evidence_path, 0, NULL, "is empty");
+}
+
 static int fill(dura_release *r, const void *policy, size_t policy_len, const void *subject, size_t len, dura_error *err)
 {
     dura_policy_info info = DURA_POLICY_INFO_INIT;
@@ -264,6 +302,9 @@ static int fill(dura_release *r, const void *policy, size_t policy_len, const vo
         rc = cli_date(after_text, "--not-after", &r->not_after_s, err);
     if (rc == DURA_OK)
         rc = take_needs(r, err);
+    if (rc == DURA_OK)
+        rc = take_evidence(r, err);
+    r->flags = emergency ? DURA_RELEASE_EMERGENCY : 0;
     r->probation_frames = (uint32_t)probation;
     return rc;
 }

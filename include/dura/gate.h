@@ -104,9 +104,46 @@ enum {
 #define DURA_RELEASE_TYPE "application/vnd.dura.release+cbor"
 #define DURA_APPROVAL_TYPE "application/vnd.dura.approve+cbor"
 #define DURA_RELEASE_MAX 1024          /* bytes of an envelope a device accepts */
-#define DURA_RELEASE_PAYLOAD_MAX 264   /* of them the statement: every field at its longest */
+#define DURA_RELEASE_PAYLOAD_MAX 312   /* of them the statement; eight signatures fit beside it */
 #define DURA_GATE_KEYS_MAX 8
 #define DURA_GATE_JUMP 65536           /* nobody may use up the versions by one release */
+
+/* Bits of dura_release.flags. One that a build does not know makes the release a newer one. */
+enum { DURA_RELEASE_EMERGENCY = 1 << 0 /* a key of an extra role has signed it, and it waits less */ };
+
+/* What a vendor's evidence can show to have been done for this very release: practices of
+ * IEC 62443-4-1 and controls of ISO/IEC 42001 annex A, by their numbers there. A policy names
+ * those without which nothing is taken. */
+enum {
+    DURA_PRACTICE_SM_9 = 1 << 0,     /* components of others were assessed */
+    DURA_PRACTICE_SM_11 = 1 << 1,    /* known security issues were judged and dealt with */
+    DURA_PRACTICE_SR_2 = 1 << 2,     /* the threat model is of this version */
+    DURA_PRACTICE_SR_5 = 1 << 3,     /* requirements were reviewed */
+    DURA_PRACTICE_SD_3 = 1 << 4,     /* the design was reviewed */
+    DURA_PRACTICE_SI_1 = 1 << 5,     /* the implementation was reviewed */
+    DURA_PRACTICE_SI_2 = 1 << 6,     /* coding rules were kept */
+    DURA_PRACTICE_SVV_1 = 1 << 7,    /* security requirements were tested */
+    DURA_PRACTICE_SVV_2 = 1 << 8,    /* mitigations of the threats were tested */
+    DURA_PRACTICE_SVV_3 = 1 << 9,    /* looked for vulnerabilities: fuzzed, scanned */
+    DURA_PRACTICE_SVV_4 = 1 << 10,   /* penetration tested */
+    DURA_PRACTICE_SVV_5 = 1 << 11,   /* by others than those who made it */
+    DURA_PRACTICE_DM_4 = 1 << 12,    /* reported defects are dealt with */
+    DURA_PRACTICE_SUM_1 = 1 << 13,   /* the update itself was qualified */
+    DURA_PRACTICE_SUM_2 = 1 << 14,   /* it is documented */
+    DURA_PRACTICE_SUM_3 = 1 << 15,   /* what it needs of other components is documented */
+    DURA_PRACTICE_A_5_2 = 1 << 16,   /* impact of the AI system was assessed */
+    DURA_PRACTICE_A_6_2_2 = 1 << 17, /* its requirements are specified */
+    DURA_PRACTICE_A_6_2_3 = 1 << 18, /* design and development are documented */
+    DURA_PRACTICE_A_6_2_4 = 1 << 19, /* verified and validated */
+    DURA_PRACTICE_A_6_2_5 = 1 << 20, /* a deployment plan was followed */
+    DURA_PRACTICE_A_6_2_6 = 1 << 21, /* operation and monitoring are provided for */
+    DURA_PRACTICE_A_7_2 = 1 << 22,   /* data for development is managed */
+    DURA_PRACTICE_A_7_3 = 1 << 23,   /* where data comes from is documented: acquisition */
+    DURA_PRACTICE_A_7_4 = 1 << 24,   /* its quality meets what was required */
+    DURA_PRACTICE_A_7_5 = 1 << 25,   /* its provenance is recorded */
+    DURA_PRACTICE_A_7_6 = 1 << 26,   /* how it was prepared is documented */
+    DURA_PRACTICE_A_9_4 = 1 << 27    /* within the intended use */
+};
 
 typedef struct dura_gate_key {
     uint8_t pub[DURA_PUBKEY_BYTES];
@@ -132,10 +169,17 @@ typedef struct dura_release {
     char     name[64];                 /* for people */
     uint32_t need_min[DURA_COMPONENTS];/* versions of the other components it works with, */
     uint32_t need_max[DURA_COMPONENTS];/* by component; 0 and 0: any; max UINT32_MAX: no end */
+    uint8_t  evidence[DURA_HASH_BYTES];/* SHA-256 of the evidence index, a document the device
+                                          never reads: what was assessed, tested, reviewed and
+                                          trained on, by digest; zeros: none */
+    uint64_t practices;                /* DURA_PRACTICE_* that the evidence satisfies; with
+                                          evidence only */
+    uint32_t flags;                    /* DURA_RELEASE_* */
+    uint32_t reserved3;                /* 0 */
 } dura_release;
 #define DURA_RELEASE_INIT                                                              \
     { (uint32_t)sizeof(dura_release), 0, {0, 0, 0}, 0, 0, 0, {0}, {0}, 0, 0, 0, 0,     \
-      {0}, {0}, {0}, {0} }
+      {0}, {0}, {0}, {0}, {0}, 0, 0, 0 }
 
 /* ---- brain images ------------------------------------------------------------------- */
 

@@ -812,7 +812,7 @@ static int approvable(const dura_gate *g)
 int dura_gate_approve(dura_gate *g, const void *envelope, size_t len, const dura_time *now, uint32_t *why)
 {
     durai_envelope e;
-    uint32_t by, unused = 0;
+    uint32_t unused = 0;
     why = why ? why : &unused;
     if (!g || !envelope || !now)
         return DURA_EINVAL;
@@ -825,9 +825,11 @@ int dura_gate_approve(dura_gate *g, const void *envelope, size_t len, const dura
         return DURA_ECORRUPT;
     *why = 0;
     DURA_ASSERT(g->fill == 0); /* of bytes that come: they would lie there */
-    int rc = durai_envelope_signers((uint8_t *)g->work, &e, g->crypto, g->cfg.keys, g->cfg.n_keys, &by);
-    if (rc != DURA_OK)
+    durai_envelope_pae(&e, (uint8_t *)g->work);
+    int rc = durai_envelope_signers(&e, g->crypto, g->cfg.keys, g->cfg.n_keys);
+    if (rc < 0)
         return rc;
+    uint32_t by = (uint32_t)rc;
     *why = by ? 0 : DURA_WHY_SIGNATURE;
     by &= keys_of(g, g->cfg.approve);
     *why |= *why || by ? 0 : (uint32_t)DURA_WHY_ROLE;

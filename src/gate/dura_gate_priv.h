@@ -133,7 +133,8 @@ int durai_gate_keys_ok(const dura_gate_key *keys, uint32_t n, uint32_t threshold
 typedef struct durai_envelope {
     const uint8_t *payload;
     const uint8_t *signatures;       /* n of DURAI_SIGNATURE bytes each */
-    uint32_t len;
+    const uint8_t *pae;              /* what was signed, once durai_envelope_pae() was called */
+    uint32_t len, pae_len;
     uint16_t n, kind;                /* DURAI_KIND_* */
 } durai_envelope;
 enum {
@@ -144,9 +145,11 @@ enum {
 };
 /* Any kind. DURA_OK; DURA_ECORRUPT. */
 int durai_envelope_open(durai_envelope *e, const void *envelope, size_t len);
-/* Which keys signed, as bits; room: DURAI_PAE_MAX bytes. DURA_OK; a hook's code. */
-int durai_envelope_signers(uint8_t *room, const durai_envelope *e, const dura_crypto *c, const dura_gate_key *keys,
-                           uint32_t n_keys, uint32_t *signed_);
+/* What was signed, into room of DURAI_PAE_MAX bytes. Before signers(), whose stack it does not
+ * lie on. */
+void durai_envelope_pae(durai_envelope *e, uint8_t *room);
+/* Which keys signed, as bits; < 0: a hook's code. */
+int durai_envelope_signers(const durai_envelope *e, const dura_crypto *c, const dura_gate_key *keys, uint32_t n_keys);
 
 /* A text of 1..63 bytes without control characters. */
 int durai_release_text_ok(const durai_item *v);

@@ -15,12 +15,13 @@ enum { EXTENSIONS = 64 };
 enum {
     K_SCHEMA = 1, K_COMPONENT = 2, K_VERSION = 3, K_FLOOR = 4, K_DIGEST = 5, K_LENGTH = 6,
     K_DEVICE = 7, K_NAME = 8, K_POLICY = 9, K_BEFORE = 10, K_AFTER = 11, K_PROBATION = 12,
-    K_NEEDS = 13,
+    K_NEEDS = 13, K_EVIDENCE = 14, K_PRACTICES = 15, K_FLAGS = 16,
     K_REQUIRED = 0xFE,         /* bits of 1..7 */
-    K_LAST = 13
+    K_LAST = 16
 };
 
 #define RELEASE_V1 ((uint32_t)offsetof(dura_release, need_min))
+#define RELEASE_V2 ((uint32_t)offsetof(dura_release, evidence))
 #define PROBATION_MAX 0x80000000u
 
 /* ---- payload ---------------------------------------------------------------------- */
@@ -83,6 +84,12 @@ static int take_number(dura_release *r, uint32_t key, const durai_item *v)
         return take_date(&r->not_before_s, v);
     case K_AFTER:
         return take_date(&r->not_after_s, v);
+    case K_PRACTICES:
+        r->practices = v->v;
+        return v->v ? DURA_OK : DURA_EINVAL;
+    case K_FLAGS:
+        r->flags = (uint32_t)v->v;
+        return v->v > DURA_RELEASE_EMERGENCY ? DURA_EVERSION : v->v ? DURA_OK : DURA_EINVAL;
     default:
         DURA_ASSERT(key == K_PROBATION);
         r->probation_frames = (uint32_t)v->v;
@@ -96,7 +103,7 @@ static int take_needs(dura_release *r, const durai_item *v, durai_cbor_in *in)
     uint32_t former = 0;
     if (v->type != DURAI_CBOR_ARRAY || (v->v != 3 && v->v != 6))
         return DURA_ECORRUPT;
-    if (r->struct_size < sizeof *r)
+    if (r->struct_size < RELEASE_V2)
         return DURA_EVERSION; /* a caller that could not know of them must not pass over them */
     for (uint64_t left = v->v; left > 0; left -= 3) {
         durai_item it[3];
@@ -119,8 +126,10 @@ static int take(dura_release *r, uint32_t key, const durai_item *v)
 {
     if (key == K_DEVICE || key == K_NAME)
         return take_text(key == K_DEVICE ? r->device : r->name, v);
-    if (key == K_DIGEST || key == K_POLICY)
-        return take_digest(key == K_DIGEST ? r->digest : r->policy, v);
+    if (key >= K_EVIDENCE && r->struct_size < sizeof *r)
+        return DURA_EVERSION; /* as above */
+    if (key == K_DIGEST || key == K_POLICY || key == K_EVIDENCE)
+        return take_digest(key == K_DIGEST ? r->digest : key == K_POLICY ? r->policy : r->evidence, v);
     return take_number(r, key, v);
 }
 
@@ -159,8 +168,11 @@ static DURAI_NOINLINE int take_map(const void *payload, size_t len, dura_release
     }
     if ((seen & K_REQUIRED) != K_REQUIRED)
         return DURA_ECORRUPT;
-    if ((seen & 1u << K_POLICY) && all_zero(r->policy, sizeof r->policy))
+    if (((seen & 1u << K_POLICY) && all_zero(r->policy, sizeof r->policy)) ||
+        ((seen & 1u << K_EVIDENCE) && all_zero(r->evidence, sizeof r->evidence)))
         return DURA_ECORRUPT; /* absence has one encoding */
+    if ((seen & 1u << K_PRACTICES) && !(seen & 1u << K_EVIDENCE))
+        return DURA_EINVAL; /* a claim that nothing stands behind */
     return r->not_after_s && r->not_after_s < r->not_before_s ? DURA_EINVAL : DURA_OK;
 }
 
@@ -273,46 +285,47 @@ int durai_gate_keys_ok(const dura_gate_key *keys, uint32_t n, uint32_t threshold
 }
 
 /* The key that made this signature and has no other yet; < 0: a hook's code. */
-static int signer(const uint8_t *pae, size_t n, const uint8_t *sig, const dura_crypto *c, const dura_gate_key *keys,
+static int signer(const durai_envelope *e, const uint8_t *sig, const dura_crypto *c, const dura_gate_key *keys,
                   uint32_t left)
 {
     for (uint32_t k = 0; left >> k; k++) {
         if (!(left >> k & 1u))
             continue;
-        int rc = c->verify(c->user, keys[k].pub, pae, n, sig);
-        if (rc != DURA_EAUTH)
+        int rc = c->verify(c->user, keys[k].pub, e->pae, e->pae_len, sig);
+        if (rc == DURA_OK || (rc < 0 && rc != DURA_EAUTH)) /* a positive answer is none */
             return rc == DURA_OK ? (int)k : rc;
     }
     return DURA_GATE_KEYS_MAX;
 }
 
-int durai_envelope_signers(uint8_t *pae, const durai_envelope *e, const dura_crypto *c, const dura_gate_key *keys,
-                           uint32_t n_keys, uint32_t *signed_)
+void durai_envelope_pae(durai_envelope *e, uint8_t *room)
 {
-    uint32_t left = (1u << n_keys) - 1u;
-    size_t n = durai_release_pae(pae, DURAI_PAE_MAX, e->kind, e->payload, e->len);
-    DURA_ASSERT(n > 0);
-    *signed_ = 0;
+    e->pae = room;
+    e->pae_len = (uint32_t)durai_release_pae(room, DURAI_PAE_MAX, e->kind, e->payload, e->len);
+    DURA_ASSERT(e->pae_len > 0);
+}
+
+int durai_envelope_signers(const durai_envelope *e, const dura_crypto *c, const dura_gate_key *keys, uint32_t n_keys)
+{
+    uint32_t left = (1u << n_keys) - 1u, by = 0;
     for (uint32_t i = 0; i < e->n; i++) {
-        int k = signer(pae, n, e->signatures + i * (size_t)DURAI_SIGNATURE + DURAI_SIGNATURE_SIG, c, keys,
-                       left & ~*signed_);
+        int k = signer(e, e->signatures + i * (size_t)DURAI_SIGNATURE + DURAI_SIGNATURE_SIG, c, keys, left & ~by);
         if (k < 0)
             return k;
         if (k < DURA_GATE_KEYS_MAX)
-            *signed_ |= 1u << k;
+            by |= 1u << k;
     }
-    return DURA_OK;
+    return (int)by;
 }
 
 int durai_envelope_signed_by(uint8_t *room, const void *envelope, size_t len, const dura_crypto *c,
                              const dura_gate_key *key)
 {
     durai_envelope e;
-    uint32_t signed_;
     if (durai_envelope_open(&e, envelope, len) != DURA_OK)
         return 0;
-    int rc = durai_envelope_signers(room, &e, c, key, 1, &signed_);
-    return rc == DURA_OK ? (int)signed_ : rc;
+    durai_envelope_pae(&e, room);
+    return durai_envelope_signers(&e, c, key, 1);
 }
 
 static uint32_t judge(const dura_gate_key *keys, uint32_t signed_, uint32_t threshold, uint32_t roles)
@@ -328,27 +341,27 @@ static uint32_t judge(const dura_gate_key *keys, uint32_t signed_, uint32_t thre
 }
 
 /* With room on the stack, which is free again before the payload is parsed. */
-static DURAI_NOINLINE int count_here(const durai_envelope *e, const dura_crypto *c, const dura_gate_key *keys,
-                                     uint32_t n_keys, uint32_t *signed_)
+static DURAI_NOINLINE int count_here(durai_envelope *e, const dura_crypto *c, const dura_gate_key *keys, uint32_t n_keys)
 {
     uint8_t room[DURAI_PAE_MAX];
-    return durai_envelope_signers(room, e, c, keys, n_keys, signed_);
+    durai_envelope_pae(e, room);
+    return durai_envelope_signers(e, c, keys, n_keys);
 }
 
 int durai_release_verify(uint8_t *room, const void *envelope, size_t len, const dura_crypto *crypto,
                          const dura_gate_config *cfg, dura_release *out, uint32_t *why)
 {
     durai_envelope e;
-    uint32_t signed_;
     *why = DURA_WHY_FORMAT;
     int rc = durai_envelope_open(&e, envelope, len);
     if (rc != DURA_OK || e.kind != DURAI_KIND_RELEASE)
         return DURA_ECORRUPT;
     *why = 0;
-    rc = durai_envelope_signers(room, &e, crypto, cfg->keys, cfg->n_keys, &signed_);
-    if (rc != DURA_OK)
+    durai_envelope_pae(&e, room);
+    rc = durai_envelope_signers(&e, crypto, cfg->keys, cfg->n_keys);
+    if (rc < 0)
         return rc;
-    *why = judge(cfg->keys, signed_, cfg->threshold, cfg->roles);
+    *why = judge(cfg->keys, (uint32_t)rc, cfg->threshold, cfg->roles);
     if (*why)
         return DURA_EAUTH;
     rc = dura_release_decode(e.payload, e.len, out);
@@ -360,7 +373,7 @@ int dura_release_verify(const void *envelope, size_t len, const dura_crypto *cry
                         uint32_t n_keys, uint32_t threshold, uint32_t roles, dura_release *out, uint32_t *why)
 {
     durai_envelope e;
-    uint32_t signed_, unused = 0;
+    uint32_t unused = 0;
     why = why ? why : &unused;
     if (!envelope || !crypto || !out || out->struct_size < RELEASE_V1 ||
         !durai_gate_keys_ok(keys, n_keys, threshold, roles))
@@ -372,10 +385,10 @@ int dura_release_verify(const void *envelope, size_t len, const dura_crypto *cry
     if (rc != DURA_OK || e.kind != DURAI_KIND_RELEASE)
         return DURA_ECORRUPT;
     *why = 0;
-    rc = count_here(&e, crypto, keys, n_keys, &signed_);
-    if (rc != DURA_OK)
+    rc = count_here(&e, crypto, keys, n_keys);
+    if (rc < 0)
         return rc;
-    *why = judge(keys, signed_, threshold, roles);
+    *why = judge(keys, (uint32_t)rc, threshold, roles);
     if (*why)
         return DURA_EAUTH;
     rc = dura_release_decode(e.payload, e.len, out);

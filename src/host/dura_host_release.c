@@ -241,7 +241,8 @@ static size_t write_payload(const dura_release *r, uint8_t *out, size_t cap)
     uint32_t needs = count_needs(r);
     durai_cbor_init(&c, out, cap);
     durai_cbor_map(&c, 7u + (r->name[0] != 0) + (size_t)set(r->policy) + (r->not_before_s != 0) +
-                           (r->not_after_s != 0) + (r->probation_frames != 0) + (needs != 0));
+                           (r->not_after_s != 0) + (r->probation_frames != 0) + (needs != 0) +
+                           (size_t)set(r->evidence) + (r->practices != 0) + (r->flags != 0));
     durai_cbor_kuint(&c, 1, 1);
     durai_cbor_kuint(&c, 2, r->component);
     durai_cbor_kuint(&c, 3, r->version);
@@ -261,6 +262,12 @@ static size_t write_payload(const dura_release *r, uint8_t *out, size_t cap)
         durai_cbor_kuint(&c, 12, r->probation_frames);
     if (needs)
         write_needs(r, &c, needs);
+    if (set(r->evidence))
+        durai_cbor_kbytes(&c, 14, r->evidence, sizeof r->evidence);
+    if (r->practices)
+        durai_cbor_kuint(&c, 15, r->practices);
+    if (r->flags)
+        durai_cbor_kuint(&c, 16, r->flags);
     return c.len;
 }
 
@@ -293,6 +300,10 @@ static const char *bad_field(const dura_release *r)
         return "name";
     if (bad_need(r))
         return "requires";
+    if (r->practices && !set(r->evidence))
+        return "evidence";
+    if (r->flags & ~(uint32_t)DURA_RELEASE_EMERGENCY)
+        return "flags";
     return r->not_before_s < 0 || r->not_after_s < 0 || (r->not_after_s && r->not_after_s < r->not_before_s)
                ? "not_after"
            : r->probation_frames > 0x80000000u ? "probation"

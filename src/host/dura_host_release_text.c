@@ -94,6 +94,26 @@ const char *dura_component_name(uint32_t component) { return word(components, CO
 
 const char *dura_role_name(uint32_t role) { return word(roles, COUNT(roles), role); }
 
+static const char *const practices[] = {
+    "SM-9",  "SM-11", "SR-2",  "SR-5",  "SD-3",  "SI-1",    "SI-2",    "SVV-1",   "SVV-2",   "SVV-3",   "SVV-4", "SVV-5", "DM-4",  "SUM-1",
+    "SUM-2", "SUM-3", "A.5.2", "A.6.2.2", "A.6.2.3", "A.6.2.4", "A.6.2.5", "A.6.2.6", "A.7.2",   "A.7.3",   "A.7.4", "A.7.5", "A.7.6", "A.9.4"};
+
+const char *dura_practice_name(uint64_t bits)
+{
+    for (size_t i = 0; i < COUNT(practices); i++)
+        if (bits >> i & 1u)
+            return practices[i];
+    return NULL;
+}
+
+uint64_t dura_practice_bit(const char *name)
+{
+    for (size_t i = 0; i < COUNT(practices) && name; i++)
+        if (strcmp(practices[i], name) == 0)
+            return UINT64_C(1) << i;
+    return 0;
+}
+
 uint8_t dura_component_number(const char *name) { return number(components, COUNT(components), name); }
 
 uint8_t dura_role_number(const char *name) { return number(roles, COUNT(roles), name); }
@@ -278,6 +298,33 @@ static void add_date(text *t, int64_t s)
         add(t, "%lld", (long long)s);
 }
 
+/* As JSON: null when there is none. */
+static void add_digest(text *t, const uint8_t d[DURA_HASH_BYTES])
+{
+    if (sodium_is_zero(d, DURA_HASH_BYTES)) {
+        add(t, "null");
+        return;
+    }
+    add(t, "\"");
+    add_hex(t, d, DURA_HASH_BYTES);
+    add(t, "\"");
+}
+
+/* Bits without a name here, which a newer tool gave, as a number. */
+static void add_practices(text *t, uint64_t bits, const char *before, const char *between, const char *behind)
+{
+    const char *sep = before;
+    for (uint64_t left = bits; left; left &= left - 1, sep = between) {
+        const char *name = dura_practice_name(left & (~left + 1));
+        if (name)
+            add(t, "%s%s", sep, name);
+        else
+            add(t, "%s0x%llx", sep, (unsigned long long)(left & (~left + 1)));
+    }
+    if (bits)
+        add(t, "%s", behind);
+}
+
 static void describe_json(text *t, const dura_release *r)
 {
     add(t, "{\"component\":\"%s\",\"version\":\"%llu\",\"floor\":\"%llu\",\"length\":\"%llu\",\"digest\":\"",
@@ -289,13 +336,7 @@ static void describe_json(text *t, const dura_release *r)
     add(t, ",\"name\":");
     add_string(t, r->name);
     add(t, ",\"policy\":");
-    if (sodium_is_zero(r->policy, sizeof r->policy)) {
-        add(t, "null");
-    } else {
-        add(t, "\"");
-        add_hex(t, r->policy, sizeof r->policy);
-        add(t, "\"");
-    }
+    add_digest(t, r->policy);
     for (int i = 0; i < 2; i++) {
         int64_t s = i ? r->not_after_s : r->not_before_s;
         add(t, i ? ",\"not_after\":" : ",\"not_before\":");
@@ -311,7 +352,11 @@ static void describe_json(text *t, const dura_release *r)
     for (uint32_t c = 1, n = 0; c < DURA_COMPONENTS; c++)
         if (r->need_max[c])
             add(t, "%s\"%s\":[%u,%u]", n++ ? "," : "", dura_component_name(c), r->need_min[c], r->need_max[c]);
-    add(t, "}}\n");
+    add(t, "},\"evidence\":");
+    add_digest(t, r->evidence);
+    add(t, ",\"practices\":[");
+    add_practices(t, r->practices, "\"", "\",\"", "\"");
+    add(t, "],\"emergency\":%s}\n", r->flags & DURA_RELEASE_EMERGENCY ? "true" : "false");
 }
 
 static void describe_words(text *t, const dura_release *r)
@@ -342,6 +387,13 @@ static void describe_words(text *t, const dura_release *r)
         else if (r->need_max[c])
             add(t, "\n  requires  %s %u to %u", dura_component_name(c), r->need_min[c], r->need_max[c]);
     }
+    if (!sodium_is_zero(r->evidence, sizeof r->evidence)) {
+        add(t, "\n  evidence  sha256 ");
+        add_hex(t, r->evidence, sizeof r->evidence);
+    }
+    add_practices(t, r->practices, "\n  practices ", " ", "");
+    if (r->flags & DURA_RELEASE_EMERGENCY)
+        add(t, "\n  EMERGENCY a key of the policy's emergency role must sign it too");
     add(t, "\n");
 }
 

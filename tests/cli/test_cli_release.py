@@ -82,6 +82,17 @@ def test_what_it_requires_of_others_is_said(desk):
     assert json.loads(release(desk, "--requires", "box:4", "--json", out="three.dura").stdout)["requires"] == {"box": [4, 4]}
 
 
+def test_what_evidence_it_carries_is_said(desk):
+    desk.write("index.json", "{}")
+    more = ("--evidence", "index.json", "--practices", "SVV-3,A.7.5", "--emergency")
+    told = release(desk, *more).stdout
+    assert "evidence  sha256 44136fa355b3678a" in told and "practices SVV-3 A.7.5\n" in told and "EMERGENCY" in told, told
+    said = json.loads(release(desk, *more, "--json", out="two.dura").stdout)
+    assert said["evidence"].startswith("44136fa3") and said["practices"] == ["SVV-3", "A.7.5"] and said["emergency"]
+    said = json.loads(release(desk, "--json", out="three.dura").stdout)
+    assert said["evidence"] is None and said["practices"] == [] and not said["emergency"]
+
+
 def test_the_same_input_gives_the_same_bytes_and_overwrites_nothing(desk):
     assert release(desk, golden=("--golden-random", "9")).returncode == 0
     assert release(desk, golden=("--golden-random", "9"), out="two.dura").returncode == 0
@@ -98,6 +109,8 @@ def test_the_same_input_gives_the_same_bytes_and_overwrites_nothing(desk):
     (["--firmware", "f", "extra"], "one argument too many"), (["--requires", "brain:1"], "another component"),
     (["--requires", "box"], "as box:3..7"), (["--requires", "box:7..3"], "least <= most"), (["--requires", "box:x"], "below 4294967295"),
     (["--requires", "box:1,box:2"], "each once"), (["--requires", "box:0.."], "one of them"),
+    (["--practices", "SVV-1"], "evidence: is outside"), (["--practices", "SVV-9"], "a practice of"),
+    (["--practices", "SVV-1;SVV-2;SVV-3"], "with a comma"), (["--evidence", "none.json"], "none.json"),
 ])
 def test_wrong_values_are_named(desk, more, said):
     told = release(desk, *more)

@@ -497,6 +497,34 @@ DURA_PEOPLE_TEXT_MAX = 64
 DURA_PICK_AT = 2
 DURA_PICK_FRAME = 1
 DURA_PICK_LAST = 0
+DURA_PRACTICE_A_5_2 = 65536
+DURA_PRACTICE_A_6_2_2 = 131072
+DURA_PRACTICE_A_6_2_3 = 262144
+DURA_PRACTICE_A_6_2_4 = 524288
+DURA_PRACTICE_A_6_2_5 = 1048576
+DURA_PRACTICE_A_6_2_6 = 2097152
+DURA_PRACTICE_A_7_2 = 4194304
+DURA_PRACTICE_A_7_3 = 8388608
+DURA_PRACTICE_A_7_4 = 16777216
+DURA_PRACTICE_A_7_5 = 33554432
+DURA_PRACTICE_A_7_6 = 67108864
+DURA_PRACTICE_A_9_4 = 134217728
+DURA_PRACTICE_DM_4 = 4096
+DURA_PRACTICE_SD_3 = 16
+DURA_PRACTICE_SI_1 = 32
+DURA_PRACTICE_SI_2 = 64
+DURA_PRACTICE_SM_11 = 2
+DURA_PRACTICE_SM_9 = 1
+DURA_PRACTICE_SR_2 = 4
+DURA_PRACTICE_SR_5 = 8
+DURA_PRACTICE_SUM_1 = 8192
+DURA_PRACTICE_SUM_2 = 16384
+DURA_PRACTICE_SUM_3 = 32768
+DURA_PRACTICE_SVV_1 = 128
+DURA_PRACTICE_SVV_2 = 256
+DURA_PRACTICE_SVV_3 = 512
+DURA_PRACTICE_SVV_4 = 1024
+DURA_PRACTICE_SVV_5 = 2048
 DURA_PUBKEY_BYTES = 32
 DURA_Q_BAD_REFERENCE = 16
 DURA_Q_FAILURE = 64
@@ -531,8 +559,9 @@ DURA_REGION_SECURITY = 0
 DURA_REGION_SLOT_A = 4
 DURA_REGION_SLOT_B = 5
 DURA_REJECT = 3
+DURA_RELEASE_EMERGENCY = 1
 DURA_RELEASE_MAX = 1024
-DURA_RELEASE_PAYLOAD_MAX = 264
+DURA_RELEASE_PAYLOAD_MAX = 312
 DURA_ROLE_OPERATOR = 2
 DURA_ROLE_SAFETY = 4
 DURA_ROLE_SECURITY = 3
@@ -1431,6 +1460,10 @@ class dura_release(Structure):
         ("name", (ctypes.c_char * 64)),
         ("need_min", (ctypes.c_uint32 * 4)),
         ("need_max", (ctypes.c_uint32 * 4)),
+        ("evidence", (ctypes.c_uint8 * 32)),
+        ("practices", ctypes.c_uint64),
+        ("flags", ctypes.c_uint32),
+        ("reserved3", ctypes.c_uint32),
     ]
 
 
@@ -1782,5 +1815,7 @@ PROTOTYPES = {
     "dura_envelope_signature": (ctypes.c_int, [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint32, ctypes.c_void_p, ctypes.c_void_p]),
     "dura_why_name": (ctypes.c_char_p, [ctypes.c_uint32]),
     "dura_why_text": (ctypes.c_char_p, [ctypes.c_uint32]),
+    "dura_practice_name": (ctypes.c_char_p, [ctypes.c_uint64]),
+    "dura_practice_bit": (ctypes.c_uint64, [ctypes.c_char_p]),
     "dura_component_number": (ctypes.c_uint8, [ctypes.c_char_p]),
 }

@@ -8,7 +8,7 @@ import hashlib
 import os
 import time as clock
 from dataclasses import dataclass
-from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple, Union
 
 from . import _abi, _columns, _names, _policy
 from ._columns import Rows
@@ -92,6 +92,12 @@ def _whole_rows(given: _columns.Matrix) -> Tuple[Any, int]:
     return (ctypes.c_float * max(1, len(kept)))(*kept), len(kept) // width
 
 
+def practice_names(bits: int) -> Tuple[str, ...]:
+    """Names of a set of practices; one this library does not know is passed over."""
+    names = (lib.dura_practice_name(bits & 1 << i) for i in range(64) if bits >> i & 1)
+    return tuple(name.decode() for name in names if name)
+
+
 class Release:
     """A release: what it says, its envelope, and its subject when that is at hand.
 
@@ -118,6 +124,11 @@ class Release:
         self.requires: Dict[str, Tuple[int, Optional[int]]] = {
             name: (r.need_min[c], None if r.need_max[c] == _ANY else r.need_max[c])
             for name, c in COMPONENTS.items() if r.need_max[c]}
+        evidence = bytes(r.evidence)
+        #: SHA-256 of the evidence index; None: there is none
+        self.evidence: Optional[str] = evidence.hex() if any(evidence) else None
+        self.practices: Tuple[str, ...] = practice_names(r.practices)   #: what it satisfies: SVV-1, A.6.2.4
+        self.emergency: bool = bool(r.flags & _abi.DURA_RELEASE_EMERGENCY)
         self.device: str = r.device.decode()        #: "*": any
         self.name: str = r.name.decode()
 
@@ -139,13 +150,18 @@ class Release:
     def make(cls, subject: Union[bytes, PathLike], *, version: int, policy: Optional[Source] = None,
              component: str = "brain", device: Optional[str] = None, any_policy: bool = False, name: str = "",
              floor: int = 0, not_before: Date = None, not_after: Date = None, probation_frames: int = 0,
-             requires: Optional[Mapping[str, Tuple[int, Optional[int]]]] = None) -> "Release":
+             requires: Optional[Mapping[str, Tuple[int, Optional[int]]]] = None,
+             evidence: Optional[Union[bytes, PathLike]] = None, practices: Iterable[str] = (),
+             emergency: bool = False) -> "Release":
         """A release nobody has signed yet.
 
         subject: the bytes, or a file with them: of make_brain(), pack_policy() or a firmware.
         policy: the one the subject runs under; device defaults to its device, and the release is
         bound to its digest unless any_policy. Without it give device, "*" for any.
         requires: versions of other components it works with, {"box": (3, None)}: 3 or newer.
+        evidence: the evidence index (bytes or a file), whose digest is bound to the release;
+        practices: what it satisfies, ["SVV-1", "A.6.2.4"]. emergency: a key of the policy's
+        emergency role signs it as well, and it waits less.
         """
         if component not in COMPONENTS:
             raise ValueError(f"component is {component!r}: want {', '.join(COMPONENTS)}")
@@ -165,6 +181,14 @@ class Release:
             if other not in COMPONENTS or other == component:
                 raise ValueError(f"requires names {other!r}: want another one of {', '.join(COMPONENTS)}")
             r.need_min[COMPONENTS[other]], r.need_max[COMPONENTS[other]] = least, _ANY if most is None else most
+        if evidence is not None:
+            r.evidence[:] = hashlib.sha256(_bytes_of(evidence)).digest()
+        for practice in practices:
+            bit = lib.dura_practice_bit(practice.encode())
+            if not bit:
+                raise ValueError(f"practices names {practice!r}: docs/formats/release.md lists them")
+            r.practices |= bit
+        r.flags = _abi.DURA_RELEASE_EMERGENCY if emergency else 0
         payload, n = ctypes.create_string_buffer(_ROOM), ctypes.c_size_t(_ROOM)
         check(lib.dura_release_encode(ctypes.byref(r), payload, ctypes.byref(n), ctypes.byref(err)), err)
         envelope, length = ctypes.create_string_buffer(_ROOM), ctypes.c_size_t(_ROOM)

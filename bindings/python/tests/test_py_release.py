@@ -148,6 +148,16 @@ def test_the_payload_says_what_was_asked_for(desk):
                     9: hashlib.sha256((desk.folder / "policy.bin").read_bytes()).digest(), 11: 2208988800, 12: 50}
 
 
+def test_the_payload_binds_evidence_practices_and_the_emergency_flag(desk):
+    (desk.folder / "index.json").write_text('{"sbom": "..."}')
+    desk.dura("release", "--component", "policy", "--policy", "policy.json", "--version", "8", "--evidence", "index.json",
+              "--practices", "SVV-1,A.6.2.4,SM-9", "--emergency", "-o", "now.dura")
+    said, _ = decode(desk.envelope("now.dura")[2])
+    assert said[14] == hashlib.sha256(b'{"sbom": "..."}').digest()
+    assert said[15] == 1 << 0 | 1 << 7 | 1 << 19 and said[16] == 1
+    assert 14 not in decode(desk.envelope()[2])[0]
+
+
 def test_its_signatures_are_right_over_the_encoding_dsse_prescribes(desk):
     for n, name in enumerate(("vendor", "operator"), 1):
         desk.dura("sign", "rel.dura", "--key", name)
@@ -209,7 +219,7 @@ def test_what_is_not_right_is_refused_with_its_reason(desk, what, why):
         sign_here(desk, [vendor, operator], kind="text/plain", wrap="text/plain")
     else:
         said, _ = decode(desk.envelope()[2])
-        sign_here(desk, [vendor, operator], encode({**said, 13: 1}))
+        sign_here(desk, [vendor, operator], encode({**said, 17: 1}))
     assert desk.check("here.dura", code=1)["why"] == why
 
 

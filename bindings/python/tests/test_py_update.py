@@ -286,6 +286,15 @@ def test_requirements_of_other_components_are_key_13(world):
     assert made.requires == {"box": (3, 7), "policy": (2, None)}
     assert bytes.fromhex("0d 86 01 03 07 03 02 1a ffffffff") in made.envelope, "key 13: six integers, ascending"
     assert dura.Release.make(brain, version=2, device="*").requires == {}
+
+
+def test_a_release_names_its_evidence_and_what_that_satisfies(world):
+    brain = dura.make_brain(world.folder / "model.json", 3)
+    made = dura.Release.make(brain, version=2, device="*", evidence=b"index", practices=["A.7.5", "SVV-3"], emergency=True)
+    assert made.evidence == hashlib.sha256(b"index").hexdigest() and made.practices == ("SVV-3", "A.7.5") and made.emergency
+    assert dura.Release.make(brain, version=2, device="*").evidence is None
+    with pytest.raises(ValueError, match="practices names 'SVV-9'"):
+        dura.Release.make(brain, version=2, device="*", evidence=b"index", practices=["SVV-9"])
     with pytest.raises(ValueError, match="requires names 'brain'"):
         dura.Release.make(brain, version=2, device="*", requires={"brain": (1, 2)})
     with pytest.raises(errors.DuraError, match="requires"):

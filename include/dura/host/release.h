@@ -177,6 +177,11 @@ DURA_API DURA_CHECK uint32_t dura_release_check(const dura_release *r, const dur
 DURA_API DURA_CHECK const char *dura_why_name(uint32_t why);
 DURA_API DURA_CHECK const char *dura_why_text(uint32_t why);
 
+/** The lowest practice of a set by its number in the standard ("SVV-3", "A.6.2.4"); NULL: none
+ *  that is known. And the bit of such a name; 0: there is none.                [any] O(1) */
+DURA_API DURA_CHECK const char *dura_practice_name(uint64_t practices);
+DURA_API DURA_CHECK uint64_t dura_practice_bit(const char *name);
+
 /** "armed", "brain", "vendor"; "?" when there is no such. Static storage.     [any] O(1) */
 DURA_API DURA_CHECK const char *dura_gate_state_name(uint32_t state);
 DURA_API DURA_CHECK const char *dura_component_name(uint32_t component);
