@@ -152,6 +152,9 @@ typedef struct dura_port {
      * over the start: who reads them has to find what was kept. */
     const dura_region *kept;
     const struct dura_guard_watch_calls *watch;    /* for a policy with drift or correlate */
+    /* Is the machine in a state in which this DURA_COMPONENT_* may be switched: 1; anything
+     * else: not now. (optional) Called from dura_guard_idle, with sink_user. */
+    int (*safe_state)(void *user, uint32_t component);
 } dura_port;
 
 #ifdef __cplusplus

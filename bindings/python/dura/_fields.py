@@ -3,7 +3,7 @@
 """The policy's fields: what the packer takes and where the image keeps it."""
 
 MAGIC = b'DPK1'
-VERSION = 3
+VERSION = 4
 HEADER_BYTES = 16
 ENTRY_BYTES = 12
 
@@ -21,7 +21,7 @@ SECTIONS = {
     'drift': (10, 'drift', 8, True),
     'references': (11, 'drift.references', 56, True),
     'correlate': (12, 'correlate', 16, True),
-    'updates': (13, 'updates', 24, True),
+    'updates': (13, 'updates', 40, True),
     'release_keys': (14, 'release_keys', 40, True),
     'checks': (15, 'checks', 56, True),
     'terms': (16, 'checks.terms', 4, True),
@@ -143,6 +143,11 @@ FIELDS = {
         ('threshold', 'u8', 21, 'B', False, 1, 1, 8, '', None, 'Keys that must have signed a release.'),
         ('roles', 'u8', 22, 'B', False, 0, 0, 30, '', None, 'Roles of which one key at least must have signed: 2 vendor, 4 operator, 8 security, 16 safety; added up.'),
         ('approve', 'u8', 23, 'B', False, 0, 0, 30, '', None, 'Roles of which one key at least must approve every attempt on this very device before the switch; numbers as in roles.'),
+        ('require', 'set', 24, 'I', False, [], None, None, '', {'SM-9': 1, 'SM-11': 2, 'SR-2': 4, 'SR-5': 8, 'SD-3': 16, 'SI-1': 32, 'SI-2': 64, 'SVV-1': 128, 'SVV-2': 256, 'SVV-3': 512, 'SVV-4': 1024, 'SVV-5': 2048, 'DM-4': 4096, 'SUM-1': 8192, 'SUM-2': 16384, 'SUM-3': 32768, 'A.5.2': 65536, 'A.6.2.2': 131072, 'A.6.2.3': 262144, 'A.6.2.4': 524288, 'A.6.2.5': 1048576, 'A.6.2.6': 2097152, 'A.7.2': 4194304, 'A.7.3': 8388608, 'A.7.4': 16777216, 'A.7.5': 33554432, 'A.7.6': 67108864, 'A.9.4': 134217728}, 'Practices of IEC 62443-4-1 and ISO/IEC 42001 that the evidence of every release must show; docs/formats/release.md says what each means.'),
+        ('shadow_frames', 'u32', 28, 'I', False, 0, 0, 1000000000, 'frames', None, 'Frames a new brain answers beside the running one, with nothing of it driven, before it may be switched to; 0: none.'),
+        ('shadow_disagreement', 'f32', 32, 'f', False, 0, 0, None, '', None, "Limit of the mean, over the shadow run, of the largest share of lo..hi by which an output differs from the running model's; 0: no limit."),
+        ('incident_role', 'enum', 36, 'B', False, 'none', None, None, '', {'none': 0, 'vendor': 1, 'operator': 2, 'security': 3, 'safety': 4}, 'While an incident is open a box release needs one key more than the threshold behind it, one of this role, by signature or approval; none: box releases do not ask for incidents.'),
+        ('emergency_role', 'enum', 37, 'B', False, 'none', None, None, '', {'none': 0, 'vendor': 1, 'operator': 2, 'security': 3, 'safety': 4}, 'An emergency release needs one signature more than the threshold, one of this role, and then waits for no window, approval, incident or shadow run; none: emergency releases are refused.'),
     ),
     'release_keys': (
         ('key', 'key32', 0, '32s', True, None, None, None, '', None, 'Ed25519 public key, 64 hex digits.'),
