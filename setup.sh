@@ -13,7 +13,7 @@ test_packages="g++ libcriterion-dev python3 python3-pytest python3-numpy python3
 ci_packages="git clang-14 libclang-rt-14-dev llvm-14 valgrind cppcheck gcovr dpkg-dev libsqlite3-dev
 gcc-12-multilib gcc-s390x-linux-gnu libc6-dev-s390x-cross gcc-aarch64-linux-gnu libc6-dev-arm64-cross
 gcc-riscv64-linux-gnu gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-user
-qemu-system-arm chromium python3-venv"
+qemu-system-arm chromium python3-venv rauc squashfs-tools swupdate cpio openssl"
 
 # Root's commands, whether we are root or have to ask.
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }

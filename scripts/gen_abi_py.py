@@ -60,7 +60,7 @@ FUNCTIONS = """dura_abi dura_version dura_strerror dura_layout
     dura_golden_from dura_golden_random dura_golden_deinit dura_brain_make dura_brain_check
     dura_release_encode dura_release_decode dura_release_verify dura_release_policy dura_release_check
     dura_envelope_make dura_envelope_sign dura_envelope_open dura_envelope_signature
-    dura_why_name dura_why_text dura_component_number""".split()
+    dura_why_name dura_why_text dura_practice_name dura_practice_bit dura_component_number""".split()
 CONSTANTS = {}                    # enumerators by name, for the lengths of arrays
 SCALARS = {"int8_t": "c_int8", "uint8_t": "c_uint8", "int16_t": "c_int16", "uint16_t": "c_uint16",
            "int32_t": "c_int32", "uint32_t": "c_uint32", "int64_t": "c_int64", "uint64_t": "c_uint64",

@@ -52,6 +52,8 @@ def repair(image):
 def stored_value(kind, value, words):
     if kind == "enum":
         return words[value]
+    if kind == "set":
+        return sum(words[word] for word in value)
     if kind == "bool":
         return int(value)
     if kind == "text64":
@@ -223,7 +225,8 @@ WATCHED = {
         {"of": "y", "mean": 0.5, "phi3": 0.125, "phi4": 1e-3}]},
     "correlate": {"window_ms": 120000, "margin": 12},
     "updates": {"slot_bytes": 8192, "max_disagreement": 0.25, "window_begin": 1320, "window_minutes": 240,
-                "min_clock": "synced", "threshold": 2, "roles": 6},
+                "min_clock": "synced", "threshold": 2, "roles": 6, "require": ["SVV-3", "A.7.5"], "shadow_frames": 50,
+                "shadow_disagreement": 0.125, "incident_role": "vendor", "emergency_role": "operator"},
     "release_keys": [{"key": "11" * 32, "role": "vendor"}, {"key": "22" * 32, "role": "operator"}],
 }
 PARITY = {"kind": "parity", "channel": "a", "mean": 0.5, "scale": 2, "suspect": 3, "terms": [

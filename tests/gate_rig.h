@@ -39,7 +39,7 @@ typedef struct rig_ram {
     dura_gate *gate;
     float bias[3];               /* of factory, arena 0, arena 1 */
     uint32_t champion, candidate, drives;   /* 0 factory, 1.. arenas, 9 none */
-    uint32_t frames, opens, runs, activates, keeps, drops;
+    uint32_t frames, opens, runs, activates, keeps, drops, shadowed;
     int started;                 /* what start() said */
 } rig_ram;
 
@@ -62,6 +62,8 @@ typedef struct rig {
     uint8_t device_key;
     /* what hooks answer */
     uint32_t blocked, alarm, not_yet;
+    uint32_t unsafe, shadow_step, shadow_why;    /* machine; answers per look; what is wrong */
+    uint32_t asked_for;          /* component the machine was asked about last */
     int open_code, activate_code, run_code;
     float run_off;
     size_t arena_cap;
@@ -295,6 +297,21 @@ static inline int rig_next_key(void *user, const uint8_t policy[DURA_HASH_BYTES]
     *out = b->next[i];
     return DURA_OK;
 }
+static inline int rig_safe_state(void *user, uint32_t component)
+{
+    rig *b = user;
+    b->asked_for = component;
+    return !b->unsafe;
+}
+static inline uint32_t rig_shadow(void *user, uint32_t *frames)
+{
+    rig *b = user;
+    if (b->ram.candidate == RIG_ELSEWHERE || b->ram.drives != b->ram.champion)
+        __builtin_trap(); /* nothing is open, or it drives */
+    b->ram.shadowed += b->shadow_step;
+    *frames = b->ram.shadowed;
+    return b->shadow_why;
+}
 static inline uint32_t rig_blocked(void *user) { return ((rig *)user)->blocked; }
 static inline void rig_say(void *user, const dura_fact *f)
 {
@@ -306,7 +323,7 @@ static inline void rig_say(void *user, const dura_fact *f)
 
 static const dura_gate_hooks rig_hooks = {(uint32_t)sizeof(dura_gate_hooks), 0, NULL, rig_arena, rig_open, rig_run,
                                           rig_activate, rig_watch, rig_keep, rig_drop, rig_blocked, rig_say,
-                                          rig_next_key};
+                                          rig_next_key, rig_safe_state, rig_shadow};
 
 static inline void rig_region_init(rig *b, uint32_t i, uint32_t size, uint32_t erase, uint32_t prog, uint8_t erased, int sync)
 {

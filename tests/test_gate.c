@@ -112,7 +112,7 @@ DT_TEST(gate_release, comes_back_as_it_was_written)
     memset(r.name, 'n', 63);
     r.length = UINT64_MAX;
     size_t n = rig_payload(&r, payload, sizeof payload);
-    dt_eq(n, 263, "the longest there is");
+    dt_eq(n, 263, "all but requirements and evidence at their longest");
     dt_eq(dura_release_decode(payload, n, &out), DURA_OK);
     dt_mem(&r, &out, sizeof r);
 }

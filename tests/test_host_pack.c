@@ -305,6 +305,11 @@ DT_TEST(pack_policy, refuses_features_references_and_keys_that_do_not_fit)
         {PART("\"correlate\":7"), 2, "correlate", "object"},
         {PART("\"updates\":{\"threshold\":2}"), 2, "updates", "there is 1 key"},
         {PART("\"updates\":{\"roles\":32}"), 2, "updates.roles", "0..30"},
+        {PART("\"updates\":{\"require\":[\"SVV-9\"]}"), 2, "updates.require[0]", "SVV-1"},
+        {PART("\"updates\":{\"require\":[\"SVV-1\",\"SVV-1\"]}"), 2, "updates.require[1]", "already"},
+        {PART("\"updates\":{\"require\":\"SVV-1\"}"), 2, "updates.require", "list"},
+        {PART("\"updates\":{\"incident_role\":\"security\"}"), 2, "updates.incident_role", "no release key"},
+        {PART("\"updates\":{\"emergency_role\":\"safety\"}"), 2, "updates.emergency_role", "no release key"},
         {PART("\"release_keys\":[{\"key\":\"1111111111111111111111111111111111111111111111111111111111111111\","
               "\"role\":\"vendor\"}]"), 2, "release_keys", "\"updates\""},
         {PART("\"updates\":{},\"release_keys\":[{\"key\":\"11\",\"role\":\"vendor\"}]"), 2, "release_keys[0].key", "64 hex"}};
@@ -890,7 +895,10 @@ DT_TEST(pack_check, wants_features_references_and_keys_to_fit)
         {"twice", r + 64, 2, 1, DURA_EINVAL}, {"why 64", r + 2, 2, 64, DURA_EINVAL}, {"deviation < 0", r + 12, 4, 0xBF800000, DURA_EINVAL},
         {"threshold above the keys", u + 21, 1, 3, DURA_EINVAL}, {"threshold 0", u + 21, 1, 0, DURA_EINVAL},
         {"roles odd", u + 22, 1, 31, DURA_EINVAL}, {"window 1441", u + 18, 2, 1441, DURA_EINVAL}, {"role 5", k + 32, 1, 5, DURA_EINVAL},
-        {"min_clock 5", u + 20, 1, 5, DURA_EINVAL}, {"max_jump 0", u + 12, 4, 0, DURA_EINVAL}};
+        {"min_clock 5", u + 20, 1, 5, DURA_EINVAL}, {"max_jump 0", u + 12, 4, 0, DURA_EINVAL},
+        {"a practice nobody knows", u + 24, 4, 1u << 28, DURA_EINVAL}, {"shadow of 1e9 + 1", u + 28, 4, 1000000001, DURA_EINVAL},
+        {"shadow_disagreement < 0", u + 32, 4, 0xBF800000, DURA_EINVAL}, {"incident_role 5", u + 36, 1, 5, DURA_EINVAL},
+        {"emergency_role 5", u + 37, 1, 5, DURA_EINVAL}, {"updates reserved", u + 38, 1, 1, DURA_EINVAL}};
     poke_all("watched.bin", rows, sizeof rows / sizeof rows[0]);
 }
 

@@ -33,9 +33,21 @@ int attest_practices(const char *list, const char *option, uint64_t *bits, dura_
 
 uint64_t attest_required(const void *policy, size_t len)
 {
-    (void)policy;
-    (void)len;
-    return 0;
+    dura_gate_config cfg;
+    dura_gate_key keys[DURA_GATE_KEYS_MAX];
+    uint32_t slot_bytes;
+    return dura_release_policy(policy, len, &cfg, keys, &slot_bytes) == DURA_OK ? cfg.require : 0;
+}
+
+int attest_no_gap(const dura_release *r, const void *policy, size_t len, dura_error *err)
+{
+    char names[256] = "";
+    size_t at = 0;
+    uint64_t gaps = r->component == DURA_COMPONENT_POLICY ? 0 : attest_required(policy, len) & ~r->practices;
+    for (uint64_t left = gaps; left && at + 16 < sizeof names; left &= left - 1)
+        at += (size_t)snprintf(names + at, sizeof names - at, "%s%s", at ? ", " : "", dura_practice_name(left));
+    return gaps ? dura_error_set(err, DURA_EDENIED, NULL, 0, "updates.require", "%s: the policy requires it, and nothing attests it "
+                                 "(--attest)", names) : DURA_OK;
 }
 
 /* One key: 64 hex digits, or the file that holds them. */

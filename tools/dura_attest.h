@@ -21,6 +21,8 @@ typedef struct attest_job {
 int attest_practices(const char *list, const char *option, uint64_t *bits, dura_error *err);
 /* What a packed policy requires. */
 uint64_t attest_required(const void *policy, size_t len);
+/* A device under this policy would refuse it for what it does not show: DURA_EDENIED, by name. */
+int attest_no_gap(const dura_release *r, const void *policy, size_t len, dura_error *err);
 /* dura_evidence_make() of files. */
 int attest_make(const attest_job *job, const char *const *files, uint32_t n, char **index, size_t *len,
                 dura_evidence_report *report, dura_error *err);

@@ -46,11 +46,11 @@ static void print_hex(const uint8_t *p, size_t n)
 }
 
 /* Every bit of why, as words or as a JSON array. */
-static void print_why(uint32_t why)
+static void print_why(uint64_t why)
 {
     int first = 1;
     printf("%s", as_json ? "[" : "");
-    for (uint32_t bit = 1; bit; bit <<= 1) {
+    for (uint64_t bit = 1; bit; bit <<= 1) {
         if (!(why & bit) || !dura_why_name(bit))
             continue;
         if (as_json)
@@ -75,7 +75,7 @@ typedef struct check {
     uint8_t envelope[DURA_RELEASE_MAX];
     size_t len;
     dura_release release;
-    uint32_t why;
+    uint64_t why;                /* DURA_WHY_*, DURA_WHY2_* above */
     dura_error more;             /* of a model that does not open or answers wrong */
 } check;
 
@@ -150,15 +150,30 @@ static int read_policy(check *c, dura_error *err)
     return rc;
 }
 
+/* An emergency release has one signature more than the threshold, and one of its role. */
+static uint64_t lacks_emergency(const check *c, const dura_crypto *crypto)
+{
+    dura_release r = DURA_RELEASE_INIT;
+    uint32_t more = c->cfg.threshold < c->cfg.n_keys ? c->cfg.threshold + 1u : c->cfg.n_keys;
+    if (!(c->release.flags & DURA_RELEASE_EMERGENCY))
+        return 0;
+    if (c->cfg.emergency_role && dura_release_verify(c->envelope, c->len, crypto, c->cfg.keys, c->cfg.n_keys, more,
+                                                     c->cfg.roles | 1u << c->cfg.emergency_role, &r, NULL) == DURA_OK)
+        return 0;
+    return (uint64_t)DURA_WHY2_EMERGENCY << 32;
+}
+
 static int verify(check *c, dura_error *err)
 {
     dura_sodium provider;
+    uint32_t why = 0;
     c->release = (dura_release)DURA_RELEASE_INIT;
     int rc = dura_sodium_init(&provider, NULL, 0, NULL, NULL, NULL);
     if (rc != DURA_OK)
         return rc;
     rc = dura_release_verify(c->envelope, c->len, &provider.crypto, c->cfg.keys, c->cfg.n_keys, c->cfg.threshold,
-                             c->cfg.roles, &c->release, &c->why);
+                             c->cfg.roles, &c->release, &why);
+    c->why = why | lacks_emergency(c, &provider.crypto);
     dura_sodium_deinit(&provider);
     if (rc == DURA_EINVAL && !c->why)
         return dura_error_set(err, rc, policy_path, 0, "release_keys",
@@ -292,7 +307,7 @@ static void status_json(const dura_journal_info *i)
     printf(",\"slot\":\"%s\",\"candidate\":\"%llu\",\"attempt\":%u,\"offset\":\"%llu\",\"length\":\"%llu\",\"why\":",
            slot_name(s->slot), (unsigned long long)s->candidate, s->attempt, (unsigned long long)s->offset,
            (unsigned long long)s->length);
-    print_why(s->why);
+    print_why((uint64_t)s->why2 << 32 | s->why);
     for (uint32_t c = 1; c < DURA_COMPONENTS; c++)
         printf("%s\"%s\":{\"version\":\"%llu\",\"floor\":\"%llu\"}", c == 1 ? ",\"components\":{" : ",",
                dura_component_name(c), (unsigned long long)s->version[c], (unsigned long long)s->floor_[c]);
@@ -316,7 +331,7 @@ static void status_words(const dura_journal_info *i)
     if (s->component)
         printf(": %s %llu", dura_component_name(s->component), (unsigned long long)s->candidate);
     printf("\n");
-    print_why(s->why);
+    print_why((uint64_t)s->why2 << 32 | s->why);
     printf("  runs       %s\n", slot_name(s->slot));
     for (uint32_t c = 1; c < DURA_COMPONENTS; c++)
         printf("  %-10s version %llu, floor %llu\n", dura_component_name(c), (unsigned long long)s->version[c],

@@ -41,9 +41,10 @@ enum {
     DURA_GATE_RECEIVED = 1,     /* the release is authentic and newer than the floor */
     DURA_GATE_STAGING = 2,      /* bytes are coming */
     DURA_GATE_STAGED = 3,       /* all bytes read back, digest equal */
-    DURA_GATE_ACCEPTED = 4,     /* opened beside the running one, golden vectors right */
+    DURA_GATE_ACCEPTED = 4,     /* opened beside the running one, golden vectors right; runs
+                                   beside it, where a shadow run is asked for */
     DURA_GATE_ARMED = 5,        /* waits for approvals, window, clock, no
-                                   incident, no stop */
+                                   incident, no stop, a machine that is safe */
     DURA_GATE_ACTIVATING = 6,   /* written before the switch */
     DURA_GATE_PROBATION = 7,    /* drives, the former one runs beside it */
     DURA_GATE_COMMITTED = 9,    /* kept; the floor is raised in the same record */
@@ -99,6 +100,17 @@ enum {
                                        release asks for, or what one that runs asks of it */
     DURA_WHY_APPROVALS = 1 << 29,   /* a role that must approve has not */
     DURA_WHY_REPLAY = 1 << 30       /* an approval of another attempt than the one in hand */
+};
+
+/* Why not, second word: status.why2, and bits 32 and up of a fact's value[3]. */
+enum {
+    DURA_WHY2_EVIDENCE = 1 << 0,    /* a practice this device asks for is not shown by evidence */
+    DURA_WHY2_SHADOW = 1 << 1,      /* the shadow run is not over, or was not passed */
+    DURA_WHY2_MACHINE = 1 << 2,     /* the machine is not in a state to switch in */
+    DURA_WHY2_EMERGENCY = 1 << 3,   /* an emergency release without its extra role */
+    /* Not reasons against it but how it came through: in facts, and why2 of what was kept. */
+    DURA_WHY2_URGENT = 1 << 4,      /* it goes the emergency path */
+    DURA_WHY2_PAST_INCIDENT = 1 << 5 /* a box release went past an open incident, with its role */
 };
 
 #define DURA_RELEASE_TYPE "application/vnd.dura.release+cbor"
@@ -215,7 +227,7 @@ DURA_API DURA_CHECK int dura_release_verify(const void *envelope, size_t len,
 
 /* ---- the gate ----------------------------------------------------------------------- */
 
-/* What the gate asks of its owner. Required, but for the last. `user` is handed back. */
+/* What the gate asks of its owner. Required, up to say. `user` is handed back. */
 typedef struct dura_gate_hooks {
     uint32_t struct_size;
     uint32_t reserved;                 /* 0 */
@@ -246,6 +258,14 @@ typedef struct dura_gate_hooks {
      * is not held. NULL (an older owner): not asked. */
     int (*next_key)(void *user, const uint8_t policy[DURA_HASH_BYTES], uint32_t i,
                     dura_gate_key *out);
+    /* Is the machine in a state in which this component may be switched: 1; anything else:
+     * not now. Asked whenever the other conditions are, the last time right before the switch.
+     * NULL: not asked. */
+    int (*safe_state)(void *user, uint32_t component);
+    /* The opened one answers beside the one that drives, and nothing of it is driven: begins
+     * with the first call. *frames: so many answers so far; returns DURA_WHY_* bits of what is
+     * wrong with it, 0: all well. Ends with activate or drop. Needed for shadow_frames. */
+    uint32_t (*shadow)(void *user, uint32_t *frames);
 } dura_gate_hooks;
 
 typedef struct dura_gate_config {
@@ -270,10 +290,20 @@ typedef struct dura_gate_config {
                                           release before it is switched to; 0: none */
     uint8_t  approvals;                /* so many keys of these roles; 0: one of each */
     uint8_t  reserved[6];              /* 0 */
+    uint32_t require;                  /* DURA_PRACTICE_* that a release's evidence must show */
+    uint32_t shadow_frames;            /* answers of a brain beside the one that drives, before
+                                          it is armed; 0: none */
+    uint8_t  incident_role;            /* 0: box releases do not ask for incidents; DURA_ROLE_*:
+                                          while one is open one more key than the threshold
+                                          must stand behind it, one of this role: by a
+                                          signature or an approval */
+    uint8_t  emergency_role;           /* 0: no emergency releases; DURA_ROLE_*: they need one
+                                          signature more than the threshold, one of this role */
+    uint8_t  reserved2[6];             /* 0 */
 } dura_gate_config;
 #define DURA_GATE_CONFIG_INIT                                                          \
     { (uint32_t)sizeof(dura_gate_config), 0, 0, 0, 0, NULL, NULL, {0}, 0, 0, 0, 0, 0,  \
-      {0}, 0, 0, 0, {0} }
+      {0}, 0, 0, 0, {0}, 0, 0, 0, 0, {0} }
 
 typedef struct dura_gate dura_gate;    /* lives in memory you give to init */
 
@@ -299,10 +329,12 @@ typedef struct dura_gate_status {
     uint8_t  release[DURA_HASH_BYTES]; /* and this: SHA-256 of the release's payload */
     uint8_t  approved;                 /* bits 1 << index of a key that has approved it */
     uint8_t  reserved[7];              /* 0 */
+    uint32_t why2;                     /* DURA_WHY2_*, as why */
+    uint32_t shadow_left;              /* answers the shadow run still wants */
 } dura_gate_status;
 #define DURA_GATE_STATUS_INIT                                                          \
     { (uint32_t)sizeof(dura_gate_status), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, {0}, {0},      \
-      {0}, {0}, 0, {0}, 0, {0} }
+      {0}, {0}, 0, {0}, 0, {0}, 0, 0 }
 
 /** Exact bytes init() needs; 0 when cfg is invalid.                     [any] O(1) */
 DURA_API DURA_CHECK size_t dura_gate_bytes(const dura_gate_config *cfg);
@@ -374,7 +406,7 @@ DURA_API DURA_CHECK int dura_gate_query(const dura_gate *g, dura_gate_status *ou
 /* What the guard calls; see dura/feature.h. */
 typedef struct dura_gate_calls {
     uint32_t struct_size;
-    uint32_t reserved;                 /* 0 */
+    uint32_t object;                   /* what bytes() says of any valid configuration */
     size_t (*bytes)(const dura_gate_config *cfg);
     int (*init)(dura_gate **out, void *mem, size_t len, const dura_gate_config *cfg,
                 const dura_gate_hooks *hooks, const dura_port *port);

@@ -158,6 +158,9 @@ typedef struct dura_port {
                                                       than the mixture, which `drift` then need not be */
     const struct dura_mspc_calls *mspc;            /* for drift.mspc */
     const struct dura_histogram_calls *histogram;  /* for drift.histograms */
+    /* Is the machine in a state in which this DURA_COMPONENT_* may be switched: 1; anything
+     * else: not now. (optional) Called from dura_guard_idle, with sink_user. */
+    int (*safe_state)(void *user, uint32_t component);
 } dura_port;
 
 #ifdef __cplusplus

@@ -26,6 +26,14 @@ static int in_hand(const dura_gate *g) { return g->rec.state >= DURA_GATE_RECEIV
 
 static int brain_in_hand(const dura_gate *g) { return g->rec.component == DURA_COMPONENT_BRAIN; }
 
+static int urgent(const dura_gate *g) { return (g->rec.flags & DURAI_F_URGENT) != 0; }
+
+/* What its facts say beside why not: it waits for less, or went past something. */
+static uint64_t how(const dura_gate *g)
+{
+    return DURAI_WHY2((urgent(g) ? DURA_WHY2_URGENT : 0) | (g->rec.flags & DURAI_F_PAST ? DURA_WHY2_PAST_INCIDENT : 0));
+}
+
 static void say(dura_gate *g)
 {
     dura_fact *f = &g->fact;
@@ -41,17 +49,18 @@ static void say(dura_gate *g)
     f->value[0] = g->said;
     f->value[1] = state;
     f->value[2] = (int64_t)g->rec.n[DURAI_C_VERSION];
-    f->value[3] = g->rec.why;
+    f->value[3] = (int64_t)(g->rec.why | how(g));
     g->said = state;
     g->hooks.say(g->hooks.user, f);
 }
 
 /* Make the draft durable in state `to`. */
-static int move(dura_gate *g, uint8_t to, uint32_t why)
+static int move(dura_gate *g, uint8_t to, uint64_t why)
 {
     DURA_ASSERT(to <= DURA_GATE_SAFE && g->fill == 0);
     g->draft.state = to;
     g->draft.why = why;
+    g->draft.flags &= DURAI_F_WRITTEN; /* of an older record before: this one is not */
     g->draft.n[DURAI_N_WALL] = (uint64_t)g->wall_s;
     int rc = durai_gate_store(g);
     if (rc < 0)
@@ -174,13 +183,13 @@ static int outside_window(const dura_gate *g, const dura_time *now)
 static uint32_t clock_says(const dura_gate *g, const dura_time *now)
 {
     const uint64_t *n = g->rec.n;
-    int asked = g->cfg.window_minutes || n[DURAI_C_BEFORE] || n[DURAI_C_AFTER];
+    int window = g->cfg.window_minutes && !urgent(g), asked = window || n[DURAI_C_BEFORE] || n[DURAI_C_AFTER];
     uint32_t why = 0;
     if (!asked)
         return 0;
     if (!trusted(g, now) || now->wall_ns / 1000000000 < g->wall_s)
         return DURA_WHY_CLOCK;
-    if (g->cfg.window_minutes && outside_window(g, now))
+    if (window && outside_window(g, now))
         why |= DURA_WHY_WINDOW;
     if (now->wall_ns / 1000000000 < (int64_t)n[DURAI_C_BEFORE])
         why |= DURA_WHY_NOT_YET;
@@ -199,12 +208,16 @@ static int device_ok(const char *s)
     return n >= 1 && n <= 63 && !(n == 1 && s[0] == '*');
 }
 
-/* Approvals that are asked for can be given. */
+/* Approvals that are asked for can be given, and so can what extra roles must give. */
 static int approvals_ok(const dura_gate_config *c)
 {
-    uint32_t keys = 0, have = 0, any = 0;
+    uint32_t keys = 0, have = 0, any = 0, extra = 1;
     for (uint32_t i = 0; i < sizeof c->reserved; i++)
-        any |= c->reserved[i];
+        any |= c->reserved[i] | (uint32_t)c->reserved2[i];
+    for (uint32_t k = 0; k < c->n_keys; k++)
+        extra |= 1u << c->keys[k].role;
+    any |= (c->incident_role > DURA_ROLE_SAFETY) | (c->emergency_role > DURA_ROLE_SAFETY) |
+           (~extra >> (c->incident_role & 31u) & 1u) | (~extra >> (c->emergency_role & 31u) & 1u);
     for (uint32_t k = 0; k < c->n_keys; k++)
         if (c->approve >> c->keys[k].role & 1u) {
             have |= 1u << c->keys[k].role;
@@ -233,14 +246,15 @@ static int read_config(dura_gate_config *c, const dura_gate_config *theirs)
     return c->components == 0 || c->components & ~all || c->version[0] ? DURA_EINVAL : DURA_OK;
 }
 
-static int read_hooks(dura_gate_hooks *h, const dura_gate_hooks *theirs)
+static int read_hooks(dura_gate_hooks *h, const dura_gate_hooks *theirs, uint32_t shadow_frames)
 {
     if (!theirs)
         return DURA_EINVAL;
     int rc = durai_struct_in(h, (uint32_t)sizeof *h, theirs, theirs->struct_size, HOOKS_V1);
     if (rc < 0)
         return rc;
-    return h->arena && h->open && h->run && h->activate && h->watch && h->keep && h->drop && h->blocked && h->say
+    return h->arena && h->open && h->run && h->activate && h->watch && h->keep && h->drop && h->blocked && h->say &&
+                   (h->shadow || !shadow_frames)
                ? DURA_OK
                : DURA_EINVAL;
 }
@@ -320,7 +334,7 @@ int dura_gate_init(dura_gate **out, void *mem, size_t len, const dura_gate_confi
     memset(g, 0, sizeof *g);
     int rc = read_config(&g->cfg, cfg);
     if (rc == DURA_OK)
-        rc = read_hooks(&g->hooks, hooks);
+        rc = read_hooks(&g->hooks, hooks, g->cfg.shadow_frames);
     if (rc == DURA_OK)
         rc = borrow(g, port);
     if (rc == DURA_OK)
@@ -560,10 +574,38 @@ static uint32_t jumps(const dura_gate *g, const dura_release *r, uint32_t c)
     return r->version > from && r->version - from > g->cfg.max_jump ? DURA_WHY_JUMP : 0;
 }
 
-/* May this authentic release be taken? */
-static uint32_t judge(dura_gate *g, const dura_release *r, const dura_time *now)
+static uint32_t keys_of(const dura_gate *g, uint32_t roles)
 {
-    uint32_t why = 0, c = r->component - 1u;
+    uint32_t keys = 0;
+    for (uint32_t k = 0; k < g->cfg.n_keys; k++)
+        if (roles >> g->cfg.keys[k].role & 1u)
+            keys |= 1u << k;
+    return keys;
+}
+
+/* One key more than the threshold stands behind it, and one of this role is among them. Where
+ * the threshold is all keys, all of them. */
+static int extra(const dura_gate *g, uint32_t by, uint32_t role)
+{
+    uint32_t n = 0, want = g->cfg.threshold < g->cfg.n_keys ? g->cfg.threshold + 1u : g->cfg.n_keys;
+    for (uint32_t left = by; left; left &= left - 1)
+        n++;
+    return (by & keys_of(g, 1u << role)) && n >= want; /* role 0 is nobody's */
+}
+
+/* What this device asks of evidence and of an emergency: judged when it is offered and again
+ * at the switch, by what the journal kept. */
+static uint64_t lacks(const dura_gate *g, uint64_t practices, uint32_t flags, uint32_t by)
+{
+    return DURAI_WHY2((g->cfg.require & ~practices ? DURA_WHY2_EVIDENCE : 0) |
+                      ((flags & DURAI_F_URGENT) && !extra(g, by, g->cfg.emergency_role) ? DURA_WHY2_EMERGENCY : 0));
+}
+
+/* May this authentic release be taken? */
+static uint64_t judge(dura_gate *g, const dura_release *r, const dura_time *now)
+{
+    uint32_t c = r->component - 1u;
+    uint64_t why = lacks(g, r->practices, r->flags, g->offered_by);
     durai_gate_need need = need_in(r);
     if (!(g->cfg.components & 1u << r->component) || (r->component == DURA_COMPONENT_BRAIN && !free_slot(g)))
         why |= DURA_WHY_COMPONENT;
@@ -605,14 +647,17 @@ static void fill_candidate(dura_gate *g, const dura_release *r)
     /* The number of the record that takes it is the attempt's own: no approval is older. */
     d->nonce = g->seq + 1;
     d->approved = 0;
+    d->signed_by = g->offered_by;
+    d->flags = (uint8_t)(r->flags & DURAI_F_URGENT);
+    d->practices = (uint32_t)r->practices;
     memcpy(d->release, g->sum, sizeof d->release);
 }
 
 /* What nobody known has signed must not wear out the journal: it is said, not written. */
 static void refuse_stranger(dura_gate *g, uint32_t why)
 {
-    g->rec.component = 0;
-    g->rec.slot = 0;
+    g->rec.component = g->rec.slot = 0;
+    g->rec.flags &= (uint8_t)~DURAI_F_WRITTEN;
     g->rec.n[DURAI_C_VERSION] = 0;
     g->rec.state = ended(g);
     g->rec.why = why;
@@ -620,10 +665,10 @@ static void refuse_stranger(dura_gate *g, uint32_t why)
 }
 
 /* An authentic one is noted, but once. */
-static int refuse_known(dura_gate *g, const dura_release *r, uint32_t why)
+static int refuse_known(dura_gate *g, const dura_release *r, uint64_t why)
 {
     uint8_t state = g->rec.active == DURAI_BRAIN_NOTHING ? DURA_GATE_SAFE : DURA_GATE_REJECTED;
-    int again = g->rec.why == why && g->rec.state == state && g->rec.component == r->component &&
+    int again = g->rec.why == why && g->rec.flags == r->flags && g->rec.state == state && g->rec.component == r->component &&
                 g->rec.n[DURAI_C_VERSION] == r->version;
     if (again) {
         say(g);
@@ -669,11 +714,13 @@ static DURAI_NOINLINE int prove_keys(dura_gate *g, const void *envelope, size_t 
 static DURAI_NOINLINE int take_release(dura_gate *g, const void *envelope, size_t len, const dura_time *now)
 {
     const dura_release *r = &g->u.release;
-    uint32_t why = judge(g, r, now);
+    uint64_t why = judge(g, r, now);
     if (r->component == DURA_COMPONENT_POLICY && g->hooks.next_key) {
-        int rc = prove_keys(g, envelope, len, &why);
+        uint32_t keys = 0;
+        int rc = prove_keys(g, envelope, len, &keys);
         if (rc != DURA_OK)
             return rc;
+        why |= keys;
     }
     if (why)
         return refuse_known(g, r, why);
@@ -714,23 +761,16 @@ int dura_gate_offer(dura_gate *g, const void *envelope, size_t len, const dura_t
     g->u.release.struct_size = (uint32_t)sizeof g->u.release;
     rc = durai_release_verify((uint8_t *)g->work, envelope, len, g->crypto, &g->cfg,
                                   &g->u.release, &why);
-    if (rc == DURA_OK)
+    if (rc > 0) {
+        g->offered_by = (uint8_t)rc;
         return take_release(g, envelope, len, now);
+    }
     if (why)
         refuse_stranger(g, why);
     return rc == DURA_EINVAL ? DURA_ECORRUPT : rc;
 }
 
 /* ---- approving ---------------------------------------------------------------------- */
-
-static uint32_t keys_of(const dura_gate *g, uint32_t roles)
-{
-    uint32_t keys = 0;
-    for (uint32_t k = 0; k < g->cfg.n_keys; k++)
-        if (roles >> g->cfg.keys[k].role & 1u)
-            keys |= 1u << k;
-    return keys;
-}
 
 /* Who must approve and has not: DURA_WHY_APPROVALS, or 0. */
 static uint32_t unapproved(const dura_gate *g)
@@ -776,7 +816,7 @@ static int note_approval(dura_gate *g, const durai_approval *a, uint32_t by)
 /* It stands where it stood: what was said of it, and whether one is still missing. */
 static void say_approval(dura_gate *g, uint32_t why)
 {
-    uint32_t kept = g->rec.why;
+    uint64_t kept = g->rec.why;
     g->rec.why = why;
     say(g);
     g->rec.why = kept;
@@ -831,7 +871,7 @@ int dura_gate_approve(dura_gate *g, const void *envelope, size_t len, const dura
         return rc;
     uint32_t by = (uint32_t)rc;
     *why = by ? 0 : DURA_WHY_SIGNATURE;
-    by &= keys_of(g, g->cfg.approve);
+    by &= keys_of(g, g->cfg.approve | (g->rec.component == DURA_COMPONENT_BOX ? 1u << g->cfg.incident_role : 0u));
     *why |= *why || by ? 0 : (uint32_t)DURA_WHY_ROLE;
     return by ? take_approval(g, &e, by, durai_cbor_check(e.payload, e.len), why) : DURA_EAUTH; /* deep, so here */
 }
@@ -935,7 +975,7 @@ static int step_end(dura_gate *g)
     return 1;
 }
 
-static int end_for(dura_gate *g, uint32_t why)
+static int end_for(dura_gate *g, uint64_t why)
 {
     g->fail |= why;
     return 1;
@@ -948,7 +988,7 @@ static int go_to(dura_gate *g, uint8_t state)
     return rc < 0 ? rc : 1;
 }
 
-static int wait_for(dura_gate *g, uint32_t unmet)
+static int wait_for(dura_gate *g, uint64_t unmet)
 {
     g->unmet = unmet;
     return 0;
@@ -1032,6 +1072,48 @@ static int step_staged(dura_gate *g)
     return why ? end_for(g, why) : 1;
 }
 
+/* What keeps it from the switch just now, whatever state it is in. An emergency waits for no
+ * window, approval or incident; for a stop of the operator and the machine it does. */
+static uint64_t conditions(dura_gate *g, const dura_time *now)
+{
+    const durai_gate_record *r = &g->rec;
+    uint64_t unmet = clock_says(g, now);
+    uint32_t blocked = g->hooks.blocked(g->hooks.user) & (uint32_t)(DURA_WHY_INCIDENT | DURA_WHY_STOPPED);
+    if (r->component == DURA_COMPONENT_BOX) {
+        uint32_t role = g->cfg.incident_role;
+        blocked &= role && !extra(g, r->signed_by | (uint32_t)r->approved, role) ? (uint32_t)DURA_WHY_INCIDENT : 0u;
+    }
+    unmet |= urgent(g) ? blocked & (uint32_t)DURA_WHY_STOPPED : blocked | unapproved(g);
+    if (g->hooks.safe_state && g->hooks.safe_state(g->hooks.user, r->component) != 1)
+        unmet |= DURAI_WHY2(DURA_WHY2_MACHINE);
+    return unmet;
+}
+
+/* What ends it for good. */
+static uint64_t ends(const dura_gate *g)
+{
+    const durai_gate_record *r = &g->rec;
+    return (expired(g, (int64_t)r->n[DURAI_C_AFTER]) ? (uint64_t)DURA_WHY_EXPIRED : 0) |
+           unfit(g, &r->need[DURAI_NEED_CANDIDATE], r->component, r->n[DURAI_C_VERSION]) |
+           lacks(g, r->practices, r->flags, r->signed_by);
+}
+
+/* Beside the one that drives, nothing of it driven, until it has answered often enough. A
+ * restart begins anew: the arena did not survive it. */
+static int step_accepted(dura_gate *g, const dura_time *now)
+{
+    if (brain_in_hand(g) && g->cfg.shadow_frames && !urgent(g)) {
+        uint32_t frames = 0, why = g->hooks.shadow(g->hooks.user, &frames);
+        g->frames = frames;
+        if (why)
+            return end_for(g, why | DURAI_WHY2(DURA_WHY2_SHADOW));
+        if (frames < g->cfg.shadow_frames)
+            return wait_for(g, conditions(g, now) | DURAI_WHY2(DURA_WHY2_SHADOW));
+        g->frames = 0;
+    }
+    return go_to(g, DURA_GATE_ARMED);
+}
+
 /* Version, floor and what was authorised, in the record that ends the release. */
 static int commit(dura_gate *g)
 {
@@ -1050,6 +1132,8 @@ static int commit(dura_gate *g)
         d->need[DURAI_NEED_SLOT + s] = d->need[DURAI_NEED_CANDIDATE];
     } else {
         uint32_t at = d->component == DURA_COMPONENT_POLICY ? DURAI_D_POLICY : DURAI_D_BOX;
+        if (at == DURAI_D_BOX && g->cfg.incident_role && (g->hooks.blocked(g->hooks.user) & (uint32_t)DURA_WHY_INCIDENT))
+            d->flags |= DURAI_F_PAST;
         memcpy(d->d[at], d->d[DURAI_D_CANDIDATE], DURA_HASH_BYTES);
         d->need[d->component == DURA_COMPONENT_POLICY ? DURAI_NEED_POLICY : DURAI_NEED_BOX] = d->need[DURAI_NEED_CANDIDATE];
     }
@@ -1075,14 +1159,10 @@ static int compare_former(dura_gate *g)
 
 static int step_armed(dura_gate *g, const dura_time *now)
 {
-    if (expired(g, (int64_t)g->rec.n[DURAI_C_AFTER]))
-        return end_for(g, DURA_WHY_EXPIRED);
-    uint32_t why = unfit(g, &g->rec.need[DURAI_NEED_CANDIDATE], g->rec.component, g->rec.n[DURAI_C_VERSION]);
+    uint64_t why = ends(g);
     if (why)
         return end_for(g, why);
-    uint32_t unmet = clock_says(g, now) | unapproved(g);
-    if (g->rec.component != DURA_COMPONENT_BOX)
-        unmet |= g->hooks.blocked(g->hooks.user) & (uint32_t)(DURA_WHY_INCIDENT | DURA_WHY_STOPPED);
+    uint64_t unmet = conditions(g, now);
     if (unmet) {
         g->at = 0; /* what was read of the former slot is read again when all is met */
         g->checked = 0;
@@ -1105,10 +1185,17 @@ static uint32_t watch(dura_gate *g)
     return why;
 }
 
-static int step_activating(dura_gate *g)
+/* The record took its time, and steps may have come between: all is asked again. */
+static int step_activating(dura_gate *g, const dura_time *now)
 {
     DURA_ASSERT(g->opened && brain_in_hand(g));
     if (!g->driving) {
+        uint64_t last = ends(g);
+        if (last)
+            return end_for(g, last);
+        last = conditions(g, now);
+        if (last)
+            return wait_for(g, last);
         if (g->hooks.activate(g->hooks.user, g->rec.probation) < 0)
             return end_for(g, DURA_WHY_BACKEND);
         g->driving = 1;
@@ -1154,11 +1241,11 @@ static int one(dura_gate *g, const dura_time *now)
     case DURA_GATE_STAGED:
         return step_staged(g);
     case DURA_GATE_ACCEPTED:
-        return go_to(g, DURA_GATE_ARMED);
+        return step_accepted(g, now);
     case DURA_GATE_ARMED:
         return step_armed(g, now);
     case DURA_GATE_ACTIVATING:
-        return step_activating(g);
+        return step_activating(g, now);
     case DURA_GATE_PROBATION:
         return step_probation(g);
     default:
@@ -1196,6 +1283,8 @@ int dura_gate_reset(dura_gate *g, const dura_time *now)
 
 /* ---- looking ----------------------------------------------------------------------- */
 
+static uint32_t remaining(uint32_t of, uint32_t done) { return of - (done < of ? done : of); }
+
 int dura_gate_query(const dura_gate *g, dura_gate_status *out)
 {
     dura_gate_status s;
@@ -1207,14 +1296,18 @@ int dura_gate_query(const dura_gate *g, dura_gate_status *out)
     s.state = r->state;
     s.slot = r->active;
     s.attempt = r->attempt;
-    s.why = g->fail ? g->fail : busy ? g->unmet : r->why;
+    uint64_t why = (g->fail ? g->fail : busy ? g->unmet : r->why) | how(g);
+    s.why = (uint32_t)why;
+    s.why2 = (uint32_t)(why >> 32);
     s.seq = r->seq;
     if (busy) {
         s.component = r->component;
         s.candidate = r->n[DURAI_C_VERSION];
         s.length = r->n[DURAI_C_LENGTH];
         s.offset = brain_in_hand(g) ? g->pos : 0;
-        s.probation_left = r->probation - (g->frames < r->probation ? g->frames : r->probation);
+        int drives = r->state >= DURA_GATE_ACTIVATING, shadow = brain_in_hand(g) && !urgent(g) && r->state <= DURA_GATE_ACCEPTED;
+        s.probation_left = drives ? remaining(r->probation, g->frames) : r->probation;
+        s.shadow_left = shadow ? remaining(g->cfg.shadow_frames, g->frames) : 0;
     }
     memcpy(s.version + 1, r->n + DURAI_N_VERSION, 3 * sizeof s.version[0]);
     memcpy(s.floor_ + 1, r->n + DURAI_N_FLOOR, 3 * sizeof s.floor_[0]);
@@ -1231,7 +1324,7 @@ int dura_gate_query(const dura_gate *g, dura_gate_status *out)
 const dura_gate_calls *dura_gate_part(void)
 {
     static const dura_gate_calls table = {
-        (uint32_t)sizeof table, 0, dura_gate_bytes, dura_gate_init, dura_gate_start, dura_gate_offer,
+        (uint32_t)sizeof table, (uint32_t)sizeof(dura_gate), dura_gate_bytes, dura_gate_init, dura_gate_start, dura_gate_offer,
         dura_gate_write, dura_gate_step, dura_gate_reset, dura_gate_query, dura_gate_approve};
     return &table;
 }

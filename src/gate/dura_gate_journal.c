@@ -11,13 +11,14 @@
 enum { RECORD_MAGIC = 0x314A4744 /* "DGJ1" */, RECORD_VERSION = 3, HEAD = 32, DIGESTS_AT = HEAD + 8 * DURAI_NUMBERS,
        NEEDS_AT = DIGESTS_AT + DURA_HASH_BYTES * DURAI_DIGESTS, NEED = 16,
        NONCE_AT = NEEDS_AT + NEED * DURAI_NEEDS, RELEASE_AT = NONCE_AT + 8,
+       PRACTICES_AT = RELEASE_AT + DURA_HASH_BYTES,
        TAGGED = DURAI_GATE_RECORD - DURAI_GATE_SEAL };
 
 /* ---- bytes ------------------------------------------------------------------------ */
 
 static void encode(const durai_gate_record *r, uint8_t *b)
 {
-    DURA_ASSERT(NONCE_AT == DURAI_GATE_RECORD_V2 - DURAI_GATE_SEAL && RELEASE_AT + DURA_HASH_BYTES + 8 == TAGGED);
+    DURA_ASSERT(NONCE_AT == DURAI_GATE_RECORD_V2 - DURAI_GATE_SEAL && PRACTICES_AT + 8 == TAGGED);
     memset(b, 0, DURAI_GATE_RECORD);
     durai_put32(b, RECORD_MAGIC);
     durai_put16(b + 4, RECORD_VERSION);
@@ -29,7 +30,8 @@ static void encode(const durai_gate_record *r, uint8_t *b)
     b[19] = r->slot;
     b[20] = r->attempt;
     b[21] = r->approved;
-    durai_put32(b + 24, r->why);
+    durai_put16(b + 22, (uint16_t)(r->why >> 32));
+    durai_put32(b + 24, (uint32_t)r->why);
     durai_put32(b + 28, r->probation);
     for (uint32_t i = 0; i < DURAI_NUMBERS; i++)
         durai_put64(b + HEAD + 8u * i, r->n[i]);
@@ -41,6 +43,9 @@ static void encode(const durai_gate_record *r, uint8_t *b)
         }
     durai_put64(b + NONCE_AT, r->nonce);
     memcpy(b + RELEASE_AT, r->release, DURA_HASH_BYTES);
+    durai_put32(b + PRACTICES_AT, r->practices);
+    b[PRACTICES_AT + 4] = r->flags & DURAI_F_WRITTEN;
+    b[PRACTICES_AT + 5] = r->signed_by;
 }
 
 /* The keyed tag, or zeros when the provider has no key; the CRC always. */
@@ -73,10 +78,9 @@ static void parse(const uint8_t *b, durai_gate_record *r)
     r->active = b[18];
     r->slot = b[19];
     r->attempt = b[20];
-    r->old = durai_le16(b + 4) != RECORD_VERSION;
-    r->approved = r->old ? 0 : b[21];
-    r->reserved = 0;
-    r->why = durai_le32(b + 24);
+    int old = durai_le16(b + 4) != RECORD_VERSION;
+    r->approved = old ? 0 : b[21];
+    r->why = (old ? 0 : DURAI_WHY2(durai_le16(b + 22))) | durai_le32(b + 24);
     r->probation = durai_le32(b + 28);
     for (uint32_t i = 0; i < DURAI_NUMBERS; i++)
         r->n[i] = durai_le64(b + HEAD + 8u * i);
@@ -86,10 +90,13 @@ static void parse(const uint8_t *b, durai_gate_record *r)
             r->need[i].least[k] = durai_le32(b + NEEDS_AT + NEED * i + 8u * k);
             r->need[i].most[k] = durai_le32(b + NEEDS_AT + NEED * i + 8u * k + 4u);
         }
-    r->nonce = r->old ? 0 : durai_le64(b + NONCE_AT);
+    r->nonce = old ? 0 : durai_le64(b + NONCE_AT);
     memset(r->release, 0, sizeof r->release);
-    if (!r->old)
+    if (!old)
         memcpy(r->release, b + RELEASE_AT, sizeof r->release);
+    r->practices = old ? 0 : durai_le32(b + PRACTICES_AT);
+    r->flags = old ? DURAI_F_OLD : b[PRACTICES_AT + 4] & DURAI_F_WRITTEN;
+    r->signed_by = old ? 0 : b[PRACTICES_AT + 5];
 }
 
 /* Bytes of a record, from its head; 0: it is none. */
@@ -173,7 +180,7 @@ static int scan(dura_gate *g, uint32_t bank, uint32_t slot, uint64_t *end)
         rc = durai_gate_decode(b, slot, g->crypto, &g->draft);
         if (rc < 0)
             return rc;
-        if (rc == 0 || (g->draft.old && up_to(old_slot(g), j->erase_size) != g->place.bank))
+        if (rc == 0 || ((g->draft.flags & DURAI_F_OLD) && up_to(old_slot(g), j->erase_size) != g->place.bank))
             continue;
         g->rec = g->draft;
         g->place.found = 1;
@@ -186,7 +193,7 @@ static int scan(dura_gate *g, uint32_t bank, uint32_t slot, uint64_t *end)
  * record then begins the other bank. */
 static int shifted(const dura_gate *g)
 {
-    return (!g->place.found || g->rec.old) && old_slot(g) != g->place.slot;
+    return (!g->place.found || (g->rec.flags & DURAI_F_OLD)) && old_slot(g) != g->place.slot;
 }
 
 int durai_gate_load(dura_gate *g)

@@ -51,13 +51,25 @@ typedef struct durai_gate_need {
     uint32_t least[2], most[2];      /* most 0: any */
 } durai_gate_need;
 
+/* Flags of a record. */
+enum {
+    DURAI_F_URGENT = DURA_RELEASE_EMERGENCY,
+    DURAI_F_PAST = 1 << 1,           /* past an open incident */
+    DURAI_F_WRITTEN = DURAI_F_URGENT | DURAI_F_PAST,
+    DURAI_F_OLD = 1 << 7             /* read from a record of version 2; not written */
+};
+/* DURA_WHY2_* where both words are one number. */
+#define DURAI_WHY2(bits) ((uint64_t)(bits) << 32)
+
 typedef struct durai_gate_record {
     uint64_t seq;
     uint8_t state, component, active, slot, attempt;
     uint8_t approved;                /* bits of keys, by their index */
-    uint8_t old;                     /* read from a record of version 2; not written */
-    uint8_t reserved;
-    uint32_t why, probation;
+    uint8_t signed_by;               /* and of those that signed the candidate */
+    uint8_t flags;                   /* DURAI_F_* */
+    uint64_t why;                    /* DURA_WHY_*, and DURA_WHY2_* above */
+    uint32_t probation;
+    uint32_t practices;              /* the candidate's evidence shows these */
     uint64_t n[DURAI_NUMBERS];
     uint8_t d[DURAI_DIGESTS][DURA_HASH_BYTES];
     durai_gate_need need[DURAI_NEEDS];
@@ -85,13 +97,13 @@ struct dura_gate {
     uint64_t at;                     /* bytes of the slot read and hashed */
     uint64_t pos;                    /* bytes of the subject taken */
     uint32_t fill;                   /* of them in work */
-    uint32_t unmet;                  /* DURA_WHY_*: conditions as of the last step */
-    uint32_t fail;                   /* DURA_WHY_*: the release in hand is being ended */
+    uint64_t unmet;                  /* DURA_WHY_*: conditions as of the last step */
+    uint64_t fail;                   /* DURA_WHY_*: the release in hand is being ended */
     uint32_t vector;                 /* golden vectors tried */
-    uint32_t frames;                 /* served in probation */
+    uint32_t frames;                 /* answered in the shadow run, then served in probation */
     uint8_t opened, driving, kept, dirty, started, checked;
     uint8_t said;                    /* state that was said last */
-    uint8_t reserved;
+    uint8_t offered_by;              /* keys that signed what is being offered */
     const uint8_t *arena;            /* where the brain in hand lies */
     durai_gate_record rec, draft;
     uint64_t work[DURAI_GATE_CHUNK / 8];
@@ -120,7 +132,8 @@ int durai_gate_decode(const uint8_t *bytes, size_t room, const dura_crypto *cryp
 
 /* ---- releases --------------------------------------------------------------------- */
 
-/* dura_release_verify on checked arguments; room: DURAI_PAE_MAX bytes. */
+/* dura_release_verify on checked arguments; room: DURAI_PAE_MAX bytes. > 0: bits of the keys
+ * that signed it. */
 int durai_release_verify(uint8_t *room, const void *envelope, size_t len, const dura_crypto *crypto,
                          const dura_gate_config *cfg, dura_release *out, uint32_t *why);
 /* Types of statements. Their names are of one length, and so are their envelopes. */

@@ -361,12 +361,13 @@ int durai_release_verify(uint8_t *room, const void *envelope, size_t len, const 
     rc = durai_envelope_signers(&e, crypto, cfg->keys, cfg->n_keys);
     if (rc < 0)
         return rc;
-    *why = judge(cfg->keys, (uint32_t)rc, cfg->threshold, cfg->roles);
+    int by = rc;
+    *why = judge(cfg->keys, (uint32_t)by, cfg->threshold, cfg->roles);
     if (*why)
         return DURA_EAUTH;
     rc = dura_release_decode(e.payload, e.len, out);
     *why = rc == DURA_OK ? 0 : DURA_WHY_FORMAT;
-    return rc;
+    return rc == DURA_OK ? by : rc;
 }
 
 int dura_release_verify(const void *envelope, size_t len, const dura_crypto *crypto, const dura_gate_key *keys,

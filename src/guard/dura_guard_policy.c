@@ -31,7 +31,7 @@ static const policy_shape policy_shapes[DURAI_POLICY_SECTIONS] = {
     /* drift */ {0, 1, 24},
     /* references */ {0, 1024, 64},
     /* correlate */ {0, 1, 16},
-    /* updates */ {0, 1, 24},
+    /* updates */ {0, 1, 40},
     /* release_keys */ {0, 8, 40},
     /* checks */ {0, 1024, 56},
     /* terms */ {0, 65535, 4},
@@ -146,6 +146,12 @@ static const policy_rule policy_rules[] = {
     {13, 21, POLICY_U8, 0, 1u, 8u}, /* updates.threshold */
     {13, 22, POLICY_U8, 0, 0u, 30u}, /* updates.roles */
     {13, 23, POLICY_U8, 0, 0u, 30u}, /* updates.approve */
+    {13, 24, POLICY_U32, 0, 0u, 268435455u}, /* updates.require */
+    {13, 28, POLICY_U32, 0, 0u, 1000000000u}, /* updates.shadow_frames */
+    {13, 32, POLICY_F32, POLICY_POSITIVE, 0u, 0u}, /* updates.shadow_disagreement */
+    {13, 36, POLICY_U8, 0, 0u, 4u}, /* updates.incident_role */
+    {13, 37, POLICY_U8, 0, 0u, 4u}, /* updates.emergency_role */
+    {13, 38, POLICY_ZERO, 0, 0, 2u}, /* updates: reserved */
     {14, 0, POLICY_KEY, 0, 0u, 0u}, /* release_keys.key */
     {14, 32, POLICY_U8, 0, 1u, 4u}, /* release_keys.role */
     {14, 33, POLICY_ZERO, 0, 0, 7u}, /* release_keys: reserved */
@@ -795,6 +801,11 @@ int durai_policy_get_updates(const void *image, durai_policy_updates *out)
     out->threshold = p[21];
     out->roles = p[22];
     out->approve = p[23];
+    out->require = durai_le32(p + 24);
+    out->shadow_frames = durai_le32(p + 28);
+    out->shadow_disagreement = durai_f32(durai_le32(p + 32));
+    out->incident_role = p[36];
+    out->emergency_role = p[37];
     return DURA_OK;
 }
 

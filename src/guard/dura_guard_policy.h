@@ -60,7 +60,7 @@ enum {
     DURAI_POLICY_DRIFT_BYTES = 24,
     DURAI_POLICY_REFERENCE_BYTES = 64,
     DURAI_POLICY_CORRELATE_BYTES = 16,
-    DURAI_POLICY_UPDATES_BYTES = 24,
+    DURAI_POLICY_UPDATES_BYTES = 40,
     DURAI_POLICY_RELEASE_KEY_BYTES = 40,
     DURAI_POLICY_SENSOR_CHECK_BYTES = 56,
     DURAI_POLICY_HISTOGRAM_BYTES = 16,
@@ -119,6 +119,10 @@ enum {
     DURAI_UPDATES_HOLDOVER = 2,
     DURAI_UPDATES_SYNCED = 3,
     DURAI_UPDATES_AUTHENTICATED = 4,
+    DURAI_UPDATES_VENDOR = 1,
+    DURAI_UPDATES_OPERATOR = 2,
+    DURAI_UPDATES_SECURITY = 3,
+    DURAI_UPDATES_SAFETY = 4,
     DURAI_RELEASE_KEY_VENDOR = 1,
     DURAI_RELEASE_KEY_OPERATOR = 2,
     DURAI_RELEASE_KEY_SECURITY = 3,
@@ -333,6 +337,38 @@ typedef struct durai_policy_updates {
                                   operator, 8 security, 16 safety; added up. */
     uint8_t  approve;          /* Roles of which one key at least must approve every attempt on
                                   this very device before the switch; numbers as in roles. */
+    uint32_t require;          /* Practices of IEC 62443-4-1 and ISO/IEC 42001 that the
+                                  evidence of every release must show; docs/formats/release.md
+                                  says what each means. DURAI_UPDATES_SM-9,
+                                  DURAI_UPDATES_SM-11, DURAI_UPDATES_SR-2, DURAI_UPDATES_SR-5,
+                                  DURAI_UPDATES_SD-3, DURAI_UPDATES_SI-1, DURAI_UPDATES_SI-2,
+                                  DURAI_UPDATES_SVV-1, DURAI_UPDATES_SVV-2,
+                                  DURAI_UPDATES_SVV-3, DURAI_UPDATES_SVV-4,
+                                  DURAI_UPDATES_SVV-5, DURAI_UPDATES_DM-4, DURAI_UPDATES_SUM-1,
+                                  DURAI_UPDATES_SUM-2, DURAI_UPDATES_SUM-3,
+                                  DURAI_UPDATES_A.5.2, DURAI_UPDATES_A.6.2.2,
+                                  DURAI_UPDATES_A.6.2.3, DURAI_UPDATES_A.6.2.4,
+                                  DURAI_UPDATES_A.6.2.5, DURAI_UPDATES_A.6.2.6,
+                                  DURAI_UPDATES_A.7.2, DURAI_UPDATES_A.7.3,
+                                  DURAI_UPDATES_A.7.4, DURAI_UPDATES_A.7.5,
+                                  DURAI_UPDATES_A.7.6, DURAI_UPDATES_A.9.4. */
+    uint32_t shadow_frames;    /* Frames a new brain answers beside the running one, with
+                                  nothing of it driven, before it may be switched to; 0: none. */
+    float    shadow_disagreement; /* Limit of the mean, over the shadow run, of the largest share
+                                  of lo..hi by which an output differs from the running
+                                  model's; 0: no limit. */
+    uint8_t  incident_role;    /* While an incident is open a box release needs one key more
+                                  than the threshold behind it, one of this role, by signature
+                                  or approval; none: box releases do not ask for incidents.
+                                  DURAI_UPDATES_NONE, DURAI_UPDATES_VENDOR,
+                                  DURAI_UPDATES_OPERATOR, DURAI_UPDATES_SECURITY,
+                                  DURAI_UPDATES_SAFETY. */
+    uint8_t  emergency_role;   /* An emergency release needs one signature more than the
+                                  threshold, one of this role, and then waits for no window,
+                                  approval, incident or shadow run; none: emergency releases
+                                  are refused. DURAI_UPDATES_NONE, DURAI_UPDATES_VENDOR,
+                                  DURAI_UPDATES_OPERATOR, DURAI_UPDATES_SECURITY,
+                                  DURAI_UPDATES_SAFETY. */
 } durai_policy_updates;
 
 /* Who may sign releases; absent: the factory key, as vendor. A key has one role. */

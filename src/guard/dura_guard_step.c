@@ -123,21 +123,20 @@ static int32_t run_one(const dura_guard *g, void *instance, float *out)
     return g->model->backend->run(instance, g->inputs, g->n_inputs, out, g->n_outputs, g->deadline_ns);
 }
 
-/* What is wrong with the candidate's answer in g->raw, the former model's being in
- * swap->raw when `compare`. DURA_WHY_*, 0: nothing. */
-static uint32_t find_fault(const dura_guard *g, int32_t rc, int compare)
+/* What is wrong with the candidate's answer x: further than `limit` of lo..hi from the other's y,
+ * where that is not 0. DURA_WHY_*, 0: nothing. */
+static uint32_t find_fault(const dura_guard *g, int32_t rc, const float *x, const float *y, float limit)
 {
-    const durai_swap *w = g->swap;
     if (rc != DURA_OK)
         return DURA_WHY_BACKEND;
-    if (!all_finite(g->raw, g->n_outputs))
+    if (!all_finite(x, g->n_outputs))
         return DURA_WHY_OUTPUT;
     for (uint16_t i = 0; i < g->n_outputs; i++) {
         const durai_bounds *e = &g->envelope[i];
-        float far = w->max_disagreement * (e->hi - e->lo), apart = g->raw[i] - w->raw[i];
-        if (g->raw[i] < e->lo || g->raw[i] > e->hi)
+        float far = limit * (e->hi - e->lo), apart = x[i] - y[i];
+        if (x[i] < e->lo || x[i] > e->hi)
             return DURA_WHY_OUTPUT;
-        if (compare && w->max_disagreement > 0.0f && (apart > far || -apart > far))
+        if (limit > 0.0f && (apart > far || -apart > far))
             return DURA_WHY_DISAGREE;
     }
     return 0;
@@ -154,7 +153,8 @@ static DURAI_NOINLINE int32_t run_both(dura_guard *g, step *s, uint32_t word)
     int32_t former = beside == DURAI_BRAIN_NOBODY ? DURA_EDENIED : run_one(g, w->brain[beside].instance, w->raw);
     if (durai_load(&w->failed) == 0) {
         rc = run_one(g, w->brain[drives].instance, g->raw);
-        why = find_fault(g, rc, former == DURA_OK && all_finite(w->raw, g->n_outputs));
+        why = find_fault(g, rc, g->raw, w->raw,
+                         former == DURA_OK && all_finite(w->raw, g->n_outputs) ? w->max_disagreement : 0.0f);
         if (why == 0) {
             durai_store(&w->served, w->served + 1u);
             s->brain = (uint8_t)drives;
@@ -168,13 +168,48 @@ static DURAI_NOINLINE int32_t run_both(dura_guard *g, step *s, uint32_t word)
     return former;
 }
 
+/* How far apart two answers are: the largest share of lo..hi, as it is added up. */
+static uint32_t how_far(const dura_guard *g, const float *x, const float *y)
+{
+    uint32_t most = 0;
+    for (uint16_t i = 0; i < g->n_outputs; i++) {
+        const durai_bounds *e = &g->envelope[i];
+        float apart = x[i] - y[i];
+        uint32_t share = durai_swap_share((apart < 0.0f ? -apart : apart) / (e->hi - e->lo));
+        most = share > most ? share : most;
+    }
+    return most;
+}
+
+/* Shadow run: the candidate answers what the champion answered, and what it says goes no
+ * further than here. After its first fault, or when it has answered often enough, it rests. */
+static DURAI_NOINLINE int32_t run_shadow(dura_guard *g, step *s, uint32_t word)
+{
+    durai_swap *w = g->swap;
+    s->brain = (uint8_t)durai_drives(word);
+    int32_t rc = run_one(g, w->brain[s->brain].instance, g->raw);
+    if (rc != DURA_OK || !all_finite(g->raw, g->n_outputs) || durai_load(&w->failed) != 0 ||
+        w->served >= w->shadow_frames)
+        return rc;
+    uint32_t why = find_fault(g, run_one(g, w->brain[durai_beside(word)].instance, w->raw), w->raw, g->raw, 0.0f);
+    if (why == 0) {
+        w->apart += how_far(g, w->raw, g->raw);
+        why = w->apart > w->may_differ ? DURA_WHY_DISAGREE : 0;
+    }
+    if (why)
+        durai_store(&w->failed, why);
+    else
+        durai_store(&w->served, w->served + 1u);
+    return rc;
+}
+
 /* Whoever drives now. */
 static int32_t run_brain(dura_guard *g, step *s, uint32_t word)
 {
     if (!g->swap)
         return run_one(g, g->instance, g->raw);
     if (durai_beside(word) != DURAI_BRAIN_NONE)
-        return run_both(g, s, word);
+        return word & (uint32_t)DURAI_SHADOW ? run_shadow(g, s, word) : run_both(g, s, word);
     s->brain = (uint8_t)durai_drives(word);
     return run_one(g, g->swap->brain[durai_drives(word)].instance, g->raw);
 }

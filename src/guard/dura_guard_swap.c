@@ -34,10 +34,17 @@ static int unused(const durai_swap *s, uint32_t brain)
     return held == UINT32_MAX || (durai_drives(held) != brain && durai_beside(held) != brain);
 }
 
+/* A share of lo..hi in 2^-16; 256 of it at most, so that 2^32 of them add up in 64 bits. What is
+ * no number is the most. */
+uint32_t durai_swap_share(float share)
+{
+    return share < 256.0f ? (uint32_t)(share * 65536.0f) : 256u << 16;
+}
+
 static void switch_to(durai_swap *s, uint32_t drives, uint32_t beside)
 {
     DURA_ASSERT(drives < DURAI_BRAINS && (drives == DURAI_BRAIN_NOBODY || s->brain[drives].instance != NULL));
-    DURA_ASSERT(beside == DURAI_BRAIN_NONE || (beside < DURAI_BRAINS && beside != drives));
+    DURA_ASSERT(beside == DURAI_BRAIN_NONE || ((beside & 0xFFu) < DURAI_BRAINS && (beside & 0xFFu) != drives));
     __atomic_store_n(&s->active, durai_brains(drives, beside), __ATOMIC_SEQ_CST);
 }
 
@@ -148,6 +155,31 @@ static int hook_activate(void *user, uint32_t probation)
     return DURA_OK;
 }
 
+/* Begins with the first call. Where nothing drives there is nothing to run beside. */
+static uint32_t hook_shadow(void *user, uint32_t *frames)
+{
+    dura_guard *g = user;
+    durai_swap *s = g->swap;
+    *frames = UINT32_MAX;
+    if (s->champion == DURAI_BRAIN_NOBODY || s->candidate == DURAI_BRAIN_NONE)
+        return 0;
+    if (durai_beside(s->active) == DURAI_BRAIN_NONE) {
+        durai_store(&s->failed, 0);
+        durai_store(&s->served, 0);
+        s->apart = 0;
+        switch_to(s, s->champion, s->candidate | DURAI_SHADOW >> 8);
+    }
+    *frames = durai_load(&s->served);
+    return durai_load(&s->failed);
+}
+
+/* The port's word; a port of before it asks nobody. */
+static int hook_safe_state(void *user, uint32_t component)
+{
+    const dura_port *p = ((dura_guard *)user)->port;
+    return p->struct_size <= offsetof(dura_port, safe_state) || !p->safe_state ? 1 : p->safe_state(p->sink_user, component);
+}
+
 static uint32_t hook_watch(void *user, uint32_t *frames)
 {
     dura_guard *g = user;
@@ -243,6 +275,10 @@ static DURAI_NOINLINE int gate_config(const void *policy, dura_gate_config *c, d
     c->threshold = u.threshold;
     c->roles = u.roles;
     c->approve = u.approve;
+    c->require = u.require;
+    c->shadow_frames = u.shadow_frames;
+    c->incident_role = u.incident_role;
+    c->emergency_role = u.emergency_role;
     c->min_clock = u.min_clock;
     c->device = d.name;
     c->probation_frames = u.probation_frames;
@@ -263,19 +299,14 @@ typedef struct parts {
 
 static DURAI_NOINLINE int measure(const void *policy, const dura_gate_calls *gate_calls, size_t instance, parts *p)
 {
-    /* A gate's size depends on no field, so any valid configuration will do; on the stack of
-     * init there is no room for a real one with its keys. */
-    static const dura_gate_key key = {{1}, DURA_ROLE_VENDOR, {0}};
-    static const dura_gate_config any = {.struct_size = sizeof any, .n_keys = 1, .threshold = 1, .keys = &key,
-                                         .device = "any", .probation_frames = 1, .components = COMPONENTS};
     durai_policy_updates u;
     uint32_t outputs;
     int rc = durai_policy_get_updates(policy, &u);
     if (rc != DURA_OK)
         return rc;
     (void)durai_policy_section(policy, DURAI_POLICY_OUTPUTS, &outputs, NULL);
-    p->keys = DURA_GATE_KEYS_MAX * sizeof key;
-    p->gate = (gate_calls->bytes(&any) + 15u) & ~(size_t)15u;
+    p->keys = DURA_GATE_KEYS_MAX * sizeof(dura_gate_key);
+    p->gate = ((size_t)gate_calls->object + 15u) & ~(size_t)15u;
     p->raw = (4u * outputs + 15u) & ~(size_t)15u;
     if (instance < INSTANCE_LEAST)
         instance = INSTANCE_LEAST;
@@ -295,7 +326,8 @@ static DURAI_NOINLINE int start_gate(dura_guard *g, const void *policy, void *me
                                      uint32_t fresh)
 {
     static const dura_gate_hooks none = {sizeof none, 0, NULL, hook_arena, hook_open, hook_run, hook_activate,
-                                         hook_watch, hook_keep, hook_drop, hook_blocked, hook_say, hook_next_key};
+                                         hook_watch, hook_keep, hook_drop, hook_blocked, hook_say, hook_next_key,
+                                         hook_safe_state, hook_shadow};
     dura_gate_hooks *hooks = &g->swap->start.init.hooks;
     dura_gate_config *c = &g->swap->start.init.config;
     int rc = gate_config(policy, c, keys);
@@ -332,6 +364,9 @@ int durai_swap_init(dura_guard *g, const void *policy, void *mem, size_t instanc
     s->arena_bytes = p.arena;
     s->slot_bytes = u.slot_bytes;
     s->max_disagreement = u.max_disagreement;
+    s->shadow_frames = u.shadow_frames;
+    s->may_differ = u.shadow_disagreement > 0.0f ? durai_swap_share(u.shadow_disagreement) * (uint64_t)u.shadow_frames
+                                                 : UINT64_MAX;
     s->owner = g;
     s->held = UINT32_MAX;
     s->champion = DURAI_BRAIN_FACTORY;

@@ -22,10 +22,12 @@ enum {
     DURAI_BRAIN_NONE = 0xFF
 };
 
-/* The activation word: who drives, and who runs beside it in probation. */
+/* The activation word: who drives, and who runs beside it: the former one in probation, or the
+ * candidate in a shadow run. */
 static inline uint32_t durai_brains(uint32_t drives, uint32_t beside) { return drives | beside << 8; }
 static inline uint32_t durai_drives(uint32_t word) { return word & 0xFFu; }
 static inline uint32_t durai_beside(uint32_t word) { return word >> 8 & 0xFFu; }
+enum { DURAI_SHADOW = 1 << 16 };
 
 typedef struct durai_brain {
     void *instance;              /* NULL: not open */
@@ -41,10 +43,14 @@ typedef struct durai_swap {
     uint32_t held;               /* producer: the word its step works with, else all ones */
     uint32_t failed;             /* producer: DURA_WHY_* of the candidate, which then no longer
                                     drives; worker clears */
-    uint32_t served;             /* producer: frames the candidate drove; worker clears */
+    uint32_t served;             /* producer: frames the candidate drove or, in a shadow run,
+                                    answered; worker clears */
 
     /* the producer's */
-    float *raw;                  /* the former model's answer */
+    float *raw;                  /* answer of who runs beside: the former model's, or the
+                                    candidate's in a shadow run */
+    uint64_t apart;              /* sum of the shares of lo..hi, in 2^-16 each; worker clears
+                                    before a run begins */
 
     /* the worker's */
     durai_brain brain[DURAI_BRAINS];
@@ -58,6 +64,8 @@ typedef struct durai_swap {
     uint32_t n_told;             /* facts said before the log was there */
     dura_fact told[2];
     float max_disagreement;
+    uint32_t shadow_frames;
+    uint64_t may_differ;         /* what `apart` may come to; all ones: no limit */
     union {                      /* one at a time, and so not on the stack */
         struct {
             dura_gate_config config;
@@ -67,6 +75,9 @@ typedef struct durai_swap {
         dura_hash_state hash;
     } start;
 } durai_swap;
+
+/* A share of lo..hi, at least 0, as it is added up. */
+uint32_t durai_swap_share(float share);
 
 /* Producer: the word to work with; nothing it names is closed until let_go. */
 uint32_t durai_swap_hold(durai_swap *s);

@@ -219,7 +219,7 @@ static int fill_release(alert *a, const dura_record *r, const int64_t v[4], uint
     add(a->code, sizeof a->code, ".", name_of(DURA_NAME_GATE, (uint32_t)v[1]));
     (void)snprintf(a->text, sizeof a->text, "%s release, version %" PRId64 ": %s -> %s", component, v[2],
                    name_of(DURA_NAME_GATE, (uint32_t)v[0]), name_of(DURA_NAME_GATE, (uint32_t)v[1]));
-    for (uint32_t bit = 0, any = 0; bit < 32; bit++)
+    for (uint32_t bit = 0, any = 0; bit < 64; bit++)
         if ((uint64_t)v[3] >> bit & 1u)
             add(a->text, sizeof a->text, any++ ? ", " : "; why: ", name_of(DURA_NAME_WHY, bit));
     return 1;

@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 enum { PACK_U8, PACK_U16, PACK_U32, PACK_F32, PACK_BOOL, PACK_ENUM, PACK_KEY32, PACK_TEXT64,
-       PACK_NAME, PACK_BIT, PACK_CHANNEL, PACK_OF, PACK_NOTE, PACK_LIST };
+       PACK_NAME, PACK_BIT, PACK_CHANNEL, PACK_OF, PACK_NOTE, PACK_LIST, PACK_SET };
 enum { PACK_REQUIRED = 1, PACK_OR_0 = 2, PACK_POW2 = 4, PACK_POSITIVE = 8 };
 
 typedef struct pack_word {
@@ -30,7 +30,7 @@ typedef struct pack_field {
     uint8_t bit;
     uint32_t value;            /* default: number, bool or enum value */
     uint32_t lo, hi;           /* integers */
-    const pack_word *words;    /* PACK_ENUM */
+    const pack_word *words;    /* PACK_ENUM, PACK_SET */
     const char *doc;           /* said after "wants ..." is not enough */
 } pack_field;
 
@@ -243,6 +243,12 @@ static const pack_field pack_fields_correlate[] = {
 
 static const pack_word pack_words_updates_min_clock[] = {
     {"none", 0}, {"unsynced", 1}, {"holdover", 2}, {"synced", 3}, {"authenticated", 4}, {0, 0}};
+static const pack_word pack_words_updates_require[] = {
+    {"SM-9", 1}, {"SM-11", 2}, {"SR-2", 4}, {"SR-5", 8}, {"SD-3", 16}, {"SI-1", 32}, {"SI-2", 64}, {"SVV-1", 128}, {"SVV-2", 256}, {"SVV-3", 512}, {"SVV-4", 1024}, {"SVV-5", 2048}, {"DM-4", 4096}, {"SUM-1", 8192}, {"SUM-2", 16384}, {"SUM-3", 32768}, {"A.5.2", 65536}, {"A.6.2.2", 131072}, {"A.6.2.3", 262144}, {"A.6.2.4", 524288}, {"A.6.2.5", 1048576}, {"A.6.2.6", 2097152}, {"A.7.2", 4194304}, {"A.7.3", 8388608}, {"A.7.4", 16777216}, {"A.7.5", 33554432}, {"A.7.6", 67108864}, {"A.9.4", 134217728}, {0, 0}};
+static const pack_word pack_words_updates_incident_role[] = {
+    {"none", 0}, {"vendor", 1}, {"operator", 2}, {"security", 3}, {"safety", 4}, {0, 0}};
+static const pack_word pack_words_updates_emergency_role[] = {
+    {"none", 0}, {"vendor", 1}, {"operator", 2}, {"security", 3}, {"safety", 4}, {0, 0}};
 static const pack_field pack_fields_updates[] = {
     {"slot_bytes", PACK_U32, 0, 0, 0, 65536u, 0u, 16777216u, 0,
      "Room for a brain image in memory, twice; 0: brains are not updated."},
@@ -264,6 +270,16 @@ static const pack_field pack_fields_updates[] = {
      "Roles of which one key at least must have signed: 2 vendor, 4 operator, 8 security, 16 safety; added up."},
     {"approve", PACK_U8, 0, 23, 0, 0u, 0u, 30u, 0,
      "Roles of which one key at least must approve every attempt on this very device before the switch; numbers as in roles."},
+    {"require", PACK_SET, 0, 24, 0, 0u, 0u, 0u, pack_words_updates_require,
+     "Practices of IEC 62443-4-1 and ISO/IEC 42001 that the evidence of every release must show; docs/formats/release.md says what each means."},
+    {"shadow_frames", PACK_U32, 0, 28, 0, 0u, 0u, 1000000000u, 0,
+     "Frames a new brain answers beside the running one, with nothing of it driven, before it may be switched to; 0: none."},
+    {"shadow_disagreement", PACK_F32, PACK_POSITIVE, 32, 0, 0u, 0u, 0u, 0,
+     "Limit of the mean, over the shadow run, of the largest share of lo..hi by which an output differs from the running model's; 0: no limit."},
+    {"incident_role", PACK_ENUM, 0, 36, 0, 0u, 0u, 0u, pack_words_updates_incident_role,
+     "While an incident is open a box release needs one key more than the threshold behind it, one of this role, by signature or approval; none: box releases do not ask for incidents."},
+    {"emergency_role", PACK_ENUM, 0, 37, 0, 0u, 0u, 0u, pack_words_updates_emergency_role,
+     "An emergency release needs one signature more than the threshold, one of this role, and then waits for no window, approval, incident or shadow run; none: emergency releases are refused."},
 };
 
 static const pack_word pack_words_release_key_role[] = {

@@ -153,6 +153,28 @@ static int put_word(packer *k, const pack_field *f, uint32_t value)
     return rc;
 }
 
+/* A list of words, each a bit of a u32. */
+static int put_set(packer *k, const pack_field *f, uint32_t value)
+{
+    const char *words[33];
+    uint32_t n = 0, bits = 0;
+    for (; f->words[n].word; n++) {
+        DURA_ASSERT(n + 1 < COUNT(words));
+        words[n] = f->words[n].word;
+    }
+    words[n] = NULL;
+    int rc = dura_json_want(k->doc, value, DURA_JSON_ARRAY, 0, n, k->err);
+    for (uint32_t i = dura_json_first(k->doc, value); rc == DURA_OK && i != DURA_JSON_NONE; i = dura_json_next(k->doc, i)) {
+        uint32_t at = 0;
+        rc = dura_json_get_word(k->doc, i, words, &at, k->err);
+        if (rc == DURA_OK && (bits & f->words[at].value))
+            rc = dura_json_fail(k->doc, i, k->err, DURA_EINVAL, "is there already; keep one");
+        bits |= rc == DURA_OK ? f->words[at].value : 0;
+    }
+    durai_put32(k->record + f->offset, bits);
+    return rc;
+}
+
 /* A bool: into a byte, or as one bit of a u16. */
 static int put_bool(packer *k, const pack_field *f, uint32_t value)
 {
@@ -238,6 +260,7 @@ static int put_given(packer *k, const pack_field *f, uint32_t value)
     case PACK_BOOL:
     case PACK_BIT: return put_bool(k, f, value);
     case PACK_ENUM: return put_word(k, f, value);
+    case PACK_SET: return put_set(k, f, value);
     case PACK_KEY32: return put_key(k, f, value);
     case PACK_TEXT64:
     case PACK_NAME: return put_text(k, f, value);
@@ -850,12 +873,29 @@ static int put_shapes(packer *k)
     return DURA_OK;
 }
 
+/* Does one of the release keys have the role that a member of `updates` names? */
+static int check_extra_role(packer *k, const char *member, uint32_t role, const uint8_t *keys, uint32_t n)
+{
+    const record_kind *kind = &kinds[KIND_RELEASE_KEYS];
+    uint32_t updates = dura_json_member(k->doc, DURA_JSON_ROOT, "updates");
+    int found = role == 0 || (n == 0 && role == DURAI_RELEASE_KEY_VENDOR); /* the factory key is the vendor's */
+    for (uint32_t i = 0; i < n && !found; i++)
+        found = keys[i * kind->bytes + field_of(kind, "role")->offset] == role;
+    return found ? DURA_OK
+                 : dura_json_fail(k->doc, dura_json_member(k->doc, updates, member), k->err, DURA_EINVAL,
+                                  "no release key has this role, so nothing could ever be right; add one");
+}
+
 static int put_updates(packer *k)
 {
-    uint32_t list = dura_json_member(k->doc, DURA_JSON_ROOT, "release_keys"), threshold = 0;
+    uint32_t list = dura_json_member(k->doc, DURA_JSON_ROOT, "release_keys"), threshold = 0, extra[2] = {0, 0};
+    static const char *const members[2] = {"incident_role", "emergency_role"};
     int rc = put_optional(k, DURA_JSON_ROOT, DURAI_POLICY_UPDATES, KIND_UPDATES);
     if (rc == DURA_OK && k->count[DURAI_POLICY_UPDATES])
         threshold = k->record[field_of(&kinds[KIND_UPDATES], "threshold")->offset];
+    for (uint32_t i = 0; i < 2 && threshold; i++)
+        extra[i] = k->record[field_of(&kinds[KIND_UPDATES], members[i])->offset];
+    size_t at = k->image.len;
     if (rc == DURA_OK)
         rc = put_free_list(k, DURA_JSON_ROOT, DURAI_POLICY_RELEASE_KEYS, KIND_RELEASE_KEYS,
                            DURAI_POLICY_RELEASE_KEYS_MAX);
@@ -866,6 +906,8 @@ static int put_updates(packer *k)
         return dura_json_fail(k->doc, dura_json_member(k->doc, DURA_JSON_ROOT, "updates"), k->err, DURA_EINVAL,
                               "threshold is %u, but there %s %u key%s", (unsigned)threshold, keys > 1 ? "are" : "is",
                               (unsigned)(keys ? keys : 1), keys > 1 ? "s" : "");
+    for (uint32_t i = 0; i < 2 && rc == DURA_OK && !k->image.err; i++)
+        rc = check_extra_role(k, members[i], extra[i], k->image.p + at, keys);
     return rc;
 }
 

@@ -92,7 +92,8 @@ static const named WHYS[] = {
     {12, "digest"}, {13, "open"}, {14, "golden"}, {15, "window"}, {16, "clock"}, {17, "incident"},
     {18, "stopped"}, {19, "busy"}, {20, "output"}, {21, "disagree"}, {22, "backend"}, {23, "drift"},
     {24, "reboot"}, {25, "storage"}, {26, "aborted"}, {27, "jump"}, {28, "requires"},
-    {29, "approvals"}, {30, "replay"}, {0, NULL}};
+    {29, "approvals"}, {30, "replay"}, {32, "evidence"}, {33, "shadow"}, {34, "machine"}, {35, "emergency"},
+    {36, "urgent"}, {37, "past_incident"}, {0, NULL}};
 static const named DRIFTS[] = {
     {DURA_DRIFT_BACK, "back"}, {DURA_DRIFT_UP, "up"}, {DURA_DRIFT_DOWN, "down"}, {DURA_DRIFT_WIDER, "wider"},
     {DURA_DRIFT_NARROWER, "narrower"}, {0, NULL}};

@@ -58,6 +58,10 @@ int dura_release_policy(const void *policy, size_t len, dura_gate_config *cfg, d
     cfg->threshold = u.threshold;
     cfg->roles = u.roles;
     cfg->approve = u.approve;
+    cfg->require = u.require;
+    cfg->shadow_frames = u.shadow_frames;
+    cfg->incident_role = u.incident_role;
+    cfg->emergency_role = u.emergency_role;
     cfg->min_clock = u.min_clock;
     cfg->probation_frames = u.probation_frames;
     cfg->max_jump = u.max_jump;
@@ -139,23 +143,26 @@ static uint32_t check_subject(const dura_release *r, const void *policy, size_t 
 static uint32_t check_time(const dura_release *r, const dura_gate_config *cfg, int64_t now_s)
 {
     uint32_t why = 0, minute;
+    int window = cfg->window_minutes && !(r->flags & DURA_RELEASE_EMERGENCY);
     if (now_s <= 0)
-        return cfg->window_minutes || r->not_before_s || r->not_after_s ? DURA_WHY_CLOCK : 0;
+        return window || r->not_before_s || r->not_after_s ? DURA_WHY_CLOCK : 0;
     if (r->not_after_s && now_s > r->not_after_s)
         why |= DURA_WHY_EXPIRED;
     if (now_s < r->not_before_s)
         why |= DURA_WHY_NOT_YET;
     minute = (uint32_t)(now_s / 60 % DAY_MINUTES);
-    if (cfg->window_minutes && (minute + DAY_MINUTES - cfg->window_begin) % DAY_MINUTES >= cfg->window_minutes)
+    if (window && (minute + DAY_MINUTES - cfg->window_begin) % DAY_MINUTES >= cfg->window_minutes)
         why |= DURA_WHY_WINDOW;
     return why;
 }
 
-uint32_t dura_release_check(const dura_release *r, const dura_gate_config *cfg, const void *policy, size_t policy_len,
+uint64_t dura_release_check(const dura_release *r, const dura_gate_config *cfg, const void *policy, size_t policy_len,
                             const void *subject, size_t n, uint32_t slot_bytes, int64_t now_s, dura_error *err)
 {
     uint32_t why = 0;
-    if (!r || !cfg || r->struct_size < offsetof(dura_release, need_min) || (n && !subject))
+    dura_release full = DURA_RELEASE_INIT;
+    if (!r || !cfg || (n && !subject) ||
+        durai_struct_in(&full, (uint32_t)sizeof full, r, r->struct_size, (uint32_t)offsetof(dura_release, need_min)) != DURA_OK)
         return DURA_WHY_FORMAT;
     if (!(cfg->components & 1u << r->component))
         why |= DURA_WHY_COMPONENT;
@@ -167,5 +174,6 @@ uint32_t dura_release_check(const dura_release *r, const dura_gate_config *cfg, 
         why |= DURA_WHY_SIZE;
     if (n)
         why |= check_subject(r, policy, policy_len, subject, n, err);
-    return why | check_time(r, cfg, now_s);
+    why |= check_time(&full, cfg, now_s);
+    return why | (cfg->require & ~full.practices ? DURAI_WHY2(DURA_WHY2_EVIDENCE) : 0);
 }

@@ -18,7 +18,7 @@
 /* ---- words ---------------------------------------------------------------------------- */
 
 typedef struct why_row {
-    uint32_t bit;
+    uint64_t bit;
     const char *name, *text;
 } why_row;
 
@@ -54,9 +54,15 @@ static const why_row whys[] = {
     {DURA_WHY_REQUIRES, "requires", "it and another component do not fit each other's versions"},
     {DURA_WHY_APPROVALS, "approvals", "a role that must approve it has not"},
     {DURA_WHY_REPLAY, "replay", "an approval was for another attempt than the one in hand"},
+    {DURAI_WHY2(DURA_WHY2_EVIDENCE), "evidence", "its evidence does not show a practice that the policy asks for"},
+    {DURAI_WHY2(DURA_WHY2_SHADOW), "shadow", "the run beside the model that drives is not over, or was not passed"},
+    {DURAI_WHY2(DURA_WHY2_MACHINE), "machine", "the machine is not in a state to switch in"},
+    {DURAI_WHY2(DURA_WHY2_EMERGENCY), "emergency", "it is an emergency release without the extra role for that"},
+    {DURAI_WHY2(DURA_WHY2_URGENT), "urgent", "it goes the emergency path"},
+    {DURAI_WHY2(DURA_WHY2_PAST_INCIDENT), "past_incident", "it went past an open incident, with the extra role for that"},
 };
 
-static const why_row *row_of(uint32_t why)
+static const why_row *row_of(uint64_t why)
 {
     for (size_t i = 0; i < sizeof whys / sizeof *whys; i++)
         if (why & whys[i].bit)
@@ -64,9 +70,9 @@ static const why_row *row_of(uint32_t why)
     return NULL;
 }
 
-const char *dura_why_name(uint32_t why) { return row_of(why) ? row_of(why)->name : NULL; }
+const char *dura_why_name(uint64_t why) { return row_of(why) ? row_of(why)->name : NULL; }
 
-const char *dura_why_text(uint32_t why) { return row_of(why) ? row_of(why)->text : NULL; }
+const char *dura_why_text(uint64_t why) { return row_of(why) ? row_of(why)->text : NULL; }
 
 static const char *const states[] = {"idle",   "received",   "staging",   "staged", "accepted",  "armed",       "activating",
                                      "probation", NULL,      "committed", "rolled_back", "rejected", "safe"};
@@ -422,7 +428,12 @@ static void fill_info(dura_journal_info *i, const durai_gate_record *r)
     s->component = r->component;
     s->slot = r->active;
     s->attempt = r->attempt;
-    s->why = r->why;
+    s->why = (uint32_t)r->why;
+    s->why2 = (uint32_t)(r->why >> 32);
+    if (r->flags & DURAI_F_URGENT)
+        s->why2 |= DURA_WHY2_URGENT;
+    if (r->flags & DURAI_F_PAST)
+        s->why2 |= DURA_WHY2_PAST_INCIDENT;
     s->seq = r->seq;
     s->offset = r->n[DURAI_N_OFFSET];
     s->length = r->n[DURAI_C_LENGTH];

@@ -549,17 +549,17 @@ int dura_session_event(dura_session *s, const void *pairs, size_t len, uint16_t 
 }
 
 /* The names of DURA_WHY_* bits, with commas between. */
-static void why_words(uint32_t why, char *buf, size_t n)
+static void why_words(uint64_t why, char *buf, size_t n)
 {
     size_t at = 0;
-    for (uint32_t bit = 0; bit < 32; bit++) {
+    for (uint32_t bit = 0; bit < 64; bit++) {
         const char *name = why >> bit & 1u ? dura_record_name(DURA_NAME_WHY, bit) : NULL;
         int k = name ? snprintf(buf + at, n - at, "%s%s", at ? ", " : "", name) : 0;
         at += k > 0 && (size_t)k < n - at ? (size_t)k : 0;
     }
 }
 
-static int say_why(uint32_t why, int rc, const char *path, dura_error *err)
+static int say_why(uint64_t why, int rc, const char *path, dura_error *err)
 {
     char words[256] = "";
     why_words(why, words, sizeof words);
@@ -569,7 +569,7 @@ static int say_why(uint32_t why, int rc, const char *path, dura_error *err)
 static int say_refused(dura_session *s, int rc, const char *path, dura_error *err)
 {
     dura_gate_status st = DURA_GATE_STATUS_INIT;
-    return say_why(dura_guard_release(s->guard, &st) == DURA_OK ? st.why : 0, rc, path, err);
+    return say_why(dura_guard_release(s->guard, &st) == DURA_OK ? (uint64_t)st.why2 << 32 | st.why : 0, rc, path, err);
 }
 
 /* The subject's bytes, in pieces as they would come over a wire. */

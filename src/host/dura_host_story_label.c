@@ -61,7 +61,7 @@ static void words_of_bits(char *out, size_t n, int list, uint64_t bits)
 {
     size_t at = 0;
     out[0] = '\0';
-    for (uint32_t i = 0; i < 32; i++) {
+    for (uint32_t i = 0; i < 64; i++) {
         const char *name = (bits >> i) & 1u ? dura_record_name(list, i) : NULL;
         int k = name && at < n ? snprintf(out + at, n - at, "%s%s", at ? ", " : "", name) : 0;
         at += k > 0 ? (size_t)k : 0;

@@ -202,7 +202,7 @@ static void tell_fact(durai_story *s, const dura_record *r, double at)
     case DURA_FACT_RELEASE:
         s->gate_state = (uint8_t)v[1];
         s->gate_component = (uint8_t)durai_story_uint(r, 23, 0);
-        s->gate_why = (uint32_t)v[3];
+        s->gate_why = (uint64_t)v[3];
         (void)new_line(s, r, at, "release");
         break;
     case DURA_FACT_MODE: (void)new_line(s, r, at, "mode"); break;

@@ -177,10 +177,10 @@ void durai_out_name(durai_out *o, const char *key, int list, uint32_t v)
     durai_out_text(o, key, name ? name : d);
 }
 
-void durai_out_bits(durai_out *o, const char *key, int list, uint32_t bits)
+void durai_out_bits(durai_out *o, const char *key, int list, uint64_t bits)
 {
     durai_out_open(o, key, '[');
-    for (uint32_t i = 0; i < 32; i++)
+    for (uint32_t i = 0; i < 64; i++)
         if ((bits >> i) & 1u)
             durai_out_name(o, NULL, list, i);
     durai_out_close(o, ']');

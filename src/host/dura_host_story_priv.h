@@ -44,7 +44,7 @@ void durai_out_hex(durai_out *o, const char *key, const uint8_t *p, size_t n);
 void durai_out_json(durai_out *o, const char *key, const char *text, size_t n);
 /* The name of a list, else the number as text. */
 void durai_out_name(durai_out *o, const char *key, int list, uint32_t v);
-void durai_out_bits(durai_out *o, const char *key, int list, uint32_t bits);
+void durai_out_bits(durai_out *o, const char *key, int list, uint64_t bits);
 /* ISO 8601 UTC, or null. */
 void durai_out_iso(durai_out *o, const char *key, int have, int64_t wall_ns);
 
@@ -216,7 +216,7 @@ typedef struct durai_story {
     uint8_t last_action, last_mode, modes;
     uint8_t model[8], have_model;
     uint8_t gate_state, gate_component;  /* of the last RELEASE fact */
-    uint32_t gate_why;
+    uint64_t gate_why;
     durai_case *cases;
     uint32_t n_cases;
     uint64_t cases_left_out;

@@ -357,3 +357,18 @@ def test_rows_of_a_run_carry_their_release_unless_they_are_suspect(desk):
     desk.write("clean.csv", (desk.folder / "clean.csv").read_bytes() + b"9,9,9,9,\n")
     told = desk.dura("release", "verify", "rel.dura")
     assert told.returncode == 1 and "clean.csv has other rows" in told.stderr, told.stderr
+
+
+def test_what_the_policy_requires_must_be_attested(desk):
+    policy = json.loads((desk.folder / "policy.json").read_text())
+    policy["updates"] = {"require": ["A.6.2.4", "SVV-3"]}
+    dump(desk, "policy.json", policy)
+    tests = dump(desk, "tests.json", passed(desk))
+    told = make(desk)
+    assert told.returncode == 2 and "updates.require: SVV-3, A.6.2.4: the policy requires it" in told.stderr, told.stderr
+    told = make(desk, tests)
+    assert told.returncode == 2 and "practices: SVV-3: required, and nothing attests it" in told.stderr, told.stderr
+    told = make(desk, f"{tests}=A.6.2.4,SVV-3")
+    assert told.returncode == 0, told.stderr
+    told = desk.dura("gate", "check", "rel.dura", "--policy", "policy.json", "--subject", "rel.dura.brain")
+    assert "signature" in told.stdout and "evidence  " not in told.stdout.split("NO, because")[1], told.stdout

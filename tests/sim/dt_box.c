@@ -145,7 +145,7 @@ static void put_watch(uint8_t *image, size_t *end, const dt_spec *s)
 
 static void put_updates(uint8_t *image, size_t *end, const dt_spec *s)
 {
-    uint8_t *p = section(image, end, 13, s->slot_bytes > 0, s->slot_bytes ? 24 : 0);
+    uint8_t *p = section(image, end, 13, s->slot_bytes > 0, s->slot_bytes ? 40 : 0);
     if (s->slot_bytes) {
         durai_put32(p, s->slot_bytes);
         durai_put32(p + 4, s->probation_frames ? s->probation_frames : 10);
@@ -154,6 +154,11 @@ static void put_updates(uint8_t *image, size_t *end, const dt_spec *s)
         p[20] = s->min_clock;
         p[21] = 1;
         p[23] = s->approve;
+        durai_put32(p + 24, s->require);
+        durai_put32(p + 28, s->shadow_frames);
+        put_f32(p + 32, s->shadow_disagreement);
+        p[36] = s->incident_role;
+        p[37] = s->emergency_role;
     }
     (void)section(image, end, 14, 0, 0);
 }

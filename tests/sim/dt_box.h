@@ -55,6 +55,9 @@ typedef struct dt_spec {
     uint32_t probation_frames;
     uint8_t  approve;             /* updates: roles that must approve */
     float max_disagreement;
+    uint32_t require, shadow_frames;          /* updates, and below */
+    float shadow_disagreement;
+    uint8_t incident_role, emergency_role;
 } dt_spec;
 
 /* 4 channels within 0..100, 1 output 0..50, safe 5, enforce, commit every record. */

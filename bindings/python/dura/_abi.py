@@ -682,6 +682,12 @@ DURA_VERIFY_UNANCHORED = 2
 DURA_WATCH_DRIFT = 1
 DURA_WATCH_INCIDENT = 2
 DURA_WATCH_RETRAIN = 4
+DURA_WHY2_EMERGENCY = 8
+DURA_WHY2_EVIDENCE = 1
+DURA_WHY2_MACHINE = 4
+DURA_WHY2_PAST_INCIDENT = 32
+DURA_WHY2_SHADOW = 2
+DURA_WHY2_URGENT = 16
 DURA_WHY_ABORTED = 67108864
 DURA_WHY_APPROVALS = 536870912
 DURA_WHY_BACKEND = 4194304
@@ -1264,6 +1270,8 @@ class dura_gate_status(Structure):
         ("release", (ctypes.c_uint8 * 32)),
         ("approved", ctypes.c_uint8),
         ("reserved", (ctypes.c_uint8 * 7)),
+        ("why2", ctypes.c_uint32),
+        ("shadow_left", ctypes.c_uint32),
     ]
 
 
@@ -1453,6 +1461,11 @@ class dura_gate_config(Structure):
         ("approve", ctypes.c_uint8),
         ("approvals", ctypes.c_uint8),
         ("reserved", (ctypes.c_uint8 * 6)),
+        ("require", ctypes.c_uint32),
+        ("shadow_frames", ctypes.c_uint32),
+        ("incident_role", ctypes.c_uint8),
+        ("emergency_role", ctypes.c_uint8),
+        ("reserved2", (ctypes.c_uint8 * 6)),
     ]
 
 
@@ -1822,12 +1835,14 @@ PROTOTYPES = {
     "dura_release_decode": (ctypes.c_int, [ctypes.c_void_p, ctypes.c_size_t, POINTER(dura_release)]),
     "dura_release_verify": (ctypes.c_int, [ctypes.c_void_p, ctypes.c_size_t, POINTER(dura_crypto), POINTER(dura_gate_key), ctypes.c_uint32, ctypes.c_uint32, ctypes.c_uint32, POINTER(dura_release), ctypes.c_void_p]),
     "dura_release_policy": (ctypes.c_int, [ctypes.c_void_p, ctypes.c_size_t, POINTER(dura_gate_config), POINTER(dura_gate_key), ctypes.c_void_p]),
-    "dura_release_check": (ctypes.c_uint32, [POINTER(dura_release), POINTER(dura_gate_config), ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint32, ctypes.c_int64, POINTER(dura_error)]),
+    "dura_release_check": (ctypes.c_uint64, [POINTER(dura_release), POINTER(dura_gate_config), ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint32, ctypes.c_int64, POINTER(dura_error)]),
     "dura_envelope_make": (ctypes.c_int, [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p, POINTER(ctypes.c_size_t)]),
     "dura_envelope_sign": (ctypes.c_int, [ctypes.c_void_p, POINTER(ctypes.c_size_t), ctypes.c_size_t, ctypes.c_void_p]),
     "dura_envelope_open": (ctypes.c_int, [ctypes.c_void_p, ctypes.c_size_t, POINTER(ctypes.c_void_p), POINTER(ctypes.c_size_t), ctypes.c_void_p]),
     "dura_envelope_signature": (ctypes.c_int, [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint32, ctypes.c_void_p, ctypes.c_void_p]),
-    "dura_why_name": (ctypes.c_char_p, [ctypes.c_uint32]),
-    "dura_why_text": (ctypes.c_char_p, [ctypes.c_uint32]),
+    "dura_why_name": (ctypes.c_char_p, [ctypes.c_uint64]),
+    "dura_why_text": (ctypes.c_char_p, [ctypes.c_uint64]),
+    "dura_practice_name": (ctypes.c_char_p, [ctypes.c_uint64]),
+    "dura_practice_bit": (ctypes.c_uint64, [ctypes.c_char_p]),
     "dura_component_number": (ctypes.c_uint8, [ctypes.c_char_p]),
 }

@@ -21,7 +21,7 @@ def why_names(why: int) -> Tuple[str, ...]:
 
 def why_words(why: int) -> Tuple[str, ...]:
     """One sentence per bit."""
-    texts = (lib.dura_why_text(1 << bit) for bit in range(32) if why >> bit & 1)
+    texts = (lib.dura_why_text(1 << bit) for bit in range(64) if why >> bit & 1)
     return tuple(text.decode() for text in texts if text)
 
 
@@ -38,6 +38,7 @@ class GateStatus:
     candidate: Optional[int]     #: version in hand
     versions: Dict[str, int]     #: running, by component
     floors: Dict[str, int]       #: lowest version still accepted, by component
+    shadow_left: int             #: answers beside the running brain that are still wanted
     probation_left: int          #: frames
     staged: int                  #: bytes of the subject that are here
     length: int                  #: ... of so many
@@ -52,9 +53,9 @@ def gate_status(guard: Any) -> GateStatus:
     s = _abi.dura_gate_status()
     s.struct_size = ctypes.sizeof(s)
     check(lib.dura_guard_release(guard, ctypes.byref(s)))
-    digest = bytes(s.digest)
+    digest, why = bytes(s.digest), s.why2 << 32 | s.why
     return GateStatus(_names.name(_abi.DURA_NAME_GATE, s.state), _COMPONENT_NAMES.get(s.component), _SLOTS.get(s.slot),
-                      why_names(s.why), why_words(s.why), s.candidate or None,
+                      why_names(why), why_words(why), s.candidate or None,
                       {name: s.version[i] for name, i in COMPONENTS.items()},
-                      {name: s.floor_[i] for name, i in COMPONENTS.items()}, s.probation_left, s.offset, s.length,
-                      digest.hex() if any(digest) else None)
+                      {name: s.floor_[i] for name, i in COMPONENTS.items()}, s.shadow_left,
+                      s.probation_left, s.offset, s.length, digest.hex() if any(digest) else None)

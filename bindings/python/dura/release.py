@@ -255,7 +255,12 @@ class Release:
         check(lib.dura_sodium_init(ctypes.byref(crypto), None, 0, None, None, None))
         lib.dura_release_verify(self._room, len(self.envelope), ctypes.byref(crypto.crypto), keys, config.n_keys,
                                 config.threshold, config.roles, ctypes.byref(out), ctypes.byref(why))
-        return why.value
+        if not out.flags & _abi.DURA_RELEASE_EMERGENCY:
+            return int(why.value)
+        more, role = min(config.threshold + 1, config.n_keys), config.emergency_role
+        lacks = not role or lib.dura_release_verify(self._room, len(self.envelope), ctypes.byref(crypto.crypto), keys,
+                                                    config.n_keys, more, config.roles | 1 << role, ctypes.byref(out), None)
+        return int(why.value) | (_abi.DURA_WHY2_EMERGENCY << 32 if lacks else 0)
 
     # ---- files ------------------------------------------------------------------------------
 

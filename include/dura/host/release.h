@@ -161,7 +161,7 @@ DURA_API DURA_CHECK int dura_approval_describe(const dura_approval *a, int json,
 
 /** What a packed policy says of updates: keys (room for DURA_GATE_KEYS_MAX, the factory
  *  key as vendor's when it names none), threshold, roles, clock, window, probation,
- *  components, device and digest. cfg borrows keys and the image.
+ *  components, device, digest, evidence and extra roles. cfg borrows keys and the image.
  *  returns  DURA_OK; DURA_ENOENT (the policy takes no updates); as dura_pack_check().
  *                                                                         [any] O(len) */
 DURA_API DURA_CHECK int dura_release_policy(const void *policy, size_t len, dura_gate_config *cfg,
@@ -170,9 +170,9 @@ DURA_API DURA_CHECK int dura_release_policy(const void *policy, size_t len, dura
 /** Everything a device judges by its policy, the present time and the subject: device,
  *  component, policy, dates, size, digest, model, golden vectors; not by its journal. n 0:
  *  the subject is not at hand. now_s: seconds since 1970; 0: unknown. window: minute of
- *  the day is compared, too. returns DURA_WHY_* bits; err (may be NULL) says more of
+ *  the day is compared, too. returns DURA_WHY_* bits, DURA_WHY2_* above them; err (may be NULL) says more of
  *  OPEN and GOLDEN.                                              [any] O(subject) + runs */
-DURA_API DURA_CHECK uint32_t dura_release_check(const dura_release *r, const dura_gate_config *cfg,
+DURA_API DURA_CHECK uint64_t dura_release_check(const dura_release *r, const dura_gate_config *cfg,
                                                 const void *policy, size_t policy_len,
                                                 const void *subject, size_t n, uint32_t slot_bytes,
                                                 int64_t now_s, dura_error *err);
@@ -180,9 +180,14 @@ DURA_API DURA_CHECK uint32_t dura_release_check(const dura_release *r, const dur
 /* ---- words ------------------------------------------------------------------------------------- */
 
 /** The lowest bit of why as a word ("digest") and a sentence; NULL: no bit that is known.
- *                                                                           [any] O(1) */
-DURA_API DURA_CHECK const char *dura_why_name(uint32_t why);
-DURA_API DURA_CHECK const char *dura_why_text(uint32_t why);
+ *  DURA_WHY2_* are bits 32 and up here.                                     [any] O(1) */
+DURA_API DURA_CHECK const char *dura_why_name(uint64_t why);
+DURA_API DURA_CHECK const char *dura_why_text(uint64_t why);
+
+/** The lowest practice of a set by its number in the standard ("SVV-3", "A.6.2.4"); NULL: none
+ *  that is known. And the bit of such a name; 0: there is none.                [any] O(1) */
+DURA_API DURA_CHECK const char *dura_practice_name(uint64_t practices);
+DURA_API DURA_CHECK uint64_t dura_practice_bit(const char *name);
 
 /** The lowest practice of a set by its number in the standard ("SVV-3", "A.6.2.4"); NULL: none
  *  that is known. And the bit of such a name; 0: there is none.                [any] O(1) */
