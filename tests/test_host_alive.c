@@ -213,7 +213,7 @@ static seen got;
 
 /* ---- heartbeats --------------------------------------------------------------------------- */
 
-DT_TEST(selftest, tells_of_every_watched_thing_in_turn_and_up_and_down)
+DT_TEST(selftest, tells_of_every_watched_thing_in_turn_and_up_down_and_wider)
 {
     setup();
     dura_session *s = begin("run");
@@ -222,6 +222,7 @@ DT_TEST(selftest, tells_of_every_watched_thing_in_turn_and_up_and_down)
     read_run("run", &got);
     dt_eq(count(got.live, got.n_live, DURA_FACT_ALIVE), 10, "");
     dt_eq(count(got.live, got.n_live, DURA_FACT_MONITOR), 0, "");
+    int64_t first = 0;
     for (size_t i = 0, k = 0; i < got.n_live; i++) {
         static const uint16_t things[] = {0, 1, 3};
         const fact_of *f = &got.live[i];
@@ -231,6 +232,8 @@ DT_TEST(selftest, tells_of_every_watched_thing_in_turn_and_up_and_down)
         dt_ok(f->v[0] > 5 && f->v[0] <= f->v[1] && f->v[1] < 60, "delay %lld of %lld", (long long)f->v[0], (long long)f->v[1]);
         dt_ok((uint64_t)f->v[2] > k * TEST_EVERY && (uint64_t)f->v[2] <= k * TEST_EVERY + 8, "at %lld", (long long)f->v[2]);
         dt_eq(f->v[3], 0, "nothing stands");
+        first = k == 0 ? f->v[0] : first;
+        dt_ok(k / 3 == 2 ? f->v[0] < first : f->v[0] >= first - 1, "test %zu: %lld, a wider spread is found sooner", k, (long long)f->v[0]);
         k++;
     }
     sweep();
