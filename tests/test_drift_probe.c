@@ -139,6 +139,74 @@ DT_TEST(drift_probe, is_as_late_as_the_closed_form_of_the_statistics)
     }
 }
 
+DT_TEST(drift_probe, finds_a_wider_spread_as_late_as_its_statistics_have_it)
+{
+    static const struct { float arl0, far; uint32_t delay; } rows[] = {
+        {1000.0f, 1.5f, 33}, {1000.0f, 2.0f, 11}, {1000.0f, 3.0f, 4}, {1000.0f, 6.0f, 1},
+        {10000.0f, 1.5f, 44}, {10000.0f, 2.0f, 14}, {10000.0f, 3.0f, 5}, {10000.0f, 6.0f, 1},
+        {100000.0f, 1.5f, 55}, {100000.0f, 2.0f, 16}, {100000.0f, 3.0f, 6}, {100000.0f, 6.0f, 2},
+        {1e6f, 1.5f, 66}, {1e6f, 2.0f, 19}, {1e6f, 3.0f, 6}, {1e6f, 6.0f, 2},
+        {1e9f, 1.5f, 98}, {1e9f, 2.0f, 28}, {1e9f, 3.0f, 9}, {1e9f, 6.0f, 2},
+    };
+    dura_drift_reference r = DURA_DRIFT_REFERENCE_INIT;
+    r.mean = -3.0f;
+    r.deviation = 2.0f;
+    for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
+        dura_drift *d = build_one(&r, rows[k].arl0);
+        dura_drift_probe p = probe_of(0, rows[k].far);
+        p.spread = 1;
+        dt_eq(dura_drift_part()->probe(d, &r, &p, UINT32_MAX), 1);
+        dt_ok(p.samples == rows[k].delay, "row %zu: %u, theory %u", k, (unsigned)p.samples, (unsigned)rows[k].delay);
+        dt_ok(p.samples <= p.bound && p.bound <= 2u * p.samples + 4u, "row %zu: bound %u", k, (unsigned)p.bound);
+        if (rows[k].far < 3.5f && rows[k].arl0 > 5e3f)
+            dt_eq(p.direction, DURA_DRIFT_WIDER, "row %zu: %u", k, (unsigned)p.direction);
+    }
+}
+
+DT_TEST(drift_probe, finds_a_wider_spread_on_every_kind_of_channel_in_whatever_portions)
+{
+    static const float far[] = {1.5f, 2.0f, 4.0f, 6.0f};
+    dura_drift *d = build(0, 1e4f), *plain = build(1, 1e4f);
+    for (uint16_t i = 0; i + 1 < N; i++)
+        for (size_t k = 0; k < sizeof far / sizeof *far; k++) {
+            dura_drift_probe p = probe_of(i, far[k]), parts = probe_of(i, far[k]);
+            int rc, calls = 0;
+            p.spread = parts.spread = 1;
+            dt_eq(probe(d, &p, UINT32_MAX), 1);
+            dt_ok(p.direction != DURA_DRIFT_BACK && p.samples <= p.bound, "channel %u, %g: %u of %u", (unsigned)i, (double)far[k],
+                  (unsigned)p.samples, (unsigned)p.bound);
+            while ((rc = probe(d, &parts, 1u + (uint32_t)calls % 3u)) == 0)
+                calls++;
+            dt_eq(rc, 1);
+            dt_ok(parts.samples == p.samples && parts.direction == p.direction, "channel %u", (unsigned)i);
+        }
+    same_state(plain, d, "after all of them");
+}
+
+DT_TEST(drift_probe, makes_no_wider_spread_where_there_is_none)
+{
+    static const float bad[] = {1.0f, -2.0f, 6.5f, 0.0f};
+    dura_drift_reference r = DURA_DRIFT_REFERENCE_INIT;
+    dura_drift *d = build(0, 1e4f);
+    dura_drift_probe p;
+    for (size_t k = 0; k < sizeof bad / sizeof *bad; k++) {
+        p = probe_of(0, bad[k]);
+        p.spread = 1;
+        dt_eq(probe(d, &p, 1), DURA_EINVAL);
+    }
+    p = probe_of(0, 2.0f);
+    p.spread = 2;
+    dt_eq(probe(d, &p, 1), DURA_EINVAL);
+    r.mean = 0.3f;
+    r.deviation = 0.45f;
+    r.high = 1.0f;
+    r.n = 4000;
+    d = build_one(&r, 1e5f);
+    p = probe_of(0, 2.0f);
+    p.spread = 1;
+    dt_eq(dura_drift_part()->probe(d, &r, &p, 1), DURA_ENOTSUP, "bets know no spread");
+}
+
 DT_TEST(drift_probe, bets_on_a_bounded_channel_where_there_is_room)
 {
     static const float means[] = {0.02f, 0.3f, 0.5f, 0.98f};

@@ -6,11 +6,13 @@
 #include "temp_dir.h"
 
 #include <dura/dura.h>
+#include <dura/host/export.h>
 #include <dura/host/incident.h>
 #include <dura/host/pack.h>
 #include <dura/host/record.h>
 #include <dura/host/session.h>
 #include <dura/host/watch.h>
+#include <dura/host/why.h>
 
 #include "../src/drift/dura_drift_priv.h"
 #include "../src/guard/dura_guard_priv.h"
@@ -211,7 +213,7 @@ static seen got;
 
 /* ---- heartbeats --------------------------------------------------------------------------- */
 
-DT_TEST(selftest, tells_of_every_watched_thing_in_turn_and_up_and_down)
+DT_TEST(selftest, tells_of_every_watched_thing_in_turn_and_up_down_and_wider)
 {
     setup();
     dura_session *s = begin("run");
@@ -220,6 +222,7 @@ DT_TEST(selftest, tells_of_every_watched_thing_in_turn_and_up_and_down)
     read_run("run", &got);
     dt_eq(count(got.live, got.n_live, DURA_FACT_ALIVE), 10, "");
     dt_eq(count(got.live, got.n_live, DURA_FACT_MONITOR), 0, "");
+    int64_t first = 0;
     for (size_t i = 0, k = 0; i < got.n_live; i++) {
         static const uint16_t things[] = {0, 1, 3};
         const fact_of *f = &got.live[i];
@@ -229,6 +232,8 @@ DT_TEST(selftest, tells_of_every_watched_thing_in_turn_and_up_and_down)
         dt_ok(f->v[0] > 5 && f->v[0] <= f->v[1] && f->v[1] < 60, "delay %lld of %lld", (long long)f->v[0], (long long)f->v[1]);
         dt_ok((uint64_t)f->v[2] > k * TEST_EVERY && (uint64_t)f->v[2] <= k * TEST_EVERY + 8, "at %lld", (long long)f->v[2]);
         dt_eq(f->v[3], 0, "nothing stands");
+        first = k == 0 ? f->v[0] : first;
+        dt_ok(k / 3 == 2 ? f->v[0] < first : f->v[0] >= first - 1, "test %zu: %lld, a wider spread is found sooner", k, (long long)f->v[0]);
         k++;
     }
     sweep();
@@ -373,6 +378,116 @@ DT_TEST(selftest, is_missed_by_a_reader_when_the_log_has_no_heartbeat)
     got.skip = 0;
     read_run("run", &got);
     dt_eq(count(got.found, got.n_found, DURA_FACT_MONITOR), 0, "with them nothing is amiss");
+    sweep();
+}
+
+/* ---- what verify, why and the exports say of it ---------------------------------------------- */
+
+static dura_verify_report verified(uint32_t flags)
+{
+    dura_verify_options o = DURA_VERIFY_OPTIONS_INIT;
+    dura_verify_report r;
+    dura_error err = {0};
+    memset(&r, 0, sizeof r);
+    r.struct_size = sizeof r;
+    o.state_dir = in("state");
+    o.flags = flags;
+    dt_ok(dura_verify_folder(in("run"), &o, &r, &err) == DURA_OK, "%s", err.text);
+    return r;
+}
+
+static char lines[65536];
+
+static int take_line(void *user, const char *line, size_t len)
+{
+    (void)user;
+    strncat(lines, line, sizeof lines - strlen(lines) - 2);
+    strcat(lines, "\n");
+    return len == 0;
+}
+
+static char *asked_why(void)
+{
+    char *text;
+    size_t len;
+    dura_error err = {0};
+    dt_ok(dura_why_json(in("run"), NULL, &text, &len, &err) == DURA_OK, "%s", err.text);
+    return text;
+}
+
+static void export_lines(void)
+{
+    dura_error err = {0};
+    lines[0] = 0;
+    dt_ok(dura_export_alerts(in("run"), DURA_EXPORT_CEF, take_line, NULL, NULL, &err) == DURA_OK, "%s", err.text);
+}
+
+DT_TEST(heartbeats, are_counted_by_verify_and_told_by_why_and_the_exports)
+{
+    setup();
+    dura_session *s = begin("run");
+    run(s, 400, -1, 0.0f);
+    finish(s);
+    dura_verify_report r = verified(DURA_VERIFY_MONITOR);
+    dt_eq(r.word, DURA_VERIFY_INTACT, "%s", r.text);
+    dt_eq(r.promised, 64, "");
+    dt_eq((int)r.heartbeats, 7, "one soon, then one every 64");
+    dt_eq((int)r.silences, 0, "");
+    dt_eq((int)verified(0).heartbeats, 0, "not asked for");
+    char *text = asked_why();
+    dt_ok(strstr(text, "\"monitor\":{\"promised\":64,\"heartbeats\":7,\"failures\":0,\"silences\":0,\"alive\":{") != NULL, "%s", text);
+    dt_ok(strstr(text, "the drift monitor works: a synthetic shift on") != NULL, "%s", text);
+    free(text);
+    export_lines();
+    dt_ok(strstr(lines, "|monitor.alive|Drift monitor works|") != NULL, "%s", lines);
+    dt_ok(strstr(lines, "monitor.silent") == NULL, "%s", lines);
+    sweep();
+}
+
+/* The device's own watch does not run: nothing in its log says so, but nothing says it works. */
+DT_TEST(heartbeats, are_missed_where_the_policy_promises_them)
+{
+    setup();
+    dura_session *s = begin("run");
+    dura_session_guard(s)->watcher->watch.alive->selftest = 0;
+    run(s, 1000, -1, 0.0f);
+    finish(s);
+    dura_verify_report r = verified(DURA_VERIFY_MONITOR);
+    dt_eq(r.word, DURA_VERIFY_INTACT, "the log is whole: %s", r.text);
+    dt_eq((int)r.heartbeats, 0, "");
+    dt_eq((int)r.owed, 64 + 256, "");
+    dt_eq((int)r.silent_for, 64 + 256 + 1, "");
+    dt_eq((int)r.silences, 3, "");
+    dt_ok(r.silent_gseq > 320, "");
+    char *text = asked_why();
+    dt_ok(strstr(text, "\"alive\":null") != NULL && strstr(text, "the drift monitor is silent: no heartbeat in 321 decisions") != NULL,
+          "%s", text);
+    free(text);
+    export_lines();
+    dt_ok(strstr(lines, "|monitor.silent|Drift monitor failed|7|") != NULL, "%s", lines);
+    sweep();
+}
+
+DT_TEST(heartbeats, of_a_retraining_request_are_told_before_and_behind)
+{
+    setup();
+    dura_session *s = begin("run");
+    run(s, 300, -1, 0.0f);
+    run(s, 600, 1, 3.0f);
+    finish(s);
+    char *text = asked_why();
+    dt_ok(strstr(text, "\"before\":true") != NULL && strstr(text, "retraining is asked for: ") != NULL,
+          "%s", text);
+    free(text);
+    dura_why_options o = DURA_WHY_OPTIONS_INIT;
+    size_t len;
+    o.which = DURA_PICK_FRAME;
+    o.frame = 310;
+    dt_eq(dura_why_json(in("run"), &o, &text, &len, NULL), DURA_OK, "");
+    dt_ok(strstr(text, "\"before\":false,\"text\":\"retraining is asked for") != NULL, "%s", text);
+    free(text);
+    export_lines();
+    dt_ok(strstr(lines, "|retrain|Retraining is asked for|5|") != NULL, "%s", lines);
     sweep();
 }
 

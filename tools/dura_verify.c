@@ -17,7 +17,7 @@ static const cli_option options[] = {
     {"--key", NULL, "PUB", &key_text, NULL, "epoch-0 public key known from elsewhere: 64 hex digits or a file"},
     {"--checkpoint", NULL, "FILE", &checkpoint, NULL, "a checkpoint kept elsewhere, as in decision.log/checkpoint"},
     {"--state", NULL, "DIR", &state, NULL, "state folder that may know the device (default: your own)"},
-    {"--strict", NULL, NULL, NULL, &strict, "exit 1 for CUT too"},
+    {"--strict", NULL, NULL, NULL, &strict, "exit 1 for CUT too, and when the drift monitor's heartbeats are missing"},
     {"--json", NULL, NULL, NULL, &as_json, "the report as one JSON object"},
     {NULL, NULL, NULL, NULL, NULL, NULL},
 };
@@ -77,6 +77,20 @@ static void print_keys(const dura_verify_report *r)
         printf("  note     an older copy of this folder would look the same: nothing from outside excludes it\n");
 }
 
+static void print_monitor(const dura_verify_report *r)
+{
+    if (!strict || r->word == DURA_VERIFY_TAMPERED)
+        return;
+    if (r->promised == 0) {
+        printf("  monitor  the policy promises no heartbeats of a drift monitor\n");
+        return;
+    }
+    printf("  monitor  %" PRIu64 " heartbeats of the drift monitor, %" PRIu64 " self-tests failed\n", r->heartbeats, r->failures);
+    if (r->silences)
+        printf("  SILENT   no heartbeat in %" PRIu64 " decisions up to record %" PRIu64 ", one in %u is owed%s: whether anything "
+               "drifted is not known\n", r->silent_for, r->silent_gseq, (unsigned)r->owed, r->silences > 1 ? ", and again later" : "");
+}
+
 static void print_words(const dura_verify_report *r)
 {
     char hex[33];
@@ -94,6 +108,7 @@ static void print_words(const dura_verify_report *r)
                r->word == DURA_VERIFY_TAMPERED ? "the damage" : "the last whole record");
     printf("  origin   %s\n", cli_hex(hex, r->origin, 16));
     print_keys(r);
+    print_monitor(r);
 }
 
 static void json_text(const char *key, const char *text)
@@ -120,12 +135,18 @@ static void print_json(const dura_verify_report *r)
     printf(",\"seals\":%u,\"epochs\":%u,\"recoveries\":%u,\"boots\":%u,\"extra_files\":%u", (unsigned)r->seals,
            (unsigned)r->epochs, (unsigned)r->recoveries, (unsigned)r->boots, (unsigned)r->extra_files);
     printf(",\"origin\":\"%s\"", cli_hex(hex, r->origin, 16));
+    if (strict)
+        printf(",\"monitor\":{\"promised\":%u,\"heartbeats\":%" PRIu64 ",\"failures\":%" PRIu64 ",\"silences\":%" PRIu64
+               ",\"silent_gseq\":%" PRIu64 ",\"silent_for\":%" PRIu64 ",\"owed\":%u}", (unsigned)r->promised, r->heartbeats,
+               r->failures, r->silences, r->silent_gseq, r->silent_for, (unsigned)r->owed);
     printf(",\"key\":\"%s\"}\n", cli_hex(hex, r->key, 32));
 }
 
-static int word_code(int word)
+static int word_code(const dura_verify_report *r)
 {
-    if (word == DURA_VERIFY_INTACT || (word == DURA_VERIFY_CUT && !strict))
+    if (strict && r->silences)
+        return CLI_NO;
+    if (r->word == DURA_VERIFY_INTACT || (r->word == DURA_VERIFY_CUT && !strict))
         return CLI_OK;
     return CLI_NO;
 }
@@ -149,6 +170,7 @@ int cmd_verify(int argc, char **argv)
     o.checkpoint = checkpoint;
     o.state_dir = state ? state : dura_keys_state_dir(own_state, sizeof own_state) == DURA_OK ? own_state : NULL;
     o.progress = on_progress;
+    o.flags = strict ? DURA_VERIFY_MONITOR : 0;
     o.user = &bar;
     progress_begin(&bar);
     rc = dura_verify_folder(folder, &o, &report, &err);
@@ -159,5 +181,5 @@ int cmd_verify(int argc, char **argv)
         print_json(&report);
     else
         print_words(&report);
-    return cli_end(&self, word_code(report.word));
+    return cli_end(&self, word_code(&report));
 }

@@ -281,6 +281,34 @@ static void print_drift(const dura_json *doc)
         printf("  %u quiet, of which %u promise no rate (--json has them)\n", quiet, unpromised);
 }
 
+static void print_told(const dura_json *doc, uint32_t t, const char *label)
+{
+    printf("  %-8s record %" PRIu64 ", ", label, words_uint(doc, t, "gseq"));
+    if (words_true(doc, t, "before"))
+        printf("%" PRIu64 " decisions before", words_uint(doc, t, "decisions_ago"));
+    else
+        printf("behind this decision");
+    printf(": %s\n", words_text(doc, t, "text"));
+}
+
+/* Did anybody look for drift, and was anything asked of the model's owner? */
+static void print_monitor(const dura_json *doc)
+{
+    uint32_t m = dura_json_member(doc, DURA_JSON_ROOT, "monitor"), alive = dura_json_member(doc, m, "alive");
+    uint32_t trouble = dura_json_member(doc, m, "trouble"), retrain = dura_json_member(doc, m, "retrain");
+    if (dura_json_type(doc, m) != DURA_JSON_OBJECT)
+        return;
+    if (dura_json_type(doc, alive) == DURA_JSON_OBJECT)
+        print_told(doc, alive, "alive");
+    else
+        printf("  alive    %s: nothing proves that drift was looked for\n",
+               words_uint(doc, m, "promised") ? "no heartbeat in this start before the decision" : "the policy asks for no self-test");
+    for (uint32_t t = dura_json_first(doc, trouble); t != DURA_JSON_NONE; t = dura_json_next(doc, t))
+        print_told(doc, t, "monitor");
+    for (uint32_t t = dura_json_first(doc, retrain); t != DURA_JSON_NONE; t = dura_json_next(doc, t))
+        print_told(doc, t, "retrain");
+}
+
 static void print_incident(const dura_json *doc)
 {
     uint32_t i = dura_json_member(doc, DURA_JSON_ROOT, "incident");
@@ -338,6 +366,7 @@ static int print_words(const char *text, size_t len, dura_error *err)
     print_answer(doc);
     print_attribution(doc);
     print_drift(doc);
+    print_monitor(doc);
     print_incident(doc);
     print_security(doc);
     print_proof(doc);

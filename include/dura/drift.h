@@ -199,10 +199,12 @@ typedef struct dura_drift_probe {
     uint8_t  direction;        /* out: DURA_DRIFT_* that was found; 0: nothing yet */
     uint8_t  over;             /* out: 1: found, or given up */
     float    shift;            /* in deviations, beyond what the reference leaves open: 0.75..6
-                                  up, -6..-0.75 down; bets go where the bounds leave room */
+                                  up, -6..-0.75 down; bets go where the bounds leave room.
+                                  With `spread`: samples so far from the mean, 1.5..6 */
     uint32_t samples;          /* out: synthetic samples so far; found: the delay */
     uint32_t bound;            /* out: within so many theory has the alarm */
-    uint32_t reserved;         /* 0 */
+    uint32_t spread;           /* 1: not the mean moves but the spread grows: samples above and
+                                  below in turn. Bets on bounded samples know no spread */
     uint64_t n;                /* out: samples of the process that were judged before */
     uint32_t lane[32];         /* the channel as the probe left it */
     dura_fact fact;            /* out: what the monitor would have said */

@@ -301,7 +301,7 @@ static const dura_layout_row layout_rows[] = {
     FIELD(dura_drift_probe, shift)
     FIELD(dura_drift_probe, samples)
     FIELD(dura_drift_probe, bound)
-    FIELD(dura_drift_probe, reserved)
+    FIELD(dura_drift_probe, spread)
     FIELD(dura_drift_probe, n)
     FIELD(dura_drift_probe, lane)
     FIELD(dura_drift_probe, fact)

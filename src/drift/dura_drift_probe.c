@@ -11,6 +11,9 @@
  * hypothesis' statistic is at least w x LR(z)^t, so the mixture has reached the limit after
  * ln(limit / w) / ln LR(z) samples of the best one. Whoever is later is broken.
  *
+ * A wider spread is samples equally far above and below in turn: the ratios of the wider
+ * hypotheses know z^2 only, so the same holds of them.
+ *
  * The limit is held against what it is made from, the reference against what was attached,
  * the process's state against what update() can leave: a shift that is drawn from a broken
  * reference would be found in it.
@@ -19,6 +22,7 @@
 
 #define SHIFT_LEAST 0.75f          /* below, samples without noise are found as a narrower spread */
 #define SHIFT_MOST 6.0f
+#define SPREAD_LEAST 1.5f          /* as far from the mean: below, the wider spreads gain too little */
 #define BOUND_MOST 2000.0f          /* samples: what is slower than that is no detection */
 #define NUDGES 40u                  /* doublings of the last place until a sample is there */
 
@@ -65,11 +69,13 @@ static void exchange(drift_block *b, uint32_t l, uint32_t lane[32])
 
 /* How far from the expected value the samples of this probe are, with its sign. Bets are
  * made where the bounds leave more room: beyond them no sample is. */
-static float distance(const drift_reference *r, uint32_t l, float shift)
+static float distance(const drift_reference *r, uint32_t l, const dura_drift_probe *p)
 {
-    float far = shift < 0.0f ? -shift : shift, room = r->clip[l];
-    int up = shift > 0.0f;
-    if (r->flags[l] & REF_BOUNDED) {
+    float far = p->shift < 0.0f ? -p->shift : p->shift, room = r->clip[l];
+    int up = p->shift > 0.0f;
+    if (p->spread) {
+        up = 1;
+    } else if (r->flags[l] & REF_BOUNDED) {
         far += r->shift_slack[l];
         up = r->phi[1][l] >= r->phi[0][l];
         room = up ? r->phi[1][l] : r->phi[0][l];
@@ -81,12 +87,14 @@ static float distance(const drift_reference *r, uint32_t l, float shift)
 }
 
 /* Samples within which the mixture reaches the limit; 0: it need not. */
-static DURAI_NOINLINE uint32_t bound_of(const drift_reference *r, uint32_t l, float z, float limit)
+static DURAI_NOINLINE uint32_t bound_of(const drift_reference *r, uint32_t l, const dura_drift_probe *p, float limit)
 {
-    float best = BOUND_MOST;
-    uint32_t i;
+    float best = BOUND_MOST, z = distance(r, l, p);
+    uint32_t i = p->spread ? SPREAD : 0, end = p->spread ? SPREAD + 2u : (uint32_t)SPREAD;
     DURA_ASSERT(limit > 0.0f && r->share[l] > 0.0f);
-    for (i = 0; i < SPREAD; i++) {
+    if (p->spread && (r->flags[l] & REF_BOUNDED))
+        return 0;
+    for (; i < end; i++) {
         float weight, gain = durai_drift_gain(r, l, i, z, &weight), samples;
         if (!(gain > 1e-4f))
             continue;
@@ -132,8 +140,8 @@ static float next_sample(const drift_block *b, const drift_reference *r, uint32_
 
 static int asked_well(const dura_drift *d, const dura_drift_probe *p)
 {
-    float size = p->shift < 0.0f ? -p->shift : p->shift;
-    return p->channel < d->n && !p->over && p->reserved == 0 && size >= SHIFT_LEAST && size <= SHIFT_MOST;
+    float size = p->shift < 0.0f && !p->spread ? -p->shift : p->shift, least = p->spread ? SPREAD_LEAST : SHIFT_LEAST;
+    return p->channel < d->n && !p->over && p->spread <= 1 && size >= least && size <= SHIFT_MOST;
 }
 
 /* Is everything what it was when the monitor was built? */
@@ -156,7 +164,7 @@ static DURAI_NOINLINE int begin(dura_drift *d, const dura_drift_reference *ref, 
     uint32_t l = durai_drift_lane(p->channel), bound;
     if (!intact(d, ref, p))
         return DURA_ECORRUPT;
-    bound = bound_of(r, l, distance(r, l, p->shift), d->limit);
+    bound = bound_of(r, l, p, d->limit);
     if (bound == 0)
         return DURA_ENOTSUP;
     p->samples = 0;
@@ -177,11 +185,12 @@ static DURAI_NOINLINE int go_on(dura_drift *d, dura_drift_probe *p, uint32_t max
     drift_block *b = &d->block[durai_drift_block(p->channel)];
     const drift_reference *r = &d->reference[durai_drift_block(p->channel)];
     uint32_t l = durai_drift_lane(p->channel);
-    float z = distance(r, l, p->shift);
+    float z = distance(r, l, p);
     DURA_ASSERT(p->bound > 0 && p->samples < 2u * p->bound);
     exchange(b, l, p->lane);
     for (; max_samples > 0 && !p->over; max_samples--) {
-        int found = durai_drift_sample(d, p->channel, next_sample(b, r, l, z), &p->fact);
+        float at = p->spread && (p->samples & 1u) ? -z : z;
+        int found = durai_drift_sample(d, p->channel, next_sample(b, r, l, at), &p->fact);
         p->samples++;
         if (found)
             p->direction = (uint8_t)p->fact.value[0];

@@ -375,12 +375,14 @@ float durai_drift_gain(const drift_reference *r, uint32_t l, uint32_t i, float z
 {
     static const float times[SHIFTS] = {1.0f, 3.0f, 7.0f, 15.0f};
     float way = i < DOWN ? z : -z;
-    DURA_ASSERT(i < SPREAD);
+    DURA_ASSERT(i < HYPOTHESES - 1);
     *own = (r->flags[l] & REF_BOUNDED) ? bet_weight[i % SHIFTS] : durai_drift_weight[i][l];
     if (r->flags[l] & REF_BOUNDED) {
         float lr = 1.0f + durai_drift_bet(r, l, i) * (way - r->shift_slack[l]);
         return lr > 1e-6f ? durai_log(lr) : -14.0f;
     }
+    if (i >= SPREAD)
+        return durai_log(durai_drift_at_zero[i][l]) + (i == SPREAD ? 0.25f : 0.375f) * (z * z);
     return durai_log(durai_drift_at_zero[i][l]) + times[i % SHIFTS] * (0.16f * way + durai_log(r->shift_slack[l]));
 }
 

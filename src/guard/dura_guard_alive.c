@@ -24,6 +24,8 @@ enum {
     SEVERITY_MONITOR = 7      /* nothing is watched now, and nobody would know */
 };
 #define SHIFT 1.0f            /* deviations: what is worth finding, and small for a test */
+#define WIDE 2.0f             /* the same of a wider spread */
+enum { UP = 0, DOWN = 1, WIDER = 2, ROUNDS = 3 };
 
 static void start(dura_fact *f, uint16_t kind, uint16_t channel, uint8_t severity)
 {
@@ -82,13 +84,14 @@ static DURAI_NOINLINE void conclude(durai_watch *w, int rc)
     f->value[3] = (int64_t)a->decisions;
 }
 
-/* The next watched thing in turn; every second round the shift is downwards. */
+/* The next watched thing in turn; one round after the other up, down, wider. */
 static void begin(durai_watch *w)
 {
     durai_alive *a = w->alive;
     memset(&a->probe, 0, sizeof a->probe);
     a->probe.struct_size = sizeof a->probe;
-    a->probe.shift = a->down ? -SHIFT : SHIFT;
+    a->probe.spread = a->round == WIDER;
+    a->probe.shift = a->round == WIDER ? WIDE : a->round == DOWN ? -SHIFT : SHIFT;
     DURA_ASSERT(!a->running && a->selftest > 0 && a->next < a->n_references);
     a->due = a->decisions + a->selftest;
     a->running = 1;
@@ -106,13 +109,18 @@ static DURAI_NOINLINE void test(durai_watch *w)
     int rc = durai_watch_reference(w, a->next, &a->probe.channel);
     if (rc == DURA_OK)
         rc = w->drift_calls->probe(w->drift, &w->hand.reference, &a->probe, share);
+    if (rc == DURA_ENOTSUP && a->probe.spread) {    /* bets know no spread: up again */
+        a->probe.spread = 0;
+        a->probe.shift = SHIFT;
+        rc = w->drift_calls->probe(w->drift, &w->hand.reference, &a->probe, share);
+    }
     if (rc == 0 && a->decisions + 1u < a->due)
         return;
     conclude(w, rc);
     a->next++;
     if (a->next >= a->n_references) {
         a->next = 0;
-        a->down ^= 1u;
+        a->round = (uint8_t)((a->round + 1u) % ROUNDS);
     }
 }
 
@@ -326,7 +334,7 @@ int durai_watch_keep(const durai_watch *w, uint8_t *out, size_t cap)
     durai_put16(out, a->next);
     durai_put16(out + 2, a->n_standing);
     durai_put16(out + 4, a->more);
-    out[6] = a->down;
+    out[6] = a->round;
     out[7] = a->asked;
     out[8] = a->has_brain;
     memcpy(out + 16, a->brain, sizeof a->brain);
@@ -360,8 +368,12 @@ static int sound(const durai_watch *w, const uint8_t *in, size_t len)
         return 0;
     uint32_t n = durai_le16(in + 2);
     if (n > DURAI_STANDING || len < KEPT_HEAD + (size_t)KEPT_ENTRY * n || durai_le16(in) >= a->n_references ||
+<<<<<<< HEAD
         in[6] > 1 || in[7] > 1 || in[8] > 1 || in[9] != 0 || durai_le16(in + 10) != 0 ||
         durai_le32(in + 12) > len - (KEPT_HEAD + (size_t)KEPT_ENTRY * n) || (durai_le32(in + 12) > 0) != (w->histogram != NULL))
+=======
+        in[6] >= ROUNDS || in[7] > 1 || in[8] > 1 || in[9] != 0 || durai_le16(in + 10) != 0 || durai_le32(in + 12) != 0)
+>>>>>>> tr
         return 0;
     for (uint32_t i = 0; i < n; i++)
         if (!sound_entry(w, in + KEPT_HEAD + (size_t)KEPT_ENTRY * i))
@@ -399,7 +411,7 @@ int durai_watch_resume(durai_watch *w, const uint8_t *in, size_t len)
     a->next = durai_le16(in);
     a->n_standing = n;
     a->more = durai_le16(in + 4);
-    a->down = in[6];
+    a->round = in[6];
     a->asked = in[7];
     a->has_brain = in[8];
     memcpy(a->brain, in + 16, sizeof a->brain);

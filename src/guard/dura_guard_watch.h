@@ -45,7 +45,7 @@ typedef struct durai_alive {
     uint16_t next, n_references;  /* what is tested next */
     uint16_t n_standing, more;    /* drifts that stand: named, and beyond */
     uint8_t running;              /* a test is under way */
-    uint8_t down;                 /* the next shift is one down */
+    uint8_t round;                /* what the next change is: up, down, wider */
     uint8_t asked;                /* for retraining, of this model and these drifts */
     uint8_t has_brain;
     uint8_t point;                /* with the last fact or decision the state may be kept */

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 
 #include "dura_host_files_priv.h"
+#include "dura_host_monitor.h"
 #include "dura_host_story_priv.h"
 #include "dura_host_why_priv.h"
 
@@ -47,6 +48,7 @@ typedef struct line {
 typedef struct exporter {
     durai_run run;
     durai_cases cases;
+    durai_beats beats;
     size_t told;                         /* cases that are out */
     int format;
     dura_export_line take;
@@ -180,20 +182,6 @@ static uint64_t uint_of(const dura_record *r, uint32_t key)
     return dura_record_uint(r, key, &v) == DURA_OK ? v : 0;
 }
 
-static void values_of(const dura_record *r, int64_t v[4])
-{
-    durai_item it, one;
-    durai_cbor_in in;
-    memset(v, 0, 4 * sizeof *v);
-    if (durai_cbor_find(r->cbor, r->len, 26, &it, &in) != DURA_OK || it.type != DURAI_CBOR_ARRAY)
-        return;
-    for (uint64_t i = 0; i < it.v && i < 4; i++) {
-        if (durai_cbor_next(&in, &one) != DURA_OK || one.type > DURAI_CBOR_NINT || one.v > INT64_MAX)
-            return;
-        v[i] = one.type == DURAI_CBOR_UINT ? (int64_t)one.v : -1 - (int64_t)one.v;
-    }
-}
-
 static void begin_record(alert *a, const dura_record *r, const char *code, const char *title, uint8_t severity)
 {
     uint8_t leaf[32];
@@ -235,12 +223,43 @@ static int fill_override(alert *a, const dura_record *r, const int64_t v[4], uin
     return 1;
 }
 
+/* Heartbeats go out too: only who hears them regularly can miss one. */
+static int fill_monitor(alert *a, const durai_run *run, const dura_record *r, const int64_t v[4], uint8_t severity)
+{
+    static const char *const what[] = {"alive", "missed", "late", "failed", "silent", "anew", "resumed"};
+    uint64_t fact = uint_of(r, 16), thing = DURA_NONE;
+    int64_t i = fact == DURA_FACT_ALIVE ? 0 : v[0] >= 1 && v[0] <= 6 ? v[0] : 3;
+    if (dura_record_uint(r, 18, &thing) != DURA_OK)
+        thing = DURA_NONE;
+    begin_record(a, r, "monitor.", i == 0 ? "Drift monitor works" : i < 5 ? "Drift monitor failed" : "Drift monitor restarted", severity);
+    add(a->code, sizeof a->code, "", what[i]);
+    durai_monitor_say(a->text, sizeof a->text, fact, durai_run_name(run, (uint32_t)thing), v);
+    return 1;
+}
+
+static int fill_retrain(alert *a, const durai_run *run, const dura_record *r)
+{
+    durai_retrain t;
+    durai_retrain_read(r, &t);
+    begin_record(a, r, "retrain", "Retraining is asked for", 5);
+    durai_retrain_say(a->text, sizeof a->text, durai_run_name(run, t.thing > DURA_NONE ? DURA_NONE : (uint32_t)t.thing), &t);
+    return 1;
+}
+
+/* A heartbeat that is owed and not in the log: nobody recorded it, a reader misses it. */
+static void fill_silence(alert *a, const durai_beats *b, const dura_record *r)
+{
+    int64_t v[4] = {DURA_MONITOR_SILENT, (int64_t)b->silent_for, b->owed, 0};
+    begin_record(a, r, "monitor.silent", "Drift monitor failed", 7);
+    durai_monitor_say(a->text, sizeof a->text, DURA_FACT_MONITOR, "", v);
+}
+
 /* 1: *a is an alert on this fact. */
-static int fill_fact(alert *a, const dura_record *r)
+static int fill_fact(alert *a, const durai_run *run, const dura_record *r)
 {
     int64_t v[4];
     uint8_t severity = (uint8_t)uint_of(r, 17);
-    values_of(r, v);
+    durai_fact_values(r, v);
     switch (uint_of(r, 16)) {
     case DURA_FACT_OVERRIDE: return fill_override(a, r, v, severity);
     case DURA_FACT_RELEASE: return fill_release(a, r, v, severity);
@@ -263,6 +282,9 @@ static int fill_fact(alert *a, const dura_record *r)
         (void)snprintf(a->text, sizeof a->text, v[0] == 2 ? "the logs are there, the device's memory of them is gone"
                                                           : "the device remembers logs that storage no longer has");
         return 1;
+    case DURA_FACT_MONITOR:
+    case DURA_FACT_ALIVE:
+        return fill_monitor(a, run, r, v, severity);
     case DURA_FACT_STORAGE:
         begin_record(a, r, "storage", "Storage failed", severity);
         (void)snprintf(a->text, sizeof a->text, "storage region %" PRId64 " failed with %" PRId64, v[1], v[0]);
@@ -272,11 +294,13 @@ static int fill_fact(alert *a, const dura_record *r)
     }
 }
 
-static int fill_record(alert *a, const dura_record *r)
+static int fill_record(alert *a, const durai_run *run, const dura_record *r)
 {
     switch (r->kind) {
     case DURA_REC_FACT:
-        return fill_fact(a, r);
+        return fill_fact(a, run, r);
+    case DURA_REC_RETRAIN:
+        return fill_retrain(a, run, r);
     case DURA_REC_DROP:
         begin_record(a, r, "log.drop", "Records lost", 6);
         (void)snprintf(a->text, sizeof a->text, "%" PRIu64 " records of the %s log did not fit and were lost", uint_of(r, 17),
@@ -601,7 +625,11 @@ static int one_record(exporter *x, const dura_record *r)
     if (r->kind == DURA_REC_GENESIS && dura_record_bytes(r, 16, &p, &n) == DURA_OK && n == 16)
         x->origin[durai_hex(x->origin, p, n)] = '\0';
     int rc = tell_cases(x, r->gseq);
-    return rc == DURA_OK && fill_record(&x->a, r) ? tell(x) : rc;
+    if (rc == DURA_OK && r->log == DURA_LOG_DECISION && durai_beats_see(&x->beats, r)) {
+        fill_silence(&x->a, &x->beats, r);
+        rc = tell(x);
+    }
+    return rc == DURA_OK && fill_record(&x->a, &x->run, r) ? tell(x) : rc;
 }
 
 static int all_records(exporter *x, dura_error *err)
@@ -633,7 +661,10 @@ int dura_export_alerts(const char *folder, int format, dura_export_line take, vo
     x->format = format;
     x->take = take;
     x->user = user;
+    durai_policy_drift drift;
     int rc = durai_run_open(&x->run, folder, err);
+    if (rc == DURA_OK && durai_policy_get_drift(x->run.policy, &drift) == DURA_OK)
+        x->beats.selftest = drift.selftest;
     if (rc == DURA_OK)
         rc = durai_cases_load(&x->cases, &x->run, err);
     if (rc == DURA_OK)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One record in one line for people, and small readers of records. */
+#include "dura_host_monitor.h"
 #include "dura_host_story_priv.h"
 
 #include <inttypes.h>
@@ -25,19 +26,7 @@ const char *durai_story_text(const dura_record *r, uint32_t key, char *buf, size
     return buf;
 }
 
-void durai_story_values(const dura_record *r, int64_t v[4])
-{
-    durai_item it;
-    durai_cbor_in in;
-    memset(v, 0, 4 * sizeof *v);
-    if (durai_cbor_find(r->cbor, r->len, 26, &it, &in) != DURA_OK || it.type != DURAI_CBOR_ARRAY)
-        return;
-    for (uint64_t n = it.v < 4 ? it.v : 4, i = 0; i < n; i++) {
-        if (durai_cbor_next(&in, &it) != DURA_OK || it.type > DURAI_CBOR_NINT || it.v > INT64_MAX)
-            return;
-        v[i] = it.type == DURAI_CBOR_UINT ? (int64_t)it.v : -1 - (int64_t)it.v;
-    }
-}
+void durai_story_values(const dura_record *r, int64_t v[4]) { durai_fact_values(r, v); }
 
 const char *durai_story_thing(const durai_story *s, uint64_t id, char *buf, size_t n)
 {
@@ -98,56 +87,13 @@ static void say_drift(said *a)
                        (double)a->v[1] / 1000.0, a->v[2]);
 }
 
-static void say_monitor(said *a)
-{
-    switch (a->v[0]) {
-    case DURA_MONITOR_MISSED:
-        (void)snprintf(a->out, a->n, "the drift monitor missed a synthetic shift on %s: none found in %" PRId64
-                       " samples, %" PRId64 " are enough", a->thing, a->v[1], a->v[2]);
-        break;
-    case DURA_MONITOR_LATE:
-        (void)snprintf(a->out, a->n, "the drift monitor found a synthetic shift on %s late: after %" PRId64
-                       " samples, %" PRId64 " are enough", a->thing, a->v[1], a->v[2]);
-        break;
-    case DURA_MONITOR_FAILED:
-        (void)snprintf(a->out, a->n, "the drift monitor's self-test on %s failed: %s", a->thing, dura_strerror((int)a->v[1]));
-        break;
-    case DURA_MONITOR_SILENT:
-        (void)snprintf(a->out, a->n, "the drift monitor is silent: no heartbeat in %" PRId64 " decisions, one in %" PRId64
-                       " is owed", a->v[1], a->v[2]);
-        break;
-    case DURA_MONITOR_RESUMED:
-        (void)snprintf(a->out, a->n, "the drift monitor goes on from what it knew at record %" PRId64, a->v[1]);
-        break;
-    default:
-        (void)snprintf(a->out, a->n, "the drift monitor begins anew: %s", dura_strerror((int)a->v[1]));
-        break;
-    }
-}
-
-static void say_alive(said *a)
-{
-    (void)snprintf(a->out, a->n, "the drift monitor works: a synthetic shift on %s found after %" PRId64 " samples of %" PRId64
-                   " it may take; %" PRId64 " drifts stand", a->thing, a->v[0], a->v[1], a->v[3]);
-}
-
-/* [thing, direction, size, onset, stood, gseq] of the first that stands. */
 static void label_retrain(const durai_story *s, const dura_record *r, char *out, size_t n)
 {
     char thing[64] = "?";
-    durai_item list, one;
-    durai_cbor_in in;
-    uint64_t all = 0, first[2] = {DURA_NONE, 0};
-    if (durai_cbor_find(r->cbor, r->len, 18, &list, &in) == DURA_OK && list.type == DURAI_CBOR_ARRAY && list.v > 0 &&
-        durai_cbor_next(&in, &one) == DURA_OK && one.type == DURAI_CBOR_ARRAY && one.v >= 2) {
-        all = list.v;
-        for (int i = 0; i < 2; i++)
-            first[i] = durai_cbor_next(&in, &one) == DURA_OK && one.type == DURAI_CBOR_UINT ? one.v : 0;
-    }
-    (void)durai_story_thing(s, first[0], thing, sizeof thing);
-    (void)snprintf(out, n, "retraining is asked for: %s drifted %s%s, and it stood for %" PRIu64 " decisions", thing,
-                   word(DURA_NAME_DRIFT, (int64_t)(first[1] & UINT32_MAX)), all > 1 ? ", and others" : "",
-                   durai_story_uint(r, 17, 0));
+    durai_retrain t;
+    durai_retrain_read(r, &t);
+    (void)durai_story_thing(s, t.thing, thing, sizeof thing);
+    durai_retrain_say(out, n, thing, &t);
 }
 
 static void say_release(said *a)
@@ -197,8 +143,8 @@ static void say_fact(said *a, uint64_t kind)
         break;
     case DURA_FACT_CLOCK_STEP: (void)snprintf(a->out, a->n, "the wall clock stepped by %.6g s", (double)a->v[0] * 1e-9); break;
     case DURA_FACT_DRIFT: say_drift(a); break;
-    case DURA_FACT_MONITOR: say_monitor(a); break;
-    case DURA_FACT_ALIVE: say_alive(a); break;
+    case DURA_FACT_MONITOR:
+    case DURA_FACT_ALIVE: durai_monitor_say(a->out, a->n, kind, a->thing, a->v); break;
     case DURA_FACT_RELEASE: say_release(a); break;
     case DURA_FACT_FEATURE: (void)snprintf(a->out, a->n, "input %s of the model was not usable", a->thing); break;
     case DURA_FACT_OUTPUT_BOUNDED: (void)snprintf(a->out, a->n, "answer for %s was outside its envelope", a->thing); break;

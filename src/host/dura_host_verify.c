@@ -6,7 +6,13 @@
  * nobody outside vouches for is UNANCHORED, and the rest is INTACT. A key everybody has
  * vouches for nothing.
  */
+#include "dura_host_files_priv.h"
+#include "dura_host_monitor.h"
 #include "dura_host_verify_priv.h"
+
+#include <dura/host/pack.h>
+
+#include "../guard/dura_guard_policy.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -15,7 +21,7 @@
 
 /* Frozen: bytes of the first versions. */
 #define OPTIONS_V1 ((uint32_t)sizeof(dura_verify_options))
-#define REPORT_V1 ((uint32_t)sizeof(dura_verify_report))
+#define REPORT_V1 ((uint32_t)offsetof(dura_verify_report, heartbeats))
 
 /* ---- words and rules ------------------------------------------------------------------ */
 
@@ -286,6 +292,42 @@ static int verify_folder(const char *folder, const dura_verify_options *opt, dur
     return rc;
 }
 
+/* The decision log once more, for what a verifier of seals does not look at. */
+static int count_heartbeats(const char *folder, dura_verify_report *rep, dura_error *err)
+{
+    durai_policy_drift drift;
+    durai_beats b;
+    dura_record r;
+    dura_records *in;
+    uint8_t *policy;
+    size_t len;
+    int kind, rc;
+    memset(&b, 0, sizeof b);
+    memset(&r, 0, sizeof r);
+    r.struct_size = sizeof r;
+    if (durai_host_read_in(folder, "policy.bin", &policy, &len, NULL) != DURA_OK)
+        return DURA_OK;                  /* logs alone promise nothing */
+    if (dura_pack_check(policy, len, &kind) == DURA_OK && kind == DURA_PACK_POLICY &&
+        durai_policy_get_drift(policy, &drift) == DURA_OK)
+        b.selftest = drift.selftest;
+    free(policy);
+    if (b.selftest == 0)
+        return DURA_OK;
+    rc = dura_records_open(&in, folder, DURA_LOG_DECISION, err);
+    while (rc >= 0 && (rc = dura_records_next(in, &r, err)) == 1)
+        if (durai_beats_see(&b, &r) && b.silences == 1) {
+            rep->silent_gseq = r.gseq;
+            rep->silent_for = b.silent_for;
+            rep->owed = b.owed;
+        }
+    dura_records_close(in);
+    rep->promised = b.selftest;
+    rep->heartbeats = b.heartbeats;
+    rep->failures = b.failures;
+    rep->silences = b.silences;
+    return rc;
+}
+
 int dura_verify_folder(const char *folder, const dura_verify_options *options, dura_verify_report *report,
                        dura_error *err)
 {
@@ -295,6 +337,8 @@ int dura_verify_folder(const char *folder, const dura_verify_options *options, d
     if (!options)
         options = &none;
     int rc = durai_struct_in(&opt, sizeof opt, options, options->struct_size, OPTIONS_V1);
+    if (rc == DURA_OK && (opt.flags & ~(uint32_t)DURA_VERIFY_MONITOR))
+        rc = DURA_EVERSION;
     if (rc != DURA_OK)
         return dura_error_set(err, rc, folder, 0, "options", "the options are not usable");
     if (!folder || !report || report->struct_size < REPORT_V1)
@@ -302,6 +346,8 @@ int dura_verify_folder(const char *folder, const dura_verify_options *options, d
     memset(&rep, 0, sizeof rep);
     rep.struct_size = sizeof rep;
     rc = verify_folder(folder, &opt, &rep, err);
+    if (rc == DURA_OK && (opt.flags & DURA_VERIFY_MONITOR) && rep.word != DURA_VERIFY_TAMPERED)
+        rc = count_heartbeats(folder, &rep, err);
     if (rc == DURA_OK)
         rc = durai_struct_out(report, &rep, sizeof rep, REPORT_V1);
     return rc;

@@ -435,6 +435,45 @@ static void out_drift(durai_out *o, const durai_why *w)
     durai_out_close(o, ']');
 }
 
+static void out_told(durai_out *o, const char *name, const durai_why *w, const durai_told *t)
+{
+    durai_out_open(o, name, '{');
+    durai_out_uint(o, "gseq", t->gseq);
+    durai_out_iso(o, "t", t->time.quality != 0, t->time.wall_ns);
+    durai_out_bool(o, "before", t->before);
+    if (t->before)
+        durai_out_uint(o, "decisions_ago", w->beats.decisions - t->decisions);
+    durai_out_text(o, "text", t->text);
+    durai_out_close(o, '}');
+}
+
+static void out_monitor(durai_out *o, const durai_why *w)
+{
+    if (!w->watched) {
+        durai_out_null(o, "monitor");
+        return;
+    }
+    durai_out_open(o, "monitor", '{');
+    durai_out_uint(o, "promised", w->beats.selftest);
+    durai_out_uint(o, "heartbeats", w->beats.heartbeats);
+    durai_out_uint(o, "failures", w->beats.failures);
+    durai_out_uint(o, "silences", w->beats.silences);
+    if (w->alive.gseq)
+        out_told(o, "alive", w, &w->alive);
+    else
+        durai_out_null(o, "alive");
+    durai_out_open(o, "trouble", '[');
+    for (uint32_t i = 0; i < w->n_trouble; i++)
+        out_told(o, NULL, w, &w->trouble[i]);
+    durai_out_close(o, ']');
+    durai_out_open(o, "retrain", '[');
+    for (uint32_t i = 0; i < DURAI_WHY_RETRAIN; i++)
+        if (w->retrain[i].gseq)
+            out_told(o, NULL, w, &w->retrain[i]);
+    durai_out_close(o, ']');
+    durai_out_close(o, '}');
+}
+
 static void out_said(durai_out *o, const durai_said *s)
 {
     durai_out_open(o, NULL, '{');
@@ -612,6 +651,7 @@ int durai_why_write(const durai_why *w, char **text, size_t *len, dura_error *er
     out_answer(&o, w);
     int rc = out_model(&o, w, err);
     out_drift(&o, w);
+    out_monitor(&o, w);
     if (rc == DURA_OK && out_incident(&o, w) != DURA_OK)
         rc = dura_error_set(err, DURA_ENOSPC, NULL, 0, NULL, "out of memory");
     out_security(&o, w);

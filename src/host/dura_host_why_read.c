@@ -276,8 +276,74 @@ static void see_drop(durai_why *w, const dura_record *r)
     }
 }
 
+/* ---- the monitor -------------------------------------------------------------------------- */
+
+static void tell(durai_told *t, const durai_why *w, const dura_record *r)
+{
+    t->gseq = r->gseq;
+    t->time = r->time;
+    t->decisions = w->beats.decisions;
+    t->before = !w->passed;
+}
+
+static durai_told *room_for_trouble(durai_why *w)
+{
+    if (w->n_trouble == DURAI_WHY_TROUBLE) {
+        memmove(w->trouble, w->trouble + 1, (DURAI_WHY_TROUBLE - 1u) * sizeof *w->trouble);
+        w->n_trouble--;
+    }
+    return &w->trouble[w->n_trouble++];
+}
+
+static void see_monitor(durai_why *w, const dura_record *r)
+{
+    uint64_t kind = 0, thing = DURA_NONE;
+    int64_t v[4];
+    if (dura_record_uint(r, 16, &kind) != DURA_OK || (kind != DURA_FACT_ALIVE && kind != DURA_FACT_MONITOR))
+        return;
+    if (dura_record_uint(r, 18, &thing) != DURA_OK || thing > DURA_NONE)
+        thing = DURA_NONE;
+    durai_told *t = kind == DURA_FACT_ALIVE ? &w->alive : room_for_trouble(w);
+    tell(t, w, r);
+    durai_fact_values(r, v);
+    durai_monitor_say(t->text, sizeof t->text, kind, durai_run_name(&w->run, (uint32_t)thing), v);
+}
+
+static void see_retrain(durai_why *w, const dura_record *r)
+{
+    durai_told *t = &w->retrain[w->passed != 0];
+    durai_retrain x;
+    if (w->passed && t->gseq)
+        return;
+    durai_retrain_read(r, &x);
+    tell(t, w, r);
+    durai_retrain_say(t->text, sizeof t->text, durai_run_name(&w->run, x.thing > DURA_NONE ? DURA_NONE : (uint32_t)x.thing), &x);
+}
+
+/* Of the decision's own boot only: a start watches anew. */
+static void see_watch(durai_why *w, const dura_record *r)
+{
+    int64_t v[4] = {DURA_MONITOR_SILENT, 0, 0, 0};
+    if (r->log != DURA_LOG_DECISION || r->time.boot != w->at.boot)
+        return;
+    if (r->kind == DURA_REC_RETRAIN)
+        see_retrain(w, r);
+    if (w->passed)
+        return;
+    if (r->kind == DURA_REC_FACT)
+        see_monitor(w, r);
+    if (durai_beats_see(&w->beats, r)) {
+        durai_told *t = room_for_trouble(w);
+        tell(t, w, r);
+        v[1] = (int64_t)w->beats.silent_for;
+        v[2] = w->beats.owed;
+        durai_monitor_say(t->text, sizeof t->text, DURA_FACT_MONITOR, "", v);
+    }
+}
+
 static int see(durai_why *w, const dura_record *r)
 {
+    see_watch(w, r);
     if (!w->passed && r->gseq != w->next_gseq)
         w->holes = 1;
     w->next_gseq = r->gseq + 1;
@@ -401,8 +467,10 @@ int durai_why_read(durai_why *w, dura_error *err)
         return oom(err);
     if (rc != DURA_OK)
         return dura_error_set(err, rc, w->run.folder, 0, "policy.bin", "cannot be used: %s", dura_strerror(rc));
-    if (durai_policy_get_drift(w->run.policy, &drift) == DURA_OK)
+    if (durai_policy_get_drift(w->run.policy, &drift) == DURA_OK) {
+        w->beats.selftest = drift.selftest;
         rc = dura_watch_open(&watch, w->run.policy, w->run.policy_len, err);
+    }
     if (rc == DURA_OK)
         rc = walk(w, watch, err);
     dura_watch_close(watch);

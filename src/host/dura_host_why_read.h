@@ -6,6 +6,7 @@
 
 #include <dura/drift.h>
 
+#include "dura_host_monitor.h"
 #include "dura_host_why_priv.h"
 
 enum {
@@ -13,8 +14,19 @@ enum {
     DURAI_WHY_AFTER = 8,         /* ... and behind it: the first ones */
     DURAI_WHY_ROWS = 256,        /* first decisions whose medians are the baseline */
     DURAI_WHY_LABELS = 16,
-    DURAI_WHY_SAID = 16
+    DURAI_WHY_SAID = 16,
+    DURAI_WHY_TROUBLE = 4,       /* of the monitor: the last ones */
+    DURAI_WHY_RETRAIN = 2        /* the last request before the decision, the first behind it */
 };
+
+/* What the drift monitor said, or a reader of it. */
+typedef struct durai_told {
+    uint64_t gseq;               /* 0: nothing */
+    dura_time time;
+    uint64_t decisions;          /* of the boot, so far */
+    int before;                  /* the decision */
+    char text[320];
+} durai_told;
 
 /* A security event around the decision. */
 typedef struct durai_near {
@@ -81,6 +93,9 @@ typedef struct durai_why {
     durai_gauge *gauge;
     uint32_t n_gauges;
     int watched;                 /* 1: gauges are those of the decision */
+    durai_beats beats;           /* up to the decision */
+    durai_told alive, trouble[DURAI_WHY_TROUBLE], retrain[DURAI_WHY_RETRAIN];
+    uint32_t n_trouble;
     /* security */
     uint64_t events, heartbeats, trusted, unmapped, in_window;
     int64_t last_event_ns;       /* before the decision; -1: none */

@@ -635,7 +635,7 @@ typedef struct v1_dura_drift_probe {
     float shift;
     uint32_t samples;
     uint32_t bound;
-    uint32_t reserved;
+    uint32_t spread;
     uint64_t n;
     uint32_t lane[32];
     dura_fact fact;
@@ -647,7 +647,7 @@ KEEPS(dura_drift_probe, over);
 KEEPS(dura_drift_probe, shift);
 KEEPS(dura_drift_probe, samples);
 KEEPS(dura_drift_probe, bound);
-KEEPS(dura_drift_probe, reserved);
+KEEPS(dura_drift_probe, spread);
 KEEPS(dura_drift_probe, n);
 KEEPS(dura_drift_probe, lane);
 KEEPS(dura_drift_probe, fact);

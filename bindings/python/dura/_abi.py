@@ -633,6 +633,7 @@ DURA_TRUST_SOURCE = 1
 DURA_UNKNOWN = 2
 DURA_VERIFY_CUT = 1
 DURA_VERIFY_INTACT = 0
+DURA_VERIFY_MONITOR = 1
 DURA_VERIFY_RULE_BOOT_ORDER = 34
 DURA_VERIFY_RULE_CHECKPOINT_EARLY = 61
 DURA_VERIFY_RULE_CHECKPOINT_FILE = 60
@@ -1027,7 +1028,7 @@ class dura_record_names(Structure):
 class dura_verify_options(Structure):
     _fields_ = [
         ("struct_size", ctypes.c_uint32),
-        ("reserved", ctypes.c_uint32),
+        ("flags", ctypes.c_uint32),
         ("state_dir", ctypes.c_char_p),
         ("key", ctypes.c_void_p),
         ("checkpoint", ctypes.c_char_p),
@@ -1064,6 +1065,13 @@ class dura_verify_report(Structure):
         ("file", (ctypes.c_char * 128)),
         ("vouched", (ctypes.c_char * 64)),
         ("text", (ctypes.c_char * 512)),
+        ("heartbeats", ctypes.c_uint64),
+        ("failures", ctypes.c_uint64),
+        ("silences", ctypes.c_uint64),
+        ("silent_gseq", ctypes.c_uint64),
+        ("silent_for", ctypes.c_uint64),
+        ("owed", ctypes.c_uint32),
+        ("promised", ctypes.c_uint32),
     ]
 
 

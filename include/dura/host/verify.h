@@ -82,10 +82,15 @@ enum {
     DURA_VERIFY_RULE_LAST_ = 72
 };
 
+enum {
+    DURA_VERIFY_MONITOR = 1      /* also hold the drift monitor's heartbeats against what the
+                                    folder's policy owes: the report's last fields */
+};
+
 /* Zero any field for "none". Start from DURA_VERIFY_OPTIONS_INIT. */
 typedef struct dura_verify_options {
     uint32_t struct_size;
-    uint32_t reserved;           /* 0 */
+    uint32_t flags;              /* DURA_VERIFY_MONITOR */
     const char *state_dir;       /* state folder that may know this device's origin */
     const uint8_t *key;          /* epoch-0 public key known from elsewhere, 32 bytes */
     const char *checkpoint;      /* file with a checkpoint kept elsewhere */
@@ -122,6 +127,16 @@ typedef struct dura_verify_report {
     char file[128];              /* relative to the folder; "" when no place applies */
     char vouched[64];            /* "--key", "state folder", "--checkpoint"; "" nothing */
     char text[512];              /* one sentence for people */
+    /* DURA_VERIFY_MONITOR; all 0 when TAMPERED, or where the policy promises no heartbeat. They
+     * do not change the word: a log without heartbeats is the log of a device that watched
+     * nothing. */
+    uint64_t heartbeats;         /* self-tests of the drift monitor that it passed */
+    uint64_t failures;           /* ... and that it failed, or when the device missed one */
+    uint64_t silences;           /* times a heartbeat is owed and not in the log */
+    uint64_t silent_gseq;        /* the first of them: decision at which it was overdue */
+    uint64_t silent_for;         /* ... decisions since the one before, or the start */
+    uint32_t owed;               /* ... within how many it was owed */
+    uint32_t promised;           /* decisions between heartbeats by the policy; 0: none */
 } dura_verify_report;
 
 /** Verify a run folder. A word is not an error: read report->word.

@@ -25,5 +25,20 @@ def delay(arl0, z):
             return t
 
 
+def wide_delay(arl0, z):
+    """The same for samples of z and -z deviations in turn, sample by sample."""
+    r, t = [0.0] * 11, 0
+    while True:
+        x, t = (z if t % 2 == 0 else -z), t + 1
+        ratios = [math.exp(s * x - s * s / 2) for s in SHIFTS] + [math.exp(-s * x - s * s / 2) for s in SHIFTS]
+        ratios += [math.exp(x * x / 2 * (1 - 1 / s ** 2)) / s for s in SPREADS]
+        r = [(a + w) * lr for a, w, lr in zip(r, WEIGHTS, ratios)]
+        if sum(r) >= arl0 / OVERSHOOT:
+            return t
+
+
 for arl0 in (1e3, 1e4, 1e5, 1e6, 1e9):
     print("        " + " ".join("{%gf, %gf, %d}," % (arl0, z, delay(arl0, z)) for z in (0.75, 1.0, -1.0, 2.0, -3.5, 6.0)))
+print()
+for arl0 in (1e3, 1e4, 1e5, 1e6, 1e9):
+    print("        " + " ".join("{%gf, %gf, %d}," % (arl0, z, wide_delay(arl0, z)) for z in (1.5, 2.0, 3.0, 6.0)))
