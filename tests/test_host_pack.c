@@ -396,6 +396,11 @@ DT_TEST(pack_policy, keeps_what_histograms_and_mspc_say)
     dt_ok(m.n == 2000 && m.newest == 0.125f && m.n_inputs == 3 && m.components == 1 && m.first == 10, "");
     dt_eq(n, 10 + 3 + 15, "");
     dt_ok(durai_le32(p + 40) == 2 && durai_le32(p + 44) == 0 && durai_le32(p + 48) == 1, "c, a, b");
+    const char *name[4];
+    size_t named;
+    dt_eq(dura_pack_names(b.p, b.n, DURA_NAMES_MSPC, name, NULL, 4, &named), DURA_OK, "");
+    dt_ok(named == 3 && strcmp(name[0], "c") == 0 && strcmp(name[2], "b") == 0, "%zu", named);
+    dt_eq(dura_pack_names(b.p, b.n, DURA_NAMES_MSPC, name, NULL, 2, &named), DURA_ENOSPC, "");
     dt_ok(durai_f32(durai_le32(p + 4)) == 0.0f && durai_f32(durai_le32(p + 56)) == 300.0f, "");
     dura_pack_deinit(b.p);
 }
@@ -998,7 +1003,7 @@ DT_TEST(pack_names, says_how_many_when_there_is_no_room)
         dt_eq(dura_pack_names(b.p, b.n, rows[i].what, name, NULL, rows[i].n - 1, &n), DURA_ENOSPC, "row %zu", i);
         dt_eq(n, rows[i].n, "row %zu", i);
     }
-    dt_eq(dura_pack_names(b.p, b.n, 5, name, NULL, 4, &n), DURA_EINVAL, "");
+    dt_eq(dura_pack_names(b.p, b.n, 6, name, NULL, 4, &n), DURA_EINVAL, "");
     dt_eq(dura_pack_names(m.p, m.n, DURA_NAMES_CHANNELS, name, NULL, 4, &n), DURA_EINVAL, "a model has no channels");
     dt_eq(dura_pack_names(b.p, b.n, DURA_NAMES_CHANNELS, name, NULL, 4, NULL), DURA_EINVAL, "");
     dt_eq(dura_pack_names(b.p, b.n - 8, DURA_NAMES_CHANNELS, name, NULL, 4, &n), DURA_ECORRUPT, "");

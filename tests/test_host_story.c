@@ -868,7 +868,8 @@ DT_TEST(record_name, has_a_word_for_every_value_of_the_newer_lists)
         {DURA_NAME_GATE, 9, DURA_GATE_SAFE + 1, "committed", "safe"},
         {DURA_NAME_GATE, 0, DURA_GATE_PROBATION + 1, "idle", "probation"},
         {DURA_NAME_WHY, 0, 31, "format", "replay"},
-        {DURA_NAME_DRIFT, 0, DURA_DRIFT_NARROWER + 1, "back", "narrower"},
+        {DURA_NAME_DRIFT, 0, DURA_HISTOGRAM_SHAPE + 1, "back", "shape"},
+        {DURA_NAME_DETECTOR, DURA_DRIFT_MIXTURE, DURA_DRIFT_HISTOGRAM + 1, "mixture", "histogram"},
         {DURA_NAME_COMPONENT, 1, DURA_COMPONENTS, "box", "policy"},
         {DURA_NAME_INCIDENT, 1, 4, "opened", "closed"},
         {DURA_NAME_TRUST, 0, 3, "none", "local"},
@@ -886,7 +887,7 @@ DT_TEST(record_name, has_a_word_for_every_value_of_the_newer_lists)
               rows[i].list);
     }
     dt_ok(dura_record_name(DURA_NAME_GATE, 8) == NULL, "8 was never used");
-    dt_ok(dura_record_name(DURA_NAME_DRIFT_WHY + 1, 0) == NULL && dura_record_name(-1, 0) == NULL, "no such list");
+    dt_ok(dura_record_name(DURA_NAME_DETECTOR + 1, 0) == NULL && dura_record_name(-1, 0) == NULL, "no such list");
 }
 
 DT_TEST(record_json, shows_an_incident_as_dura_incident_json_does)

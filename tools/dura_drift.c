@@ -22,13 +22,14 @@
 #define ROWS_MAX 100000000u
 #define ORDER_DEFAULT 4u
 #define ARL0_DEFAULT 100000u
+#define ROWS_ASKED_MAX 1000000000u
 
 static const char *words[1], *columns, *arl0_text, *reference_text, *order_text, *time_column, *time_format, *fail_on, *detector_text, *shift_text, *limit_text;
 static int as_json, with_trend;
 
 static const cli_option options[] = {
     {"--column", NULL, "NAMES", &columns, NULL, "the columns to watch, separated by commas"},
-    {"--arl0", NULL, "N", &arl0_text, NULL, "rows between two false alarms, all columns together (default 100000)"},
+    {"--arl0", NULL, "N", &arl0_text, NULL, "rows between two false alarms, all columns together, or a time: 12h, 30d (default 100000)"},
     {"--reference", NULL, "N", &reference_text, NULL, "learn from the first N rows (default: the first half)"},
     {"--order", NULL, "K", &order_text, NULL, "highest autoregression tried, 0..4 (default 4)"},
     {"--detector", NULL, "NAME", &detector_text, NULL, "mixture (default: any size), cusum, ewma or ramp: for --shift"},
@@ -58,6 +59,7 @@ typedef struct job {
     char *names;                       /* the list, cut at its commas */
     uint16_t n;
     uint64_t arl0, reference, order;   /* reference 0: half of what is there */
+    double arl0_s;                     /* asked for in time; 0: in rows */
     dura_frames *frames;
     float *value;                      /* rows x n, until the reference is learned */
     uint8_t *missing;
@@ -135,6 +137,21 @@ static int check_chart(job *j)
     return -1;
 }
 
+/* "30d" in seconds: a number and s, m, h or d. 0; -1: it is none. */
+static int read_time(const char *text, double *seconds)
+{
+    static const struct { char unit; double seconds; } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
+    char *end = NULL;
+    double n = strtod(text, &end);
+    size_t i;
+    for (i = 0; i < sizeof units / sizeof *units; i++)
+        if (strspn(text, ".0123456789") == (size_t)(end - text) && end > text && end[0] == units[i].unit && end[1] == 0 && n > 0.0) {
+            *seconds = n * units[i].seconds;
+            return 0;
+        }
+    return -1;
+}
+
 /* -1 to go on, else the exit code. */
 static int check_usage(job *j)
 {
@@ -143,8 +160,8 @@ static int check_usage(job *j)
     j->order = ORDER_DEFAULT;
     if (!columns)
         return cli_usage(&self, "--column is missing");
-    if (arl0_text && (cli_number(arl0_text, 1000000000, &j->arl0) != 0 || j->arl0 < 100))
-        return cli_usage(&self, "--arl0 %s: want 100 to 1000000000 rows", arl0_text);
+    if (arl0_text && read_time(arl0_text, &j->arl0_s) != 0 && (cli_number(arl0_text, ROWS_ASKED_MAX, &j->arl0) != 0 || j->arl0 < 100))
+        return cli_usage(&self, "--arl0 %s: want 100 to 1000000000 rows, or a time such as 90m, 12h, 30d", arl0_text);
     if (reference_text && (cli_number(reference_text, ROWS_MAX, &j->reference) != 0 || j->reference < 8))
         return cli_usage(&self, "--reference %s: want 8 to %u rows", reference_text, ROWS_MAX);
     if (order_text && (cli_number(order_text, 99, &j->order) != 0 || j->order > DURA_DRIFT_ORDER_MAX))
@@ -321,12 +338,42 @@ static int learn_column(job *j, uint16_t i, size_t rows, dura_error *err)
     return rc;
 }
 
+static int by_length(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* A time in rows, by the median step of the reference. */
+static int count_rows(job *j, size_t rows, dura_error *err)
+{
+    int64_t *step = malloc((rows ? rows : 1) * sizeof *step), period = 0;
+    size_t n = 0, i;
+    if (!step)
+        return DURA_ENOSPC;
+    for (i = 1; i < rows; i++)
+        if (j->t[i] > j->t[i - 1])
+            step[n++] = j->t[i] - j->t[i - 1];
+    qsort(step, n, sizeof *step, by_length);
+    period = n ? step[n / 2] : 0;
+    free(step);
+    double asked = period > 0 ? j->arl0_s * 1e9 / (double)period : 0.0;
+    if (!(asked >= 100.0 && asked <= (double)ROWS_ASKED_MAX))
+        return dura_error_set(err, DURA_EINVAL, words[0], 0, "--arl0", "%s is %.6g rows of %.6g s: want 100 to %u rows", arl0_text, asked,
+                              (double)period * 1e-9, ROWS_ASKED_MAX);
+    j->arl0 = (uint64_t)(asked + 0.5);
+    fprintf(stderr, "dura drift: %s is %" PRIu64 " rows of %.6g s\n", arl0_text, j->arl0, (double)period * 1e-9);
+    return DURA_OK;
+}
+
 static int learn(job *j, size_t rows, dura_error *err)
 {
     dura_drift_config c = DURA_DRIFT_CONFIG_INIT;
     size_t bytes;
     uint16_t i;
-    int rc;
+    int rc = j->arl0_s > 0.0 ? count_rows(j, rows, err) : DURA_OK;
+    if (rc != DURA_OK)
+        return rc;
     c.n_channels = j->n;
     c.arl0 = (float)j->arl0;
     bytes = j->calls->bytes(&c);

@@ -13,7 +13,7 @@
 #include <string.h>
 
 static const char *frames, *model, *out, *watch_only, *spurious, *holdout, *period, *time_column, *time_format;
-static const char *exclude, *outputs, *baseline, *name, *report_path, *checks, *resolution, *keep;
+static const char *exclude, *outputs, *baseline, *name, *report_path, *checks, *resolution, *keep, *drift, *detector, *shift;
 static int as_json;
 
 static const cli_option options[] = {
@@ -26,6 +26,9 @@ static const cli_option options[] = {
     {"--checks", NULL, "KIND,..", &checks, NULL, "all, none, or of rule, vote, parity, joint, drift, range, noise, spike (default: all)"},
     {"--resolution", NULL, "UNITS", &resolution, NULL, "round every value to the device's resolution first (default: as found)"},
     {"--keep", NULL, "POLICY", &keep, NULL, "a policy whose fail_lo, fail_hi and rate_fail win over learned ones"},
+    {"--drift", NULL, "WHAT,..", &drift, NULL, "histogram, mspc or both: watch shapes, and whether channels belong together"},
+    {"--detector", NULL, "NAME", &detector, NULL, "mixture (default: any size), cusum, ewma or ramp, which want --shift"},
+    {"--shift", NULL, "D", &shift, NULL, "what a chart is to find, in deviations of a channel; ramp: a frame"},
     {"--exclude", NULL, "COL,..", &exclude, NULL, "columns that are no channels"},
     {"--outputs", NULL, "NAME,..", &outputs, NULL, "names of the outputs (default: the model's)"},
     {"--baseline", NULL, "COL,..", &baseline, NULL, "what the existing control drove, a column per output: no channels"},
@@ -72,6 +75,10 @@ static int fill(dura_learn_options *o)
         return cli_usage(&self, "--period %s: want milliseconds, or auto", period);
     if (resolution && (decimal(resolution, &o->resolution) < 0 || !(o->resolution > 0.0)))
         return cli_usage(&self, "--resolution %s: want units such as 0.01", resolution);
+    if (shift && (decimal(shift, &o->shift) < 0 || !(o->shift > 0.0)))
+        return cli_usage(&self, "--shift %s: want deviations such as 1", shift);
+    o->drift = drift;
+    o->detector = detector;
     o->checks = checks;
     o->keep = keep;
     o->frames = frames;
@@ -190,6 +197,10 @@ static void print_words(FILE *f, const dura_learned *l, const dura_learn_report 
                "multiplied by %.3g after a held-out quarter\n", r->trips, r->idle, r->factor);
     fprintf(f, "drift: one false alarm in %.6g samples asked; %u of %u references promise it\n", r->arl0, r->promised,
             r->references);
+    if (detector && r->references)
+        fprintf(f, "  watched by %s for a shift of %s deviations; limits are solved when the policy is packed\n", detector, shift ? shift : "?");
+    if (r->histograms || r->mspc_inputs)
+        fprintf(f, "  %u histograms; T2 and SPE of %u channels\n", r->histograms, r->mspc_inputs);
     print_holdout(f, r);
     for (uint32_t i = 0; (note = dura_learned_note(l, i)) != NULL; i++)
         fprintf(f, "note: %s\n", note);
@@ -239,7 +250,8 @@ static void print_json(FILE *f, const dura_learned *l, const dura_learn_report *
             r->factor);
     fprintf(f, "\"spurious\":{\"asked\":%.6g,\"stated\":%.6g,\"least\":%.0f,\"most\":%.0f,\"recording\":%" PRIu64
                ",\"idle_rows\":%" PRIu64 "},\n", r->asked, r->expected, r->least, r->most, r->trips, r->idle);
-    fprintf(f, "\"drift\":{\"arl0\":%.9g,\"references\":%u,\"promised\":%u},\n", r->arl0, r->references, r->promised);
+    fprintf(f, "\"drift\":{\"arl0\":%.9g,\"references\":%u,\"promised\":%u,\"histograms\":%u,\"mspc_inputs\":%u},\n", r->arl0, r->references,
+            r->promised, r->histograms, r->mspc_inputs);
     fprintf(f, "\"holdout\":{\"rows\":%" PRIu64 ",\"days\":%.6g,\"trips\":%" PRIu64 ",\"least\":%.0f,\"most\":%.0f,"
                "\"idle_rows\":%" PRIu64 ",\"drift_alarms\":%" PRIu64 "},\n\"channels\":[", r->holdout_rows, r->holdout_days,
             r->holdout_trips, r->holdout_least, r->holdout_most, r->holdout_idle, r->holdout_drifts);

@@ -36,7 +36,8 @@ static const cli_command self = {
 /* The policy image and the names in it; records are shown with numbers without one. */
 typedef struct naming {
     void *image;
-    const char **channels, **outputs;
+    const char **channels, **outputs, **features, **mspc;
+    uint16_t n_features, n_mspc;
     dura_record_names names;
 } naming;
 
@@ -61,6 +62,8 @@ static void load_names(naming *n)
     if (path && cli_load_image(path, &kind, &n->image, &len, NULL) == DURA_OK) {
         n->channels = list_names(n->image, len, DURA_NAMES_CHANNELS, &n->names.n_channels);
         n->outputs = list_names(n->image, len, DURA_NAMES_OUTPUTS, &n->names.n_outputs);
+        n->features = list_names(n->image, len, DURA_NAMES_FEATURES, &n->n_features);
+        n->mspc = list_names(n->image, len, DURA_NAMES_MSPC, &n->n_mspc);
         n->names.channels = n->channels;
         n->names.outputs = n->outputs;
     }
@@ -71,6 +74,8 @@ static void free_names(naming *n)
 {
     free((void *)n->channels);
     free((void *)n->outputs);
+    free((void *)n->features);
+    free((void *)n->mspc);
     dura_pack_deinit(n->image);
 }
 
@@ -273,10 +278,28 @@ static int print_watched(const naming *n, unsigned long v)
         printf("  channel=%s", r->channels[v]);
     else if (v < (unsigned long)r->n_channels + r->n_outputs && r->outputs)
         printf("  output=%s", r->outputs[v - r->n_channels]);
+    else if (r->n_channels && v - r->n_channels - r->n_outputs < n->n_features)
+        printf("  feature=%s", n->features[v - r->n_channels - r->n_outputs]);
     else if (r->n_channels)
-        printf("  feature=%lu", v - r->n_channels - r->n_outputs);
+        printf("  %s", v - r->n_channels - r->n_outputs == n->n_features ? "mspc.t2" : "mspc.spe");
     else
         return 0;
+    return 1;
+}
+
+/* Who found it, whose doing it is, what is not promised. */
+static int print_drift_reasons(const naming *n, unsigned long v)
+{
+    uint32_t by = (uint32_t)(v >> DURA_DRIFT_DETECTOR_AT & 7u);
+    if (by != DURA_DRIFT_MIXTURE)
+        printf("  by %s", dura_record_name(DURA_NAME_DETECTOR, by) ? dura_record_name(DURA_NAME_DETECTOR, by) : "?");
+    for (uint32_t k = 0; by != DURA_DRIFT_HISTOGRAM && k < DURA_DRIFT_BLAMED; k++) {
+        unsigned long place = v >> (DURA_DRIFT_BLAMED_AT + DURA_DRIFT_BLAMED_BITS * k) & ((1u << DURA_DRIFT_BLAMED_BITS) - 1u);
+        if (place && place <= n->n_mspc)
+            printf("%s%s", k ? "," : "  explained least: ", n->mspc[place - 1]);
+    }
+    if (v & DURA_DRIFT_WHY)
+        print_bits("no rate promised", v & DURA_DRIFT_WHY, DURA_NAME_DRIFT_WHY);
     return 1;
 }
 
@@ -295,10 +318,8 @@ static int print_new_fact(const naming *n, const fact_words *w, const char *key,
         return print_monitor(value);
     if ((w->is_drift || w->is_alive || w->is_monitor) && key_is(key, end, channel))
         return print_watched(n, v);
-    if (w->is_drift && key_is(key, end, reasons)) {
-        print_bits("no rate promised", v, DURA_NAME_DRIFT_WHY);
-        return 1;
-    }
+    if (w->is_drift && key_is(key, end, reasons))
+        return print_drift_reasons(n, v);
     if (w->is_release && key_is(key, end, values))
         return print_release(value);
     if (w->is_release && part && key_is(key, end, component))

@@ -271,6 +271,12 @@ static void print_drift(const dura_json *doc)
                limit > 0 ? words_number(doc, g, "statistic") / limit : 0.0);
         if (words_true(doc, g, "alarm"))
             printf(", %s, size %.3g", words_text(doc, g, "direction"), words_number(doc, g, "size"));
+        if (strcmp(words_text(doc, g, "detector"), "mixture") != 0)
+            printf(" (%s)", words_text(doc, g, "detector"));
+        if (words_true(doc, g, "alarm") && length_of(doc, dura_json_member(doc, g, "blamed"))) {
+            printf("; explained least: ");
+            words_list(doc, dura_json_member(doc, g, "blamed"), "");
+        }
         if (dura_json_first(doc, why) != DURA_JSON_NONE) {
             printf("; no rate promised: ");
             words_list(doc, why, "");

@@ -368,12 +368,8 @@ static int sound(const durai_watch *w, const uint8_t *in, size_t len)
         return 0;
     uint32_t n = durai_le16(in + 2);
     if (n > DURAI_STANDING || len < KEPT_HEAD + (size_t)KEPT_ENTRY * n || durai_le16(in) >= a->n_references ||
-<<<<<<< HEAD
-        in[6] > 1 || in[7] > 1 || in[8] > 1 || in[9] != 0 || durai_le16(in + 10) != 0 ||
+        in[6] >= ROUNDS || in[7] > 1 || in[8] > 1 || in[9] != 0 || durai_le16(in + 10) != 0 ||
         durai_le32(in + 12) > len - (KEPT_HEAD + (size_t)KEPT_ENTRY * n) || (durai_le32(in + 12) > 0) != (w->histogram != NULL))
-=======
-        in[6] >= ROUNDS || in[7] > 1 || in[8] > 1 || in[9] != 0 || durai_le16(in + 10) != 0 || durai_le32(in + 12) != 0)
->>>>>>> tr
         return 0;
     for (uint32_t i = 0; i < n; i++)
         if (!sound_entry(w, in + KEPT_HEAD + (size_t)KEPT_ENTRY * i))

@@ -198,7 +198,7 @@ void durai_shape_together(durai_watch *w)
 }
 
 /* Ranked by what the others do not explain. */
-static DURAI_NOINLINE uint32_t blame(durai_watch *w)
+DURAI_NOINLINE uint32_t durai_shape_blame(durai_watch *w)
 {
     uint32_t bits = 0;
     int n = w->mspc_calls->blame(w->mspc, w->hand.share, DURA_DRIFT_BLAMED);
@@ -213,7 +213,7 @@ void durai_shape_sign(durai_watch *w, int n)
         dura_fact *f = &w->fact[i];
         f->reasons |= (uint32_t)w->detector << DURA_DRIFT_DETECTOR_AT;
         if (f->channel >= w->n_plain)
-            f->reasons |= blame(w);
+            f->reasons |= durai_shape_blame(w);
     }
 }
 

@@ -169,6 +169,8 @@ void durai_shape_together(durai_watch *w);
 int durai_shape_judge(durai_watch *w, int n);
 /* Who found it and, of T2 and SPE, whose doing it is, into the n facts of the monitor. */
 void durai_shape_sign(durai_watch *w, int n);
+/* The inputs that are least explained now, as in `reasons` of a DRIFT fact. */
+uint32_t durai_shape_blame(durai_watch *w);
 /* Histograms go on from saved bytes; NULL: anew. A code of the part's. */
 int durai_shape_load(durai_watch *w, const uint8_t *in, size_t len);
 /* Samples up to here are known. */

@@ -274,6 +274,9 @@ static void put_row(work *w, const dura_record *r, const char *mark)
     fprintf(w->csv, ",%s\n", mark);
 }
 
+/* What can drift: T2 and SPE stand behind the features. */
+static uint32_t things_of(const work *w) { return (uint32_t)w->run.n_channels + w->run.n_outputs + w->run.n_features + 2u; }
+
 /* An incident ends with its last evidence, a drift alarm when the thing has come back:
  * until then the rows are marked, too. */
 static void see_drift(work *w, const dura_record *r)
@@ -281,14 +284,18 @@ static void see_drift(work *w, const dura_record *r)
     uint64_t kind = 0, thing = 0;
     durai_item it, way;
     durai_cbor_in in;
-    uint32_t n = (uint32_t)w->run.n_channels + w->run.n_outputs + w->run.n_features;
+    uint64_t reasons = 0;
+    uint32_t n = things_of(w), shape;
     if (dura_record_uint(r, 16, &kind) != DURA_OK || kind != DURA_FACT_DRIFT || dura_record_uint(r, 18, &thing) != DURA_OK ||
         thing >= n)
         return;
-    uint8_t on = durai_cbor_find(r->cbor, r->len, 26, &it, &in) == DURA_OK && it.type == DURAI_CBOR_ARRAY && it.v > 0 &&
+    uint32_t on = durai_cbor_find(r->cbor, r->len, 26, &it, &in) == DURA_OK && it.type == DURAI_CBOR_ARRAY && it.v > 0 &&
                  durai_cbor_next(&in, &way) == DURA_OK && way.v != DURA_DRIFT_BACK;
-    w->n_alarms = w->n_alarms + on - w->alarm[thing];
-    w->alarm[thing] = on;
+    (void)!dura_record_uint(r, 24, &reasons);
+    shape = (reasons >> DURA_DRIFT_DETECTOR_AT & 7u) == DURA_DRIFT_HISTOGRAM;
+    uint32_t was = (uint32_t)w->alarm[thing] >> shape & 1u;
+    w->n_alarms = w->n_alarms + on - was;
+    w->alarm[thing] = (uint8_t)(w->alarm[thing] ^ (was ^ on) << shape);
 }
 
 /* A new start watches anew. */
@@ -296,7 +303,7 @@ static void see_start(work *w, const dura_record *r)
 {
     if (r->time.boot == w->boot)
         return;
-    memset(w->alarm, 0, (size_t)w->run.n_channels + w->run.n_outputs + w->run.n_features);
+    memset(w->alarm, 0, things_of(w));
     w->n_alarms = 0;
     w->boot = r->time.boot;
 }
@@ -573,7 +580,7 @@ static int load(work *w, dura_error *err)
     if (rc != DURA_OK)
         return rc;
     w->said = calloc(w->cases.n + 1, sizeof *w->said);
-    w->alarm = calloc((size_t)w->run.n_channels + w->run.n_outputs + w->run.n_features, 1);
+    w->alarm = calloc(things_of(w), 1);
     if (!w->said || !w->alarm || durai_view_init(&w->v, &w->run) != DURA_OK)
         return oom(err);
     return all_words(w, err);

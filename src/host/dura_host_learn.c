@@ -38,6 +38,11 @@ static int read_check_options(const dura_learn_options *o, dura_error *err)
     if (o->resolution < 0.0 || o->resolution > 0.0)
         if (!(o->resolution >= RESOLUTION_LEAST && o->resolution <= RESOLUTION_MOST))
             return dura_error_set(err, DURA_EINVAL, NULL, 0, "resolution", "want 1e-9..1e9 units");
+    durai_shapes drift;
+    memset(&drift, 0, sizeof drift);
+    int rc = durai_learn_choose_drift(&drift, o, err);
+    if (rc != DURA_OK)
+        return rc;
     if (durai_learn_choose_checks(asked, o->checks) != DURA_OK)
         return dura_error_set(err, DURA_EINVAL, NULL, 0, "checks", "want all, none, or some of rule, vote, parity, "
                               "joint, drift, range, noise, spike with commas between, not \"%.60s\"", o->checks);
@@ -152,7 +157,7 @@ static void watch(dura_learned *l, const char *name, const float *x, const uint8
     w->missing = missing;
     w->ref = (dura_drift_reference)DURA_DRIFT_REFERENCE_INIT;
     w->known = dura_drift_learn(&w->ref, x, missing, l->rows, DURA_DRIFT_ORDER_MAX) == DURA_OK;
-    if (answer)
+    if (answer && !l->shapes.detector)
         bound_confidence(l, w);
     l->n_watched++;
     l->report.references += w->known != 0;
@@ -173,7 +178,7 @@ static int learn_references(dura_learned *l)
     const durai_recording *r = &l->rec;
     const durai_brain *b = &l->brain;
     size_t cells = (size_t)r->n * r->rows;
-    l->watched = calloc((size_t)r->n + DURA_OUTPUTS_MAX + b->n_inputs, sizeof *l->watched);
+    l->watched = calloc((size_t)r->n + DURA_OUTPUTS_MAX + b->n_inputs + 2u, sizeof *l->watched);
     l->watched_missing = malloc(cells);
     if (!l->watched || !l->watched_missing)
         return DURA_ENOSPC;
@@ -189,7 +194,7 @@ static int learn_references(dura_learned *l)
             watch(l, b->input[i], b->fed + (size_t)i * r->rows, b->fed_missing + (size_t)i * r->rows, 0);
     double arl0 = DURAI_LEARN_DAYS30 * 1e9 / (double)l->clock.period_ns / l->report.asked;
     l->report.arl0 = arl0 < ARL0_LEAST ? ARL0_LEAST : arl0 > ARL0_MOST ? ARL0_MOST : arl0;
-    return DURA_OK;
+    return durai_learn_shapes(l);
 }
 
 /* ---- notes ------------------------------------------------------------------------------------------ */
@@ -338,14 +343,16 @@ static int try_policy(dura_learned *l, const dura_learn_options *o, dura_error *
         rc = durai_learn_trips(image, &l->rec, l->rows, l->rec.rows, &l->report.holdout_trips,
                                &l->report.holdout_idle);
     if (rc == DURA_OK && l->report.references)
-        rc = durai_learn_alarms(l, l->rows, l->rec.rows, &l->report.holdout_drifts);
+        rc = durai_learn_alarms(image, l, l->rows, l->rec.rows, &l->report.holdout_drifts);
     dura_pack_deinit(image);
     return rc == DURA_OK ? rc : dura_error_set(err, rc, NULL, 0, NULL, "the learned policy: %s", dura_strerror(rc));
 }
 
 static int learn(dura_learned *l, const dura_learn_options *o, dura_error *err)
 {
-    int rc = durai_learn_read(&l->rec, o, &l->notes, err);
+    int rc = durai_learn_choose_drift(&l->shapes, o, err);
+    if (rc == DURA_OK)
+        rc = durai_learn_read(&l->rec, o, &l->notes, err);
     if (rc == DURA_OK)
         rc = learn_model(l, o, err);
     if (rc == DURA_OK)
@@ -488,6 +495,7 @@ void dura_learned_deinit(dura_learned *l)
     free(l->watched_missing);
     free(l->policy.p);
     free(l->model.p);
+    durai_learn_shapes_free(&l->shapes);
     free(l->notes.p);
     free(l);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the learned limits do to a recording: its rows through the guard's own sensor, set
- * up from the packed policy as the guard does, and through the drift monitor. A trip is a
+ * up from the packed policy as the guard does. A trip is a
  * rejected frame while the model drives; it drives again after recover_frames good ones.
  */
 #include "dura_host_learn_priv.h"
@@ -56,48 +56,4 @@ int durai_learn_trips(const void *policy, const durai_recording *r, size_t from,
     free(x);
     free(missing);
     return rc;
-}
-
-/* ---- drift --------------------------------------------------------------------------------- */
-
-/* The monitor as the policy asks for it, over what was learned. */
-static int open_monitor(dura_drift **out, void **mem, const dura_learned *l)
-{
-    dura_drift_config cfg = DURA_DRIFT_CONFIG_INIT;
-    cfg.n_channels = (uint16_t)l->n_watched;
-    cfg.arl0 = (float)l->report.arl0;
-    size_t bytes = dura_drift_bytes(&cfg);
-    *mem = bytes ? malloc(bytes) : NULL;
-    if (!*mem)
-        return bytes ? DURA_ENOSPC : DURA_EINVAL;
-    int rc = dura_drift_init(out, *mem, bytes, &cfg);
-    for (uint32_t i = 0; rc == DURA_OK && i < l->n_watched; i++)
-        if (l->watched[i].known)
-            rc = dura_drift_attach(*out, (uint16_t)i, &l->watched[i].ref);
-    return rc;
-}
-
-int durai_learn_alarms(const dura_learned *l, size_t from, size_t to, uint64_t *alarms)
-{
-    enum { FACTS = 8 };
-    dura_drift *d = NULL;
-    dura_fact fact[FACTS];
-    void *mem = NULL;
-    float *x = malloc(l->n_watched * sizeof *x);
-    uint8_t *missing = malloc(l->n_watched);
-    int rc = x && missing ? open_monitor(&d, &mem, l) : DURA_ENOSPC;
-    *alarms = 0;
-    for (size_t row = from; rc >= 0 && row < to; row++) {
-        for (uint32_t i = 0; i < l->n_watched; i++) {
-            x[i] = l->watched[i].x[row];
-            missing[i] = l->watched[i].missing[row];
-        }
-        rc = dura_drift_update(d, x, missing, l->n_watched, fact, FACTS);
-        for (int k = 0; k < rc; k++)
-            *alarms += fact[k].value[0] != DURA_DRIFT_BACK;
-    }
-    free(mem);
-    free(x);
-    free(missing);
-    return rc < 0 ? rc : DURA_OK;
 }

@@ -122,12 +122,16 @@ enum { DRIFT_SELFTEST = 1000, DRIFT_CONFIRM = 1000 };
 static void put_drift(durai_text *t, const dura_learned *l)
 {
     uint32_t left = l->report.references;
-    durai_text_put(t, "  \"drift\": {\"arl0\": %.9g, \"selftest\": %d, \"confirm\": %d, \"references\": [\n", l->report.arl0,
-                   DRIFT_SELFTEST, DRIFT_CONFIRM);
+    durai_text_put(t, "  \"drift\": {\"arl0\": %.9g, \"period_ms\": %.9g, \"selftest\": %d, \"confirm\": %d, ", l->report.arl0,
+                   (double)l->clock.period_ns * 1e-6, l->shapes.detector ? 0 : DRIFT_SELFTEST, DRIFT_CONFIRM);
+    durai_learn_put_detector(t, &l->shapes);
+    durai_text_put(t, "\"references\": [\n");
     for (uint32_t i = 0; i < l->n_watched; i++)
         if (l->watched[i].known)
             put_reference(t, &l->watched[i], --left == 0);
-    durai_text_put(t, "  ]},\n");
+    durai_text_put(t, "  ]");
+    durai_learn_put_shapes(t, l);
+    durai_text_put(t, "},\n");
 }
 
 /* ---- further checks ---------------------------------------------------------------------- */
@@ -249,7 +253,8 @@ void durai_learn_policy(durai_text *t, const dura_learned *l)
         put_output(t, l, i);
     durai_text_put(t, "  ],\n  \"guard\": {\"hold_ms\": %lld, \"recover_frames\": %u},\n",
                    (long long)((3 * l->clock.period_ns + 999999) / 1000000), DURAI_LEARN_RECOVER);
-    put_drift(t, l);
+    if (l->report.references)
+        put_drift(t, l);
     put_correlate(t, l);
     durai_text_put(t, "  \"logs\": {\"commit_records\": 1024, \"commit_ms\": 1000, \"seal_records\": 4096, \"seal_ms\": %lld}\n}\n",
                    spans(l, 24, 3600000));

@@ -12,10 +12,13 @@
 #include <dura/drift.h>
 #include <dura/feature.h>
 #include <dura/host/learn.h>
+#include <dura/host/mspc.h>
+#include <dura/histogram.h>
 #include <dura/host/pack.h>
 
 #include "../base/dura_base_priv.h"
 #include "dura_host_learn_checks.h"
+#include "dura_host_pack_priv.h"
 
 #define DURAI_LEARN_RECOVER 3u            /* good frames before the model drives again */
 #define DURAI_LEARN_DAYS30 2592000.0      /* seconds */
@@ -180,6 +183,23 @@ int durai_learn_choose_checks(uint8_t *asked, const char *list);
 int durai_learn_checks(durai_checks *c, const durai_recording *r, size_t rows, const durai_clock *clock,
                        const uint8_t *asked, double spurious, durai_text *notes);
 
+typedef struct durai_histogram_learned {
+    uint32_t of;               /* watched */
+    int whitened;
+    dura_histogram_reference ref;
+} durai_histogram_learned;
+
+typedef struct durai_shapes {
+    uint32_t detector;         /* DURA_DRIFT_MIXTURE.. */
+    double shift;
+    int histograms, together;  /* asked for */
+    uint32_t *input, n_inputs; /* channels of mspc; 0: there is none */
+    dura_mspc_learned learned;
+    float *series;             /* T2 of every row, then SPE */
+    uint8_t *none;             /* rows that have none */
+    durai_histogram_learned *histogram;   /* report.histograms of them */
+} durai_shapes;
+
 struct dura_learned {
     durai_recording rec;
     durai_brain brain;
@@ -187,6 +207,7 @@ struct dura_learned {
     durai_checks checks;
     durai_clock clock;
     durai_envelope_learned envelope[DURA_OUTPUTS_MAX];
+    durai_shapes shapes;
     durai_watched *watched;
     uint8_t *watched_missing;  /* 1 where the value is not usable, for all columns */
     uint32_t n_watched;
@@ -205,7 +226,16 @@ void durai_learn_constant(durai_text *t, const dura_learned *l);
 /* Trips of a packed policy over rows from..to. A DURA_E* code. */
 int durai_learn_trips(const void *policy, const durai_recording *r, size_t from, size_t to, uint64_t *trips,
                       uint64_t *idle);
-/* Drift alarms over rows from..to. */
-int durai_learn_alarms(const dura_learned *l, size_t from, size_t to, uint64_t *alarms);
+/* Drift alarms over rows from..to, by the guard's own watch. */
+int durai_learn_alarms(const void *policy, const dura_learned *l, size_t from, size_t to, uint64_t *alarms);
+
+/* What the options ask of `drift`. A DURA_E* code. */
+int durai_learn_choose_drift(durai_shapes *s, const dura_learn_options *o, dura_error *err);
+/* Behind the references: T2 and SPE, charts, histograms. DURA_OK, DURA_ENOSPC. */
+int durai_learn_shapes(dura_learned *l);
+void durai_learn_shapes_free(durai_shapes *s);
+/* Members of `drift`. */
+void durai_learn_put_detector(durai_text *t, const durai_shapes *s);
+void durai_learn_put_shapes(durai_text *t, const dura_learned *l);
 
 #endif

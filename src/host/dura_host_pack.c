@@ -427,6 +427,30 @@ static int input_names(const void *image, const char **names, const char **units
     return DURA_OK;
 }
 
+/* Inputs of mspc: each by its place over all that has a name. */
+static int mspc_names(const void *image, const char **names, const char **units, size_t cap, size_t *n)
+{
+    durai_policy_mspc m;
+    const char *name, *unit;
+    name_list l;
+    (void)policy_list(image, DURA_NAMES_CHANNELS, &l);
+    *n = durai_policy_get_mspc(image, &m) == DURA_OK ? m.n_inputs : 0;
+    if ((names || units) && cap < *n)
+        return DURA_ENOSPC;
+    for (size_t i = 0; (names || units) && i < *n; i++) {
+        const uint8_t *numbers = durai_policy_section(image, DURAI_POLICY_NUMBERS, NULL, NULL);
+        const char *p = l.p;
+        for (uint32_t k = durai_le32(numbers + 4u * (m.first + i)); k > 0; k--)
+            p = one_name(p, &l, &name, &unit);
+        (void)one_name(p, &l, &name, &unit);
+        if (names)
+            names[i] = name;
+        if (units)
+            units[i] = unit;
+    }
+    return DURA_OK;
+}
+
 int dura_pack_names(const void *image, size_t len, int what, const char **names, const char **units,
                     size_t cap, size_t *n)
 {
@@ -438,6 +462,8 @@ int dura_pack_names(const void *image, size_t len, int what, const char **names,
         what = DURA_NAMES_FEATURES;
     if (kind == DURA_PACK_POLICY && what == DURA_NAMES_INPUTS)
         return input_names(image, names, units, cap, n);
+    if (kind == DURA_PACK_POLICY && what == DURA_NAMES_MSPC)
+        return mspc_names(image, names, units, cap, n);
     rc = kind == DURA_PACK_POLICY ? policy_list(image, what, &l) : model_list(image, kind, what, &l);
     if (rc < 0)
         return rc;

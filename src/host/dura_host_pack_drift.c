@@ -52,15 +52,20 @@ static double spread(const dura_drift_reference *r)
     return sqrt(sum);
 }
 
+int durai_pack_limit(dura_drift_reference *r, uint32_t detector, double sigmas, double arl0, uint32_t n, dura_error *why)
+{
+    double deviation = (double)(r->deviation > r->resolution ? r->deviation : r->resolution), whitened, delay;
+    if (r->low < 0.0f || r->low > 0.0f || r->high < 0.0f || r->high > 0.0f)
+        return dura_error_set(why, DURA_EINVAL, NULL, 0, NULL,
+                              "no chart watches what has bounds (low, high); leave them out, or take the mixture");
+    return dura_arl_chart(r, detector, sigmas * spread(r) * deviation, arl0, n, &whitened, &delay, why);
+}
+
 int durai_pack_chart(dura_drift_reference *r, uint32_t detector, double sigmas, double arl0, uint32_t n,
                      const dura_json *doc, uint32_t value, dura_error *err)
 {
-    double deviation = (double)(r->deviation > r->resolution ? r->deviation : r->resolution), whitened, delay;
     dura_error why = {0};
-    if (r->low < 0.0f || r->low > 0.0f || r->high < 0.0f || r->high > 0.0f)
-        return dura_json_fail(doc, value, err, DURA_EINVAL,
-                              "no chart watches what has bounds (low, high); leave them out, or take the mixture");
-    int rc = dura_arl_chart(r, detector, sigmas * spread(r) * deviation, arl0, n, &whitened, &delay, &why);
+    int rc = durai_pack_limit(r, detector, sigmas, arl0, n, &why);
     return rc == DURA_OK ? rc : dura_json_fail(doc, value, err, rc, "no limit for a shift of %.9g deviations: %s", sigmas, why.text);
 }
 

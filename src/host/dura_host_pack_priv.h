@@ -55,6 +55,7 @@ uint32_t durai_pack_thing(const dura_json *doc, const char *name);
  * watched; value: where an error is told. */
 int durai_pack_chart(dura_drift_reference *r, uint32_t detector, double sigmas, double arl0, uint32_t n,
                      const dura_json *doc, uint32_t value, dura_error *err);
+int durai_pack_limit(dura_drift_reference *r, uint32_t detector, double sigmas, double arl0, uint32_t n, dura_error *why);
 /* Append edges and probabilities of a histogram that was learned from n samples. */
 int durai_pack_histogram(const dura_json *doc, uint32_t object, uint32_t n, durai_pack *out, uint16_t *n_bins, dura_error *err);
 /* Append indices of inputs and values. things: how many inputs there may be named from. */

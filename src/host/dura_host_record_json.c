@@ -10,6 +10,7 @@
 #include "dura_host_record_priv.h"
 
 #include <dura/guard.h>
+#include <dura/histogram.h>
 #include <dura/host/incident.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -96,7 +97,10 @@ static const named WHYS[] = {
     {36, "urgent"}, {37, "past_incident"}, {0, NULL}};
 static const named DRIFTS[] = {
     {DURA_DRIFT_BACK, "back"}, {DURA_DRIFT_UP, "up"}, {DURA_DRIFT_DOWN, "down"}, {DURA_DRIFT_WIDER, "wider"},
-    {DURA_DRIFT_NARROWER, "narrower"}, {0, NULL}};
+    {DURA_DRIFT_NARROWER, "narrower"}, {DURA_HISTOGRAM_SHAPE, "shape"}, {0, NULL}};
+static const named DETECTORS[] = {
+    {DURA_DRIFT_MIXTURE, "mixture"}, {DURA_DRIFT_CUSUM, "cusum"}, {DURA_DRIFT_EWMA, "ewma"}, {DURA_DRIFT_RAMP, "ramp"},
+    {DURA_DRIFT_HISTOGRAM, "histogram"}, {0, NULL}};
 static const named COMPONENTS[] = {
     {DURA_COMPONENT_BOX, "box"}, {DURA_COMPONENT_BRAIN, "brain"}, {DURA_COMPONENT_POLICY, "policy"}, {0, NULL}};
 static const named INCIDENTS[] = {
@@ -108,7 +112,7 @@ static const named DRIFT_WHYS[] = {
 
 static const named *const LISTS[] = {
     KINDS, LOGS, FACTS, ACTIONS, MODES, VERDICTS, SENSOR_REASONS, GUARD_REASONS, CLOCKS, OVERRIDES, CAUSES,
-    EVIDENCE, MISSING, EVENTS, GATES, WHYS, DRIFTS, COMPONENTS, INCIDENTS, TRUSTS, DRIFT_WHYS};
+    EVIDENCE, MISSING, EVENTS, GATES, WHYS, DRIFTS, COMPONENTS, INCIDENTS, TRUSTS, DRIFT_WHYS, DETECTORS};
 
 const char *dura_record_name(int list, uint32_t value)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One record in one line for people, and small readers of records. */
 #include "dura_host_monitor.h"
+#include "dura_host_pack_priv.h"
 #include "dura_host_story_priv.h"
 
 #include <inttypes.h>
@@ -38,6 +39,8 @@ const char *durai_story_thing(const durai_story *s, uint64_t id, char *buf, size
         name = s->output_names[id - channels];
     else if (s->feature_names && id >= channels + outputs && id - channels - outputs < s->n_features)
         name = s->feature_names[id - channels - outputs];
+    if (s->feature_names && !name && id - channels - outputs - s->n_features < 2u)
+        name = id - channels - outputs == s->n_features ? DURAI_T2_NAME : DURAI_SPE_NAME;
     if (name)
         (void)snprintf(buf, n, "%.*s", (int)(n < 1000 ? n - 1 : 999), name);
     else
@@ -74,11 +77,25 @@ typedef struct said {
     size_t n;
 } said;
 
+/* ", explained least: a, b, c" behind an alarm of T2 or SPE. */
+static void say_blamed(said *a)
+{
+    uint32_t reasons = (uint32_t)durai_story_uint(a->r, 24, 0);
+    const char *name;
+    for (uint32_t k = 0; dura_watch_blamed(a->s->watch, reasons, k, &name) == DURA_OK; k++) {
+        size_t at = strlen(a->out);
+        (void)snprintf(a->out + at, a->n - at, "%s%.60s", k ? ", " : "; explained least: ", name);
+    }
+}
+
 static void say_drift(said *a)
 {
     const char *way = word(DURA_NAME_DRIFT, a->v[0]);
     if (a->v[0] == DURA_DRIFT_BACK)
         (void)snprintf(a->out, a->n, "%s is back at its reference", a->thing);
+    else if (a->v[0] == DURA_HISTOGRAM_SHAPE)
+        (void)snprintf(a->out, a->n, "%s changed its shape: %.3g of the probability moved, since %" PRId64 " samples", a->thing,
+                       (double)a->v[1] / 1000.0, a->v[2]);
     else if (a->v[0] == DURA_DRIFT_WIDER || a->v[0] == DURA_DRIFT_NARROWER)
         (void)snprintf(a->out, a->n, "%s drifted %s: spread x %.3g, since %" PRId64 " samples", a->thing, way,
                        (double)a->v[1] / 1000.0, a->v[2]);
@@ -142,7 +159,10 @@ static void say_fact(said *a, uint64_t kind)
         (void)snprintf(a->out, a->n, "the model failed: %s", dura_strerror(a->v[0] < INT32_MIN ? 0 : (int)a->v[0]));
         break;
     case DURA_FACT_CLOCK_STEP: (void)snprintf(a->out, a->n, "the wall clock stepped by %.6g s", (double)a->v[0] * 1e-9); break;
-    case DURA_FACT_DRIFT: say_drift(a); break;
+    case DURA_FACT_DRIFT:
+        say_drift(a);
+        say_blamed(a);
+        break;
     case DURA_FACT_MONITOR:
     case DURA_FACT_ALIVE: durai_monitor_say(a->out, a->n, kind, a->thing, a->v); break;
     case DURA_FACT_RELEASE: say_release(a); break;

@@ -115,6 +115,7 @@ typedef struct durai_alarm {
     double t;
     uint64_t gseq;
     int64_t value[4];
+    uint32_t reasons;
 } durai_alarm;
 
 /* What the drift monitor said of itself. */
@@ -131,6 +132,7 @@ typedef struct durai_watched {
     float limit;
     uint32_t why, n_alarms;
     uint64_t n;
+    uint32_t detector;              /* DURA_DRIFT_MIXTURE.. */
     uint16_t id;
     uint8_t alarm;                  /* in force at the end */
     durai_alarm *alarms;

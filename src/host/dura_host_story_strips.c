@@ -86,6 +86,7 @@ static int begin_watch(durai_story *s)
         w->alarms = calloc(DURAI_STORY_ALARMS, sizeof *w->alarms);
         w->limit = st.limit;
         w->why = st.why;
+        w->detector = dura_watch_detector(s->watch, i);
         if (rc != DURA_OK || !w->statistic || !w->alarms)
             return -1;
     }
@@ -285,13 +286,16 @@ int durai_story_draw(durai_story *s, const dura_record *r, double at)
 int durai_story_drift_fact(durai_story *s, const dura_record *r, double at)
 {
     uint64_t id = durai_story_uint(r, 18, DURA_NONE);
+    uint32_t reasons = (uint32_t)durai_story_uint(r, 24, 0), by = reasons >> DURA_DRIFT_DETECTOR_AT & 7u;
     for (uint32_t i = 0; i < s->n_watched; i++) {
         durai_watched *w = &s->watched[i];
-        if (w->id != id || w->n_alarms++ >= DURAI_STORY_ALARMS)
+        if (w->id != id || (w->detector == DURA_DRIFT_HISTOGRAM) != (by == DURA_DRIFT_HISTOGRAM) ||
+            w->n_alarms++ >= DURAI_STORY_ALARMS)
             continue;
         durai_alarm *a = &w->alarms[w->n_alarms - 1];
         a->t = at;
         a->gseq = r->gseq;
+        a->reasons = reasons;
         durai_story_values(r, a->value);
         return 1;
     }
@@ -438,8 +442,9 @@ static void write_output(const durai_story *s, durai_out *o, uint16_t i)
     durai_out_close(o, '}');
 }
 
-static void write_alarm(durai_out *o, const durai_alarm *a)
+static void write_alarm(const durai_story *s, durai_out *o, const durai_alarm *a)
 {
+    const char *name;
     durai_out_open(o, NULL, '{');
     write_ms(o, "t", a->t);
     durai_out_uint(o, "gseq", a->gseq);
@@ -447,6 +452,10 @@ static void write_alarm(durai_out *o, const durai_alarm *a)
     durai_out_num(o, "size", (double)a->value[1] / 1000.0, 9);
     durai_out_int(o, "onset", a->value[2]);
     durai_out_num(o, "of_limit", (double)a->value[3] / 1000.0, 9);
+    durai_out_open(o, "blamed", '[');
+    for (uint32_t k = 0; dura_watch_blamed(s->watch, a->reasons, k, &name) == DURA_OK; k++)
+        durai_out_text(o, NULL, name);
+    durai_out_close(o, ']');
     durai_out_close(o, '}');
 }
 
@@ -454,7 +463,9 @@ static void write_watched(const durai_story *s, durai_out *o, const durai_watche
 {
     durai_out_open(o, NULL, '{');
     durai_out_text(o, "name", w->name);
-    durai_out_text(o, "of", w->id < s->n_channels ? "channel" : w->id < s->n_channels + s->n_outputs ? "output" : "feature");
+    durai_out_text(o, "of", w->id < s->n_channels ? "channel" : w->id < s->n_channels + s->n_outputs ? "output"
+                            : w->id < (uint32_t)s->n_channels + s->n_outputs + s->n_features ? "feature" : "mspc");
+    durai_out_name(o, "detector", DURA_NAME_DETECTOR, w->detector);
     durai_out_num(o, "limit", (double)w->limit, 6);
     durai_out_bits(o, "why", DURA_NAME_DRIFT_WHY, w->why);
     durai_out_uint(o, "n", w->n);
@@ -462,7 +473,7 @@ static void write_watched(const durai_story *s, durai_out *o, const durai_watche
     durai_out_uint(o, "alarms_left_out", w->n_alarms > DURAI_STORY_ALARMS ? w->n_alarms - DURAI_STORY_ALARMS : 0);
     durai_out_open(o, "alarms", '[');
     for (uint32_t i = 0; i < w->n_alarms && i < DURAI_STORY_ALARMS; i++)
-        write_alarm(o, &w->alarms[i]);
+        write_alarm(s, o, &w->alarms[i]);
     durai_out_close(o, ']');
     COLUMN(o, s, "statistic", durai_out_num(o, NULL, (double)w->statistic[k], 3));
     durai_out_close(o, '}');

@@ -487,6 +487,14 @@ uint32_t dura_watch_detector(const dura_watch *w, uint32_t index)
     return index < n ? w->watch.detector : (uint32_t)DURA_DRIFT_HISTOGRAM;
 }
 
+uint32_t dura_watch_reasons(dura_watch *w, uint32_t index)
+{
+    durai_policy_reference r;
+    if (!w || !w->watch.mspc || durai_policy_get_reference(w->watch.policy, index, &r) != DURA_OK || r.of < w->watch.n_plain)
+        return dura_watch_detector(w, index) << DURA_DRIFT_DETECTOR_AT;
+    return durai_shape_blame(&w->watch) | (uint32_t)w->watch.detector << DURA_DRIFT_DETECTOR_AT;
+}
+
 int dura_watch_blamed(const dura_watch *w, uint32_t reasons, uint32_t rank, const char **name)
 {
     if (!w || !name || rank >= DURA_DRIFT_BLAMED)

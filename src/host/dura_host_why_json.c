@@ -420,7 +420,9 @@ static void out_drift(durai_out *o, const durai_why *w)
         durai_out_open(o, NULL, '{');
         durai_out_text(o, "name", g->name);
         durai_out_text(o, "of", g->id < w->run.n_channels ? "channel"
-                                : g->id < (uint32_t)w->run.n_channels + w->run.n_outputs ? "output" : "feature");
+                                : g->id < (uint32_t)w->run.n_channels + w->run.n_outputs ? "output"
+                                : g->id < (uint32_t)w->run.n_channels + w->run.n_outputs + w->run.n_features ? "feature" : "mspc");
+        durai_out_name(o, "detector", DURA_NAME_DETECTOR, g->detector);
         durai_out_bool(o, "alarm", g->s.alarm);
         durai_out_name(o, "direction", DURA_NAME_DRIFT, g->s.direction);
         out_f32(o, "size", g->s.size);
@@ -430,6 +432,10 @@ static void out_drift(durai_out *o, const durai_why *w)
         out_f32(o, "z", g->s.z);
         durai_out_uint(o, "samples", g->s.n);
         durai_out_bits(o, "why", DURA_NAME_DRIFT_WHY, g->s.why);
+        durai_out_open(o, "blamed", '[');
+        for (uint32_t k = 0; k < DURA_DRIFT_BLAMED && g->blamed[k]; k++)
+            durai_out_text(o, NULL, g->blamed[k]);
+        durai_out_close(o, ']');
         durai_out_close(o, '}');
     }
     durai_out_close(o, ']');

@@ -361,7 +361,19 @@ static int see(durai_why *w, const dura_record *r)
 
 /* ---- drift -------------------------------------------------------------------------------- */
 
-static int keep_gauges(durai_why *w, const dura_watch *watch)
+/* Names live in the watch; the run has the same. */
+static void keep_blame(durai_why *w, dura_watch *watch, uint32_t i)
+{
+    uint32_t reasons = dura_watch_reasons(watch, i);
+    const char *name;
+    w->gauge[i].detector = dura_watch_detector(watch, i);
+    for (uint32_t k = 0; dura_watch_blamed(watch, reasons, k, &name) == DURA_OK; k++)
+        for (uint32_t c = 0; c < (uint32_t)w->run.n_channels + w->run.n_outputs + w->run.n_features; c++)
+            if (strcmp(durai_run_name(&w->run, c), name) == 0)
+                w->gauge[i].blamed[k] = durai_run_name(&w->run, c);
+}
+
+static int keep_gauges(durai_why *w, dura_watch *watch)
 {
     uint32_t n = 0;
     dura_drift_state s = DURA_DRIFT_STATE_INIT;
@@ -376,6 +388,7 @@ static int keep_gauges(durai_why *w, const dura_watch *watch)
         g->s = (dura_drift_state)DURA_DRIFT_STATE_INIT;
         if (dura_watch_drift(watch, i, &name, &g->id, &g->s) == DURA_OK)
             g->name = durai_run_name(&w->run, g->id);
+        keep_blame(w, watch, i);
     }
     w->n_gauges = n;
     w->watched = 1;

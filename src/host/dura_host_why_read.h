@@ -55,6 +55,8 @@ typedef struct durai_past {
 
 typedef struct durai_gauge {
     const char *name;
+    const char *blamed[DURA_DRIFT_BLAMED];  /* T2 and SPE: what is explained least; NULL: no more */
+    uint32_t detector;
     uint16_t id;
     dura_drift_state s;
 } durai_gauge;

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #include "dura_host_files_priv.h"
+#include "dura_host_pack_priv.h"
 
 enum { DEFAULT_WINDOW_MS = 300000 };     /* of a correlator that nobody configured */
 
@@ -89,7 +90,8 @@ void durai_run_close(durai_run *r)
 
 const char *durai_run_name(const durai_run *r, uint32_t thing)
 {
-    return thing < (uint32_t)r->n_channels + r->n_outputs + r->n_features ? r->names[thing] : "?";
+    uint32_t n = (uint32_t)r->n_channels + r->n_outputs + r->n_features;
+    return thing < n ? r->names[thing] : thing == n ? DURAI_T2_NAME : thing == n + 1u ? DURAI_SPE_NAME : "?";
 }
 
 uint32_t durai_run_input(const durai_run *r, uint32_t i)

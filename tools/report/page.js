@@ -923,7 +923,7 @@ function drift() {
     const share = list(q.statistic).map((v) => (v > 0 && q.limit > 0 ? clamp(Math.log10(v / q.limit), -6, 3) : null));
     const top = Math.max(1, ...share.filter((v) => v !== null)), range = [-6, top + 0.2], alarms = list(q.alarms);
     const words = alarmWords(q);
-    const node = strip(panel, q.name, q.of, words, 84, range, (g, x, y, over) => {
+    const node = strip(panel, q.name, kindOf(q), words, 84, range, (g, x, y, over) => {
       g.append(sv('path', { class: 'value', d: pathOf(x, y, share, share) }));
       g.append(sv('line', { x1: x.l, x2: x.r, y1: y(0), y2: y(0), class: 'limit' }));
       yLabels(over, x, y, range, [['10⁻⁶', 0]]);
@@ -940,8 +940,9 @@ function drift() {
   }
   axisStrip(panel);
   panel.append(el('div', { class: 'under' }, table('Alarms as a table', [['Time (UTC)', 't'], ['Of'], ['What', 'text wide'], ['Record']], () => all.flatMap((q) => list(q.alarms).map((a) => [a.t, q.name, alarmText(a), a.gseq])).sort((a, b) => a[0] - b[0]).map((r) => [when(r[0]), r[1], r[2], link(r[3])])),
-    table('Watched quantities as a table', [['Name'], ['Kind'], ['Samples judged', 'num'], ['Limit', 'num'], ['At the end'], ['What the reference cannot promise', 'text wide']], () => all.map((q) => [q.name, q.of, big(q.n), num(q.limit), q.alarm ? 'drifted' : 'at its reference', list(q.why).map((w) => DRIFT_WHY[w] || w).join('; ') || 'nothing: the asked rate holds']))));
+    table('Watched quantities as a table', [['Name'], ['Kind'], ['Detector'], ['Samples judged', 'num'], ['Limit', 'num'], ['At the end'], ['What the reference cannot promise', 'text wide']], () => all.map((q) => [q.name, q.of, q.detector || 'mixture', big(q.n), num(q.limit), q.alarm ? 'drifted' : 'at its reference', list(q.why).map((w) => DRIFT_WHY[w] || w).join('; ') || 'nothing: the asked rate holds']))));
 }
+function kindOf(q) { return q.detector && q.detector !== 'mixture' ? `${q.of}, ${q.detector}` : q.of; }
 function monitorText(D, M) {
   const bad = Number(M.failures) + Number(M.silences);
   const told = `Every ${big(D.selftest)} decisions a synthetic shift has to be found: ${plural(M.heartbeats, 'heartbeat')}`;
@@ -949,8 +950,10 @@ function monitorText(D, M) {
 }
 function alarmText(a) {
   if (a.direction === 'back') return 'back at its reference';
+  const blamed = list(a.blamed).length ? `; explained least: ${list(a.blamed).join(', ')}` : '';
+  if (a.direction === 'shape') return `changed its shape, ${num(a.size)} of the probability moved, began about ${plural(a.onset, 'sample')} before; ${num(a.of_limit)} of its limit`;
   const size = a.direction === 'wider' || a.direction === 'narrower' ? `spread ×${num(a.size)}` : `by ${num(a.size)} deviations`;
-  return `${a.direction}, ${size}, began about ${plural(a.onset, 'sample')} before; ${num(a.of_limit)} of its limit`;
+  return `${a.direction}, ${size}, began about ${plural(a.onset, 'sample')} before; ${num(a.of_limit)} of its limit${blamed}`;
 }
 function alarmWords(q) {
   const n = list(q.alarms).filter((a) => a.direction !== 'back').length + Number(q.alarms_left_out || 0);

@@ -462,11 +462,13 @@ DURA_MSPC_ROWS_MIN = 64
 DURA_NAMES_CHANNELS = 1
 DURA_NAMES_FEATURES = 4
 DURA_NAMES_INPUTS = 3
+DURA_NAMES_MSPC = 5
 DURA_NAMES_OUTPUTS = 2
 DURA_NAME_ACTION = 3
 DURA_NAME_CAUSE = 10
 DURA_NAME_CLOCK = 8
 DURA_NAME_COMPONENT = 17
+DURA_NAME_DETECTOR = 21
 DURA_NAME_DRIFT = 16
 DURA_NAME_DRIFT_WHY = 20
 DURA_NAME_EVENT = 13
@@ -1342,6 +1344,9 @@ class dura_learn_options(Structure):
         ("checks", ctypes.c_char_p),
         ("resolution", ctypes.c_double),
         ("keep", ctypes.c_char_p),
+        ("drift", ctypes.c_char_p),
+        ("detector", ctypes.c_char_p),
+        ("shift", ctypes.c_double),
     ]
 
 
@@ -1398,6 +1403,8 @@ class dura_learn_report(Structure):
         ("checks", ctypes.c_uint32),
         ("reserved", ctypes.c_uint32),
         ("checks_expected", ctypes.c_double),
+        ("histograms", ctypes.c_uint32),
+        ("mspc_inputs", ctypes.c_uint32),
     ]
 
 

@@ -140,14 +140,16 @@ def learn(frames: PathLike, model: Optional[PathLike] = None, *, spurious: float
           outputs: Optional[Sequence[str]] = None, baseline: Optional[Sequence[str]] = None,
           exclude: Optional[Sequence[str]] = None, name: Optional[str] = None, time_column: Optional[str] = None,
           time_format: Optional[str] = None, period: float = 0.0, checks: Optional[Sequence[str]] = None,
-          resolution: float = 0.0, keep: Optional[PathLike] = None) -> Learned:
+          resolution: float = 0.0, keep: Optional[PathLike] = None, drift: Optional[Sequence[str]] = None,
+          detector: Optional[str] = None, shift: float = 0.0) -> Learned:
     """A policy from a CSV file of clean operation.
 
     model: path of the model to be guarded; None: watch only. spurious: trips per 30 days you can
     live with. holdout: last share of the rows that is run through what was learned from the others.
     outputs, baseline, exclude: columns, as docs/cmd/learn.md says. period: of the frames, in
     seconds; 0: the median step. checks: families of further checks, () for none; None: all.
-    resolution: of the device, in units; keep: a policy whose limits win. Limits, references and features come from C alone.
+    resolution: of the device, in units; keep: a policy whose limits win.
+    drift: "histogram", "mspc"; detector, shift: a chart instead of the mixture. Limits, references and features come from C alone.
     """
     options, handle, err = _abi.dura_learn_options(), ctypes.c_void_p(), _abi.dura_error()
     options.struct_size = ctypes.sizeof(options)
@@ -157,6 +159,8 @@ def learn(frames: PathLike, model: Optional[PathLike] = None, *, spurious: float
     options.spurious, options.holdout, options.period_ns = spurious, holdout, round(period * 1e9)
     options.checks = None if checks is None else _list(checks) or b"none"
     options.resolution, options.keep = resolution, _text(keep)
+    options.drift, options.shift = _list(drift), shift
+    options.detector = None if detector is None else detector.encode()
     check(lib.dura_learn_csv(ctypes.byref(handle), ctypes.byref(options), ctypes.byref(err)), err)
     try:
         length = ctypes.c_size_t()

@@ -53,10 +53,15 @@ typedef struct dura_learn_options {
                                   before anything is learned; 0: as it stands */
     const char *keep;          /* a policy whose fail_lo, fail_hi and rate_fail are kept, by
                                   channel name; what is learned inside them is SUSPECT */
+    const char *drift;         /* beside references: "histogram", "mspc" or both with a comma
+                                  between; NULL: neither */
+    const char *detector;      /* "mixture" (NULL), "cusum", "ewma" or "ramp", which want `shift`
+                                  and have no self-test */
+    double shift;              /* deviations of a channel; ramp: a frame */
 } dura_learn_options;
 #define DURA_LEARN_OPTIONS_INIT                                                        \
     { (uint32_t)sizeof(dura_learn_options), 0, NULL, NULL, NULL, NULL, NULL, NULL,     \
-      NULL, NULL, 0.0, 0.0, 0, NULL, 0.0, NULL }
+      NULL, NULL, 0.0, 0.0, 0, NULL, 0.0, NULL, NULL, NULL, 0.0 }
 
 /* What there is to say about a channel. Bits. */
 enum {
@@ -122,6 +127,8 @@ typedef struct dura_learn_report {
     uint32_t checks;           /* further checks in the policy */
     uint32_t reserved;         /* 0 */
     double checks_expected;    /* what they promise of `expected`, per 30 days */
+    uint32_t histograms;       /* in the policy */
+    uint32_t mspc_inputs;      /* of its basis; 0: it has none */
 } dura_learn_report;
 
 /* Why a family of checks is not in the policy. */

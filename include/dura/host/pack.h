@@ -41,7 +41,8 @@ enum {
     DURA_NAMES_OUTPUTS = 2,   /* of a policy or a model */
     DURA_NAMES_INPUTS = 3,    /* of a model; of a policy: the channels or features that feed
                                  it */
-    DURA_NAMES_FEATURES = 4   /* of a policy */
+    DURA_NAMES_FEATURES = 4,  /* of a policy */
+    DURA_NAMES_MSPC = 5       /* of a policy: the inputs of drift.mspc, in their order; none: 0 */
 };
 
 /** Pack a policy: len bytes of JSON; filename is said in errors (may be NULL).

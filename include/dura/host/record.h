@@ -98,7 +98,8 @@ enum {
     DURA_NAME_COMPONENT = 17,   /* DURA_COMPONENT_*: "brain" */
     DURA_NAME_INCIDENT = 18,    /* DURA_INCIDENT_OPENED..: "opened" */
     DURA_NAME_TRUST = 19,       /* DURA_TRUST_*: "none", "source", "local" */
-    DURA_NAME_DRIFT_WHY = 20    /* bit of DURA_DRIFT_SHORT..: "short" */
+    DURA_NAME_DRIFT_WHY = 20,   /* bit of DURA_DRIFT_SHORT..: "short" */
+    DURA_NAME_DETECTOR = 21     /* DURA_DRIFT_MIXTURE..: "cusum" */
 };
 
 /** The name, or NULL when the value has none. Static storage.          [any] O(names) */

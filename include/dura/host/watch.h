@@ -64,6 +64,10 @@ DURA_API DURA_CHECK int dura_watch_drift(const dura_watch *w, uint32_t index, co
 /** DURA_DRIFT_MIXTURE.. by which that one is watched.                  [serial] O(1) */
 DURA_API DURA_CHECK uint32_t dura_watch_detector(const dura_watch *w, uint32_t index);
 
+/** Detector and blamed inputs of that one as they are now, like `reasons` of a DRIFT fact.
+ *                                               [serial] O(inputs x components) */
+DURA_API DURA_CHECK uint32_t dura_watch_reasons(dura_watch *w, uint32_t index);
+
 /** Of a DRIFT fact of T2 or SPE: the input that is explained worst (rank 0), and the next two,
  *  from its `reasons`. returns  DURA_OK; DURA_ENOENT (none); DURA_EINVAL. [serial] O(1) */
 DURA_API DURA_CHECK int dura_watch_blamed(const dura_watch *w, uint32_t reasons, uint32_t rank,
