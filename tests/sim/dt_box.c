@@ -139,7 +139,7 @@ static void put_watch(uint8_t *image, size_t *end, const dt_spec *s)
 
 static void put_updates(uint8_t *image, size_t *end, const dt_spec *s)
 {
-    uint8_t *p = section(image, end, 13, s->slot_bytes > 0, s->slot_bytes ? 24 : 0);
+    uint8_t *p = section(image, end, 13, s->slot_bytes > 0, s->slot_bytes ? 40 : 0);
     if (s->slot_bytes) {
         durai_put32(p, s->slot_bytes);
         durai_put32(p + 4, s->probation_frames ? s->probation_frames : 10);
@@ -215,7 +215,7 @@ size_t dt_policy_image(const dt_spec *s, const uint8_t key[32], void *image)
     (void)names(p, s);
     end = ((end + 7u) & ~(size_t)7u) + 8u;
     durai_put32(im, 0x314B5044u);
-    durai_put16(im + 4, 3);
+    durai_put16(im + 4, 4);
     durai_put16(im + 6, 17);
     durai_put32(im + 8, (uint32_t)end);
     durai_put32(im + end - 4, durai_crc32c(0, im, end - 4));

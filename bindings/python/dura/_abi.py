@@ -1390,6 +1390,28 @@ class dura_gate_key(Structure):
     ]
 
 
+class dura_gate_rule(Structure):
+    _fields_ = [
+        ("minute", ctypes.c_int16),
+        ("month", ctypes.c_uint8),
+        ("week", ctypes.c_uint8),
+        ("day", ctypes.c_uint8),
+        ("reserved", ctypes.c_uint8),
+    ]
+
+
+class dura_gate_calendar(Structure):
+    _fields_ = [
+        ("utc_minutes", ctypes.c_int16),
+        ("dst_minutes", ctypes.c_uint8),
+        ("days", ctypes.c_uint8),
+        ("must_finish", ctypes.c_uint16),
+        ("begin", dura_gate_rule),
+        ("end", dura_gate_rule),
+        ("reserved", (ctypes.c_uint8 * 6)),
+    ]
+
+
 class dura_gate_config(Structure):
     _fields_ = [
         ("struct_size", ctypes.c_uint32),
@@ -1410,6 +1432,7 @@ class dura_gate_config(Structure):
         ("approve", ctypes.c_uint8),
         ("approvals", ctypes.c_uint8),
         ("reserved", (ctypes.c_uint8 * 6)),
+        ("calendar", dura_gate_calendar),
     ]
 
 
@@ -1642,6 +1665,8 @@ STRUCTS = (
     dura_people_options,
     dura_people_report,
     dura_gate_key,
+    dura_gate_rule,
+    dura_gate_calendar,
     dura_gate_config,
     dura_release,
     dura_golden,
@@ -1776,6 +1801,7 @@ PROTOTYPES = {
     "dura_release_verify": (ctypes.c_int, [ctypes.c_void_p, ctypes.c_size_t, POINTER(dura_crypto), POINTER(dura_gate_key), ctypes.c_uint32, ctypes.c_uint32, ctypes.c_uint32, POINTER(dura_release), ctypes.c_void_p]),
     "dura_release_policy": (ctypes.c_int, [ctypes.c_void_p, ctypes.c_size_t, POINTER(dura_gate_config), POINTER(dura_gate_key), ctypes.c_void_p]),
     "dura_release_check": (ctypes.c_uint32, [POINTER(dura_release), POINTER(dura_gate_config), ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint32, ctypes.c_int64, POINTER(dura_error)]),
+    "dura_release_window": (ctypes.c_int, [POINTER(dura_gate_config), ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p]),
     "dura_envelope_make": (ctypes.c_int, [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p, POINTER(ctypes.c_size_t)]),
     "dura_envelope_sign": (ctypes.c_int, [ctypes.c_void_p, POINTER(ctypes.c_size_t), ctypes.c_size_t, ctypes.c_void_p]),
     "dura_envelope_open": (ctypes.c_int, [ctypes.c_void_p, ctypes.c_size_t, POINTER(ctypes.c_void_p), POINTER(ctypes.c_size_t), ctypes.c_void_p]),

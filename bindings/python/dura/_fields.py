@@ -3,7 +3,7 @@
 """The policy's fields: what the packer takes and where the image keeps it."""
 
 MAGIC = b'DPK1'
-VERSION = 3
+VERSION = 4
 HEADER_BYTES = 16
 ENTRY_BYTES = 12
 
@@ -21,7 +21,7 @@ SECTIONS = {
     'drift': (10, 'drift', 8, True),
     'references': (11, 'drift.references', 56, True),
     'correlate': (12, 'correlate', 16, True),
-    'updates': (13, 'updates', 24, True),
+    'updates': (13, 'updates', 40, True),
     'release_keys': (14, 'release_keys', 40, True),
     'checks': (15, 'checks', 56, True),
     'terms': (16, 'checks.terms', 4, True),
@@ -137,12 +137,15 @@ FIELDS = {
         ('probation_frames', 'u32', 4, 'I', False, 100, 1, 1000000000, 'frames', None, 'Frames a new brain drives with the former one beside it before it is kept.'),
         ('max_disagreement', 'f32', 8, 'f', False, 0, 0, None, '', None, "In probation an answer further than this share of lo..hi from the former model's is not driven and ends it; 0: no limit."),
         ('max_jump', 'u32', 12, 'I', False, 65536, 1, 4294967295, 'versions', None, 'A release may be at most this far above the version that runs, or above the floor.'),
-        ('window_begin', 'u16', 16, 'H', False, 0, 0, 1439, 'min', None, 'Minute of the UTC day at which the maintenance window opens.'),
+        ('window_begin', 'u16', 16, 'H', False, 0, 0, 1439, 'min', None, 'Minute of the day, by the clock of window_zone, at which the maintenance window opens.'),
         ('window_minutes', 'u16', 18, 'H', False, 0, 0, 1440, 'min', None, 'Length of the window; 0: any time.'),
         ('min_clock', 'enum', 20, 'B', False, 'none', None, None, '', {'none': 0, 'unsynced': 1, 'holdover': 2, 'synced': 3, 'authenticated': 4}, 'Trust in the wall clock that window and dates of a release need.'),
         ('threshold', 'u8', 21, 'B', False, 1, 1, 8, '', None, 'Keys that must have signed a release.'),
         ('roles', 'u8', 22, 'B', False, 0, 0, 30, '', None, 'Roles of which one key at least must have signed: 2 vendor, 4 operator, 8 security, 16 safety; added up.'),
         ('approve', 'u8', 23, 'B', False, 0, 0, 30, '', None, 'Roles of which one key at least must approve every attempt on this very device before the switch; numbers as in roles.'),
+        ('must_finish_min', 'u16', 24, 'H', False, 0, 0, 1440, 'min', None, 'What the switch, probation and a rollback may take together: nothing is switched when the window closes sooner.'),
+        ('window_days', 'days', 26, 'B', False, [], None, None, '', None, 'Days on which the window opens, by the local clock; empty: every day.'),
+        ('window_zone', 'zone', 27, '13s', False, '', None, None, '', None, 'Local time of the window as a POSIX TZ such as CET-1CEST,M3.5.0,M10.5.0/3; empty: UTC.'),
     ),
     'release_keys': (
         ('key', 'key32', 0, '32s', True, None, None, None, '', None, 'Ed25519 public key, 64 hex digits.'),
