@@ -239,6 +239,15 @@ DT_TEST(gate_init, a_calendar_that_cannot_be_is_refused)
         rig_poke((uint8_t *)&c + rows[i].at, (uint64_t)rows[i].value, (size_t)rows[i].width);
         dt_eq(dura_gate_bytes(&c), 0, "%s", rows[i].row);
     }
+    for (size_t at = AT(begin); at < AT(reserved); at++) { /* without summer time every byte of the rules is 0 */
+        dura_gate_config c = good;
+        memset(&c.calendar.dst_minutes, 0, 1);
+        memset(&c.calendar.begin, 0, sizeof c.calendar.begin);
+        memset(&c.calendar.end, 0, sizeof c.calendar.end);
+        dt_ok(dura_gate_bytes(&c) > 0);
+        *((uint8_t *)&c + at) = 1;
+        dt_eq(dura_gate_bytes(&c), 0, "byte %zu", at);
+    }
     good.calendar = (dura_gate_calendar){-1440, 180, 127, 1440, {-10020, 12, 5, 6, 0}, {10020, 1, 1, 0, 0}, {0}};
     dt_ok(dura_gate_bytes(&good) > 0, "the ends of all ranges");
 }

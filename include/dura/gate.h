@@ -104,7 +104,7 @@ enum {
 #define DURA_RELEASE_TYPE "application/vnd.dura.release+cbor"
 #define DURA_APPROVAL_TYPE "application/vnd.dura.approve+cbor"
 #define DURA_RELEASE_MAX 1024          /* bytes of an envelope a device accepts */
-#define DURA_RELEASE_PAYLOAD_MAX 264   /* of them the statement: every field at its longest */
+#define DURA_RELEASE_PAYLOAD_MAX 264   /* of them the statement; docs/formats/release.md */
 #define DURA_GATE_KEYS_MAX 8
 #define DURA_GATE_JUMP 65536           /* nobody may use up the versions by one release */
 
