@@ -26,7 +26,8 @@ STRUCTS = """dura_time dura_layout_row dura_fn dura_frame dura_decision dura_gua
     dura_event dura_evidence dura_incident dura_gate_status dura_events_row
     dura_why_options dura_story_options
     dura_learn_options dura_learn_channel dura_learn_report dura_learn_family
-    dura_people_options dura_people_report dura_gate_key dura_gate_config dura_release dura_golden dura_crypto dura_mac_key dura_sodium
+    dura_people_options dura_people_report dura_gate_key dura_gate_rule dura_gate_calendar
+    dura_gate_config dura_release dura_golden dura_crypto dura_mac_key dura_sodium
     dura_link_config dura_link_key dura_link_report dura_link_status
     dura_block_config dura_block_report""".split()
 FUNCTIONS = """dura_abi dura_version dura_strerror dura_layout
@@ -58,7 +59,7 @@ FUNCTIONS = """dura_abi dura_version dura_strerror dura_layout
     dura_people_label dura_people_incident dura_people_override
     dura_sodium_init dura_sodium_key dura_keyfile_load dura_dev_seed dura_factory_make
     dura_golden_from dura_golden_random dura_golden_deinit dura_brain_make dura_brain_check
-    dura_release_encode dura_release_decode dura_release_verify dura_release_policy dura_release_check
+    dura_release_encode dura_release_decode dura_release_verify dura_release_policy dura_release_check dura_release_window
     dura_envelope_make dura_envelope_sign dura_envelope_open dura_envelope_signature
     dura_why_name dura_why_text dura_practice_name dura_practice_bit dura_component_number""".split()
 CONSTANTS = {}                    # enumerators by name, for the lengths of arrays

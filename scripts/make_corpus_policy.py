@@ -11,6 +11,7 @@ docs/formats/model-linear.md; tests/test_host_pack.c wants the same bytes from t
 import importlib.util
 import json
 import pathlib
+import re
 import struct
 import sys
 
@@ -49,6 +50,26 @@ def repair(image):
     return image[:-4] + struct.pack("<I", crc32c(image[:-4]))
 
 
+def pack_zone(tz):
+    """A POSIX TZ as docs/formats/policy.md, `updates`, stores it."""
+    if not tz:
+        return bytes(13)
+    minutes = lambda t: (int(t.lstrip("+-").split(":")[0]) * 60 + int((t.split(":") + ["0"])[1])) * (-1 if t[0] == "-" else 1)
+    names, *changes = tz.split(",")
+    parts = re.findall(r"<[^>]*>|[A-Za-z]+|[-+:0-9]+", names)
+    east = -minutes(parts[1])
+    if not changes:
+        return struct.pack("<h11x", east)
+    summer = -minutes(parts[3]) if len(parts) > 3 else east + 60
+    rules = []
+    for change in changes:
+        day, _, time = change.partition("/")
+        rules.append(struct.pack("<hBBB", minutes(time or "2"), *(int(part) for part in day[1:].split("."))))
+    if summer < east:
+        east, summer, rules = summer, east, rules[::-1]
+    return struct.pack("<hB", east, summer - east) + b"".join(rules)
+
+
 def stored_value(kind, value, words):
     if kind == "enum":
         return words[value]
@@ -58,6 +79,10 @@ def stored_value(kind, value, words):
         return int(value)
     if kind == "text64":
         return value.encode()
+    if kind == "days":
+        return sum(1 << ["sun", "mon", "tue", "wed", "thu", "fri", "sat"].index(day) for day in value)
+    if kind == "zone":
+        return pack_zone(value)
     if kind == "key32":
         return bytes.fromhex(value or DEVELOPMENT_KEY)
     return value + 0.0 if kind == "f32" else value
@@ -225,8 +250,9 @@ WATCHED = {
         {"of": "y", "mean": 0.5, "phi3": 0.125, "phi4": 1e-3}]},
     "correlate": {"window_ms": 120000, "margin": 12},
     "updates": {"slot_bytes": 8192, "max_disagreement": 0.25, "window_begin": 1320, "window_minutes": 240,
-                "min_clock": "synced", "threshold": 2, "roles": 6, "require": ["SVV-3", "A.7.5"], "shadow_frames": 50,
-                "shadow_disagreement": 0.125, "incident_role": "vendor", "emergency_role": "operator"},
+                 "min_clock": "synced", "threshold": 2, "roles": 6, "require": ["SVV-3", "A.7.5"], "shadow_frames": 50,
+                 "shadow_disagreement": 0.125, "incident_role": "vendor", "emergency_role": "operator", "must_finish_min": 45,
+                 "window_days": ["sat", "mon"], "window_zone": "<-02>2<-01>,M3.5.0/-1,M10.5.0/0"},
     "release_keys": [{"key": "11" * 32, "role": "vendor"}, {"key": "22" * 32, "role": "operator"}],
 }
 PARITY = {"kind": "parity", "channel": "a", "mean": 0.5, "scale": 2, "suspect": 3, "terms": [

@@ -16,6 +16,10 @@
 
 #include <float.h>
 
+#include "host/dura_host_pack_priv.h"
+
+#include "vectors/window/windows.h"
+
 #define VECTORS DURA_SOURCE_DIR "/tests/vectors/policy/"
 
 typedef struct bytes {
@@ -310,6 +314,14 @@ DT_TEST(pack_policy, refuses_features_references_and_keys_that_do_not_fit)
         {PART("\"updates\":{\"require\":\"SVV-1\"}"), 2, "updates.require", "list"},
         {PART("\"updates\":{\"incident_role\":\"security\"}"), 2, "updates.incident_role", "no release key"},
         {PART("\"updates\":{\"emergency_role\":\"safety\"}"), 2, "updates.emergency_role", "no release key"},
+        {PART("\"updates\":{\"window_days\":[]}"), 2, "updates.window_days", "window_minutes"},
+        {PART("\"updates\":{\"must_finish_min\":5}"), 2, "updates.must_finish_min", "window_minutes"},
+        {PART("\"updates\":{\"window_zone\":\"\"}"), 2, "updates.window_zone", "window_minutes"},
+        {PART("\"updates\":{\"window_minutes\":30,\"must_finish_min\":30}"), 2, "updates.must_finish_min", "less than window_minutes (30)"},
+        {PART("\"updates\":{\"window_minutes\":30,\"window_days\":5}"), 2, "updates.window_days", "wants a list"},
+        {PART("\"updates\":{\"window_minutes\":30,\"window_days\":[\"Mon\"]}"), 2, "updates.window_days[0]", "\"mon\""},
+        {PART("\"updates\":{\"window_minutes\":30,\"window_days\":[\"mon\",\"mon\"]}"), 2, "updates.window_days[1]", "twice"},
+        {PART("\"updates\":{\"window_minutes\":30,\"window_zone\":\"Europe/Berlin\"}"), 2, "updates.window_zone", "POSIX TZ"},
         {PART("\"release_keys\":[{\"key\":\"1111111111111111111111111111111111111111111111111111111111111111\","
               "\"role\":\"vendor\"}]"), 2, "release_keys", "\"updates\""},
         {PART("\"updates\":{},\"release_keys\":[{\"key\":\"11\",\"role\":\"vendor\"}]"), 2, "release_keys[0].key", "64 hex"}};
@@ -780,6 +792,9 @@ DT_TEST(pack_policy, keeps_what_features_references_and_updates_say)
     dt_ok(u.slot_bytes == 8192 && u.probation_frames == 100 && u.max_disagreement == 0.25f, "");
     dt_ok(u.window_begin == 1320 && u.window_minutes == 240 && u.min_clock == DURA_CLOCK_SYNCED, "");
     dt_ok(u.threshold == 2 && u.roles == 6, "");
+    dt_ok(u.must_finish_min == 45 && u.window_days == 66, "Saturday and Monday");
+    static const uint8_t nuuk[13] = {0x88, 0xFF, 60, 0xC4, 0xFF, 3, 5, 0, 0, 0, 10, 5, 0};
+    dt_mem(u.window_zone, nuuk, sizeof nuuk, "two hours west; the rule's hour is before its day");
     dt_eq(durai_policy_get_release_key(b.p, 1, &k), DURA_OK, "");
     dt_ok(k.role == 2 && k.key[0] == 0x22, "");
     dt_eq(dura_pack_names(b.p, b.n, DURA_NAMES_INPUTS, name, unit, 8, &n), DURA_OK, "");
@@ -787,6 +802,54 @@ DT_TEST(pack_policy, keeps_what_features_references_and_updates_say)
     dt_eq(dura_pack_names(b.p, b.n, DURA_NAMES_OUTPUTS, name, unit, 8, &n), DURA_OK, "");
     dt_ok(n == 1 && strcmp(name[0], "y") == 0, "");
     dura_pack_deinit(b.p);
+}
+
+DT_TEST(pack_policy, takes_a_zone_as_its_file_ends)
+{
+    for (size_t v = 0; v < sizeof window_vectors / sizeof *window_vectors; v++) {
+        uint8_t zone[13], want[13] = {0};
+        const uint16_t minute[2] = {(uint16_t)window_vectors[v].begin.minute, (uint16_t)window_vectors[v].end.minute};
+        durai_put16(want, (uint16_t)window_vectors[v].utc);
+        want[2] = window_vectors[v].dst;
+        durai_put16(want + 3, minute[0]);
+        durai_put16(want + 8, minute[1]);
+        memcpy(want + 5, (const uint8_t[]){window_vectors[v].begin.month, window_vectors[v].begin.week, window_vectors[v].begin.day}, 3);
+        memcpy(want + 10, (const uint8_t[]){window_vectors[v].end.month, window_vectors[v].end.week, window_vectors[v].end.day}, 3);
+        dt_eq(durai_pack_zone(window_vectors[v].tz, zone), DURA_OK, "%s", window_vectors[v].tz);
+        dt_mem(zone, want, 13, "%s", window_vectors[v].row);
+    }
+}
+
+DT_TEST(pack_policy, refuses_a_zone_that_is_none)
+{
+    static const char *const rows[] = {
+        "CET", "CE-1", "CET-1CEST", "CET-1CEST,M3.5.0", "CET-1CEST,M3.5.0,M10.5.0/3 ", "CET-1CEST,J60,J300", "CET-1CEST,59,300",
+        "CET-1CEST,M0.5.0,M10.5.0", "CET-1CEST,M13.5.0,M10.5.0", "CET-1CEST,M3.0.0,M10.5.0", "CET-1CEST,M3.6.0,M10.5.0",
+        "CET-1CEST,M3.5.7,M10.5.0", "CET-1CEST,M3.5.0/168,M10.5.0", "CET-1CEST,M3.5.0/2:60,M10.5.0", "CET-25", "CET-24:01",
+        "CET-1:00:01", "CET--1", "CET-1CEST-1,M3.5.0,M10.5.0", "CET-1CEST-4:01,M3.5.0,M10.5.0", "<CET-1", "<C>-1", "C1T-1", "-1",
+        "CET-1CEST,M3.5.0,M10.5.0,M1.1.1", "CET-99999"};
+    uint8_t zone[13];
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        dt_eq(durai_pack_zone(rows[i], zone), DURA_EINVAL, "%s", rows[i]);
+    dt_eq(durai_pack_zone("UTC24", zone), DURA_OK, "");
+    dt_eq((int16_t)durai_le16(zone), -1440, "");
+    dt_eq(durai_pack_zone("CET-1CEST-4,M1.1.0/167,M12.5.6/-167:00:00", zone), DURA_OK, "the ends of all ranges");
+}
+
+DT_TEST(pack_policy, an_image_whose_zone_cannot_be_is_refused)
+{
+    static const struct { const char *row; size_t at; uint8_t v[2]; size_t n; } rows[] = {
+        {"days", 0, {128}, 1}, {"far east", 1, {0xA1, 0x05}, 2}, {"far west", 1, {0x5F, 0xFA}, 2}, {"summer", 3, {181}, 1},
+        {"rules and no summer", 3, {0}, 1}, {"minute", 4, {0x25, 0x27}, 2}, {"minute below", 9, {0xDB, 0xD8}, 2},
+        {"month 0", 6, {0}, 1}, {"month 13", 11, {13}, 1}, {"week 0", 7, {0}, 1}, {"week 6", 12, {6}, 1}, {"day 7", 13, {7}, 1}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        bytes b = packed_file("watched.json");
+        uint32_t at = durai_le32(b.p + DURAI_POLICY_HEADER + (DURAI_POLICY_UPDATES - 1) * DURAI_POLICY_ENTRY + 4);
+        memcpy(b.p + at + 26 + rows[i].at, rows[i].v, rows[i].n);
+        repair(b);
+        dt_eq(dura_pack_check(b.p, b.n, NULL), DURA_EINVAL, "%s", rows[i].row);
+        dura_pack_deinit(b.p);
+    }
 }
 
 /* Four channels a to d, and one check. */

@@ -511,6 +511,13 @@ DT_TEST(host_check, reads_the_policy_as_the_guard_does)
     dt_eq(c.min_clock, DURA_CLOCK_SYNCED);
     dt_str(c.device, "press-7");
     dt_ok(dura_gate_bytes(&c) > 0, "the gate takes it as it is");
+    pack_policy(&d, ",\"updates\":{\"slot_bytes\":4096,\"window_begin\":60,\"window_minutes\":5,\"must_finish_min\":3,"
+                    "\"window_days\":[\"tue\"],\"window_zone\":\"AEST-10AEDT,M10.1.0,M4.1.0/3\"}");
+    dt_eq(dura_release_policy(d.policy, d.policy_len, &c, keys, &slot), DURA_OK);
+    dt_ok(c.calendar.utc_minutes == 600 && c.calendar.dst_minutes == 60 && c.calendar.days == 4 && c.calendar.must_finish == 3);
+    dt_ok(c.calendar.begin.minute == 120 && c.calendar.begin.month == 10 && c.calendar.begin.week == 1 && c.calendar.begin.day == 0);
+    dt_ok(c.calendar.end.minute == 180 && c.calendar.end.month == 4 && c.calendar.end.week == 1 && c.calendar.end.day == 0);
+    dt_ok(dura_gate_bytes(&c) > 0, "the gate takes it as it is");
     pack_policy(&d, ",\"updates\":{\"slot_bytes\":0}");
     dt_eq(dura_release_policy(d.policy, d.policy_len, &c, keys, &slot), DURA_OK);
     dt_eq(c.components, 1u << DURA_COMPONENT_BOX | 1u << DURA_COMPONENT_POLICY);
@@ -526,6 +533,42 @@ static void spoil(desk *d, size_t at, uint32_t value)
     durai_put32(p + at, value);
     durai_put32(p + 12, durai_crc32c(durai_crc32c(0, p, 12), p + 16, d->brain_len - 16));
     dura_sha256_query(d->release.digest, d->brain, d->brain_len);
+}
+
+/* zdump -v says of Sydney in 2026: summer time to 2026-04-04T16:00Z and from 2026-10-03T16:00Z. */
+DT_TEST(host_check, says_when_the_window_opens_next)
+{
+    static const struct { const char *row; int64_t now, opens, closes; } rows[] = {
+        {"before Tuesday 2026-03-31 01:00 AEDT", 1774879199, 1774879200, 1774882800 - 3600 + 120},
+        {"in it", 1774879201, 1774879201, 1774879320},
+        {"too little of it is left: 2026-04-07 01:00 AEST", 1774879320, 1775487600, 1775487720}};
+    desk d;
+    dura_gate_config c;
+    dura_gate_key keys[DURA_GATE_KEYS_MAX];
+    uint32_t slot;
+    int64_t opens, closes;
+    open_desk(&d);
+    pack_policy(&d, ",\"updates\":{\"slot_bytes\":4096,\"window_begin\":60,\"window_minutes\":5,\"must_finish_min\":3,"
+                    "\"window_days\":[\"tue\"],\"window_zone\":\"AEST-10AEDT,M10.1.0,M4.1.0/3\"}");
+    dt_eq(dura_release_policy(d.policy, d.policy_len, &c, keys, &slot), DURA_OK);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        dt_eq(dura_release_window(&c, rows[i].now, &opens, &closes), DURA_OK, "%s", rows[i].row);
+        dt_eq(opens, rows[i].opens, "%s", rows[i].row);
+        dt_eq(closes, rows[i].closes, "%s", rows[i].row);
+    }
+    c.calendar.must_finish = 5;
+    dt_eq(dura_release_window(&c, 1774879199, &opens, &closes), DURA_ENOENT, "never for long enough");
+    c.window_minutes = 0;
+    dt_eq(dura_release_window(&c, 77, &opens, &closes), DURA_OK);
+    dt_ok(opens == 77 && closes == 77, "no window");
+    dt_eq(dura_release_window(&c, -1, &opens, &closes), DURA_EINVAL);
+    dt_eq(dura_release_window(&c, INT64_MAX, &opens, &closes), DURA_EINVAL);
+    dt_eq(dura_release_window(&c, 1, NULL, &closes), DURA_EINVAL);
+    dt_eq(dura_release_window(&c, 1, &opens, NULL), DURA_EINVAL);
+    dt_eq(dura_release_window(NULL, 1, &opens, &closes), DURA_EINVAL);
+    c.window_begin = 1440;
+    dt_eq(dura_release_window(&c, 1, &opens, &closes), DURA_EINVAL);
+    close_desk(&d);
 }
 
 DT_TEST(host_check, says_every_condition_that_is_not_met)

@@ -16,11 +16,11 @@ static const char *words[2], *policy_path, *subject_path, *pubs, *threshold_text
 static int as_json;
 
 static const cli_option options[] = {
-    {"--policy", NULL, "FILE", &policy_path, NULL, "check, approve: the policy of the device; required"},
+    {"--policy", NULL, "FILE", &policy_path, NULL, "the policy of the device; required but for status, which says with it when the window opens next"},
     {"--subject", NULL, "FILE", &subject_path, NULL, "check: the brain, policy or firmware the release is about"},
     {"--pub", NULL, "KEYS", &pubs, NULL, "check: KEY[:role],... instead of the policy's release_keys; KEY is a file or 64 hex digits"},
     {"--threshold", NULL, "N", &threshold_text, NULL, "check: so many keys must have signed (default: the policy's, else 1)"},
-    {"--now", NULL, "T", &now_text, NULL, "check: seconds since 1970 instead of this computer's clock"},
+    {"--now", NULL, "T", &now_text, NULL, "check, status: seconds since 1970 instead of this computer's clock"},
     {"--release", NULL, "FILE", &release_path, NULL, "approve: the release that is approved; required"},
     {"--key", NULL, "FILE", &key_path, NULL, "approve: secret key file of one who must approve; required"},
     {"--not-after", NULL, "T", &after_text, NULL, "approve: not switched to later than that; 2026-03-01T00:00:00Z, 2026-03-01, or seconds since 1970"},
@@ -29,11 +29,12 @@ static const cli_option options[] = {
     {NULL, NULL, NULL, NULL, NULL, NULL},
 };
 static const cli_command self = {
-    "gate", "check rel.dura --policy P [--subject F] | status JOURNALFILE | approve JOURNALFILE --release R --policy P --key K -o F",
+    "gate", "check rel.dura --policy P [--subject F] | status JOURNALFILE [--policy P] | approve JOURNALFILE --release R --policy P --key K -o F",
     "check   verifies a release as the device would and names every condition that is not met;\n"
     "        exit 1 when there is one. What the device alone knows (running version, incidents)\n"
     "        is not looked at\n"
-    "status  the newest record of a device's journal: state, versions, floors, why\n"
+    "status  the newest record of a device's journal: state, versions, floors, why; with --policy\n"
+    "        when the maintenance window opens next\n"
     "approve signs a yes to the release that this journal says is in hand: it counts there, this\n"
     "        time, and nowhere else. `dura sign` adds another key's; `dura run --approval` hands it over\n",
     options, words, 1, 2,
@@ -218,14 +219,22 @@ static int check_keys(check *c)
     return DURA_OK;
 }
 
+static int present(uint64_t *now, dura_error *err)
+{
+    *now = (uint64_t)time(NULL);
+    if (now_text && cli_number(now_text, INT64_MAX / 1000000000, now) != 0)
+        return dura_error_set(err, DURA_EINVAL, NULL, 0, "--now", "want seconds since 1970");
+    return DURA_OK;
+}
+
 static int judge(check *c, dura_error *err)
 {
-    uint64_t now = (uint64_t)time(NULL);
+    uint64_t now;
     const void *payload;
     size_t n;
-    if (now_text && cli_number(now_text, INT64_MAX / 1000000000, &now) != 0)
-        return dura_error_set(err, DURA_EINVAL, NULL, 0, "--now", "want seconds since 1970");
-    int rc = verify(c, err);
+    int rc = present(&now, err);
+    if (rc == DURA_OK)
+        rc = verify(c, err);
     if (rc != DURA_OK)
         return rc;
     if (!c->release.version && dura_envelope_open(c->envelope, c->len, &payload, &n, NULL) == DURA_OK &&
@@ -298,7 +307,66 @@ static const char *slot_name(uint8_t slot)
     return slot == 0 ? "factory" : slot == 1 ? "A" : slot == 2 ? "B" : "none";
 }
 
-static void status_json(const dura_journal_info *i)
+/* The window as the policy has it at this moment. */
+typedef struct window {
+    int known;                   /* 1: there is one; 2: and it is entered from opens to closes */
+    int64_t now, opens, closes;  /* seconds since 1970 */
+} window;
+
+static int read_window(window *w, dura_error *err)
+{
+    static check c;
+    uint64_t now;
+    memset(w, 0, sizeof *w);
+    if (!policy_path)
+        return DURA_OK;
+    int rc = present(&now, err);
+    if (rc == DURA_OK)
+        rc = read_policy(&c, err);
+    w->now = (int64_t)now;
+    w->known = rc == DURA_OK && c.cfg.window_minutes;
+    if (w->known) {
+        rc = dura_release_window(&c.cfg, w->now, &w->opens, &w->closes);
+        w->known += rc == DURA_OK;
+        if (rc == DURA_EINVAL)
+            rc = dura_error_set(err, rc, NULL, 0, "--now", "is too late for a device's clock");
+        rc = rc == DURA_ENOENT ? DURA_OK : rc;
+    }
+    dura_pack_deinit(c.policy);
+    return rc;
+}
+
+static const char *utc(int64_t s, char text[32])
+{
+    time_t t = (time_t)s;
+    struct tm tm;
+    if (!gmtime_r(&t, &tm) || strftime(text, 32, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+        memcpy(text, "?", 2);
+    return text;
+}
+
+static void window_words(const window *w)
+{
+    char opens[32], closes[32];
+    if (w->known == 1)
+        printf("  window     never opens for long enough\n");
+    if (w->known == 2)
+        printf("  window     %s %s, until %s\n", w->opens == w->now ? "open at" : "opens", utc(w->opens, opens),
+               utc(w->closes, closes));
+}
+
+static void window_json(const window *w)
+{
+    if (w->known == 0)
+        return;
+    if (w->known == 1)
+        printf(",\"window\":null");
+    else
+        printf(",\"window\":{\"open\":%s,\"opens\":\"%lld\",\"closes\":\"%lld\"}", w->opens == w->now ? "true" : "false",
+               (long long)w->opens, (long long)w->closes);
+}
+
+static void status_json(const dura_journal_info *i, const window *w)
 {
     const dura_gate_status *s = &i->status;
     printf("{\"state\":\"%s\",\"seq\":\"%llu\",\"records\":%u,\"component\":", dura_gate_state_name(s->state),
@@ -321,10 +389,12 @@ static void status_json(const dura_journal_info *i)
     print_hex(s->policy, sizeof s->policy);
     printf("\",\"box\":\"");
     print_hex(i->box, sizeof i->box);
-    printf("\"}\n");
+    printf("\"");
+    window_json(w);
+    printf("}\n");
 }
 
-static void status_words(const dura_journal_info *i)
+static void status_words(const dura_journal_info *i, const window *w)
 {
     const dura_gate_status *s = &i->status;
     printf("%s", dura_gate_state_name(s->state));
@@ -346,6 +416,7 @@ static void status_words(const dura_journal_info *i)
     for (uint32_t k = 0; k < DURA_GATE_KEYS_MAX; k++)
         if (s->approved >> k & 1u)
             printf("  approved   by release_keys[%u]\n", (unsigned)k);
+    window_words(w);
     printf("  journal    record %llu, %u readable; tags are not checked without the device's key\n",
            (unsigned long long)s->seq, i->records);
 }
@@ -368,13 +439,16 @@ static int run_status(void)
 {
     dura_error err = {0};
     dura_journal_info info;
+    window w;
     int rc = read_journal(&info, &err);
+    if (rc == DURA_OK)
+        rc = read_window(&w, &err);
     if (rc != DURA_OK)
         return cli_fail(&self, rc, &err);
     if (as_json)
-        status_json(&info);
+        status_json(&info, &w);
     else
-        status_words(&info);
+        status_words(&info, &w);
     return cli_end(&self, CLI_OK);
 }
 

@@ -116,7 +116,8 @@ enum {
 #define DURA_RELEASE_TYPE "application/vnd.dura.release+cbor"
 #define DURA_APPROVAL_TYPE "application/vnd.dura.approve+cbor"
 #define DURA_RELEASE_MAX 1024          /* bytes of an envelope a device accepts */
-#define DURA_RELEASE_PAYLOAD_MAX 312   /* of them the statement; eight signatures fit beside it */
+#define DURA_RELEASE_PAYLOAD_MAX 312   /* of them the statement; eight signatures fit beside it;
+                                          docs/formats/release.md */
 #define DURA_GATE_KEYS_MAX 8
 #define DURA_GATE_JUMP 65536           /* nobody may use up the versions by one release */
 
@@ -268,6 +269,30 @@ typedef struct dura_gate_hooks {
     uint32_t (*shadow)(void *user, uint32_t *frames);
 } dura_gate_hooks;
 
+/* When the local clock changes: Mm.w.d/time of a POSIX TZ. */
+typedef struct dura_gate_rule {
+    int16_t  minute;                   /* from that day's midnight on, by the clock before the
+                                          change; -10020..10020 */
+    uint8_t  month;                    /* 1..12 */
+    uint8_t  week;                     /* 1..5; 5: the last such day of the month */
+    uint8_t  day;                      /* 0 Sunday..6 */
+    uint8_t  reserved;                 /* 0 */
+} dura_gate_rule;
+
+/* What a window is beside its minutes; docs/gate.md says exactly when it is open. All zeros:
+ * UTC, every day. */
+typedef struct dura_gate_calendar {
+    int16_t  utc_minutes;              /* standard time less UTC, -1440..1440; east is positive */
+    uint8_t  dst_minutes;              /* in summer the clock is put forward by 1..180; 0: never,
+                                          and the rules are zeros */
+    uint8_t  days;                     /* bits 1 << day (0 Sunday..6) of the local day on which a
+                                          window opens; 0: every day */
+    uint16_t must_finish;              /* minutes that switch, probation and a rollback take: the
+                                          window must be open for longer; 0..1440 */
+    dura_gate_rule begin, end;         /* of summer time */
+    uint8_t  reserved[6];              /* 0 */
+} dura_gate_calendar;
+
 typedef struct dura_gate_config {
     uint32_t struct_size;
     uint8_t  n_keys;                   /* 1..DURA_GATE_KEYS_MAX */
@@ -278,7 +303,7 @@ typedef struct dura_gate_config {
     const char *device;                /* name of this device, borrowed */
     uint8_t  policy[DURA_HASH_BYTES];  /* digest of the running policy */
     uint32_t probation_frames;         /* 1..2^31 */
-    uint16_t window_begin;             /* minute of the UTC day, 0..1439 */
+    uint16_t window_begin;             /* minute of the local day, 0..1439; see calendar */
     uint16_t window_minutes;           /* 0: any time; else 1..1440 */
     uint32_t fresh;                    /* 1: a blank journal is a first start; 0: it is a
                                           loss, and SAFE */
@@ -300,10 +325,12 @@ typedef struct dura_gate_config {
     uint8_t  emergency_role;           /* 0: no emergency releases; DURA_ROLE_*: they need one
                                           signature more than the threshold, one of this role */
     uint8_t  reserved2[6];             /* 0 */
+    dura_gate_calendar calendar;
 } dura_gate_config;
 #define DURA_GATE_CONFIG_INIT                                                          \
     { (uint32_t)sizeof(dura_gate_config), 0, 0, 0, 0, NULL, NULL, {0}, 0, 0, 0, 0, 0,  \
-      {0}, 0, 0, 0, {0}, 0, 0, 0, 0, {0} }
+      {0}, 0, 0, 0, {0}, 0, 0, 0, 0, {0},                                              \
+      {0, 0, 0, 0, {0, 0, 0, 0, 0}, {0, 0, 0, 0, 0}, {0}} }
 
 typedef struct dura_gate dura_gate;    /* lives in memory you give to init */
 

@@ -18,7 +18,7 @@
 #define STATUS_V1 ((uint32_t)offsetof(dura_gate_status, nonce))
 #define PROBATION_MAX 0x80000000u
 
-enum { SEVERITY_NOTE = 1, SEVERITY_REFUSED = 6, SEVERITY_SAFE = 9, DAY_MINUTES = 1440 };
+enum { SEVERITY_NOTE = 1, SEVERITY_REFUSED = 6, SEVERITY_SAFE = 9 };
 
 /* ---- what the record says --------------------------------------------------------- */
 
@@ -160,23 +160,18 @@ static uint32_t unfit(const dura_gate *g, const durai_gate_need *need, uint32_t 
 
 static int trusted(const dura_gate *g, const dura_time *now)
 {
-    return now->quality != DURA_CLOCK_NONE && now->quality >= g->cfg.min_clock && now->wall_ns >= 0;
+    return now->quality != DURA_CLOCK_NONE && now->quality >= g->cfg.min_clock && now->wall_ns >= 0 && !g->clock.stuck;
 }
 
 static void note_time(dura_gate *g, const dura_time *now)
 {
     int64_t err_ns = (int64_t)now->wall_err_us * 1000;
+    durai_gate_watch_clock(&g->clock, now);
     if (!trusted(g, now) || now->wall_ns < err_ns)
         return;
     int64_t s = (now->wall_ns - err_ns) / 1000000000;
     if (s > g->wall_s)
         g->wall_s = s;
-}
-
-static int outside_window(const dura_gate *g, const dura_time *now)
-{
-    uint32_t minute = (uint32_t)(now->wall_ns / 60000000000 % DAY_MINUTES);
-    return (minute + DAY_MINUTES - g->cfg.window_begin) % DAY_MINUTES >= g->cfg.window_minutes;
 }
 
 /* Window and dates of the candidate, as far as the clock can say. */
@@ -189,8 +184,10 @@ static uint32_t clock_says(const dura_gate *g, const dura_time *now)
         return 0;
     if (!trusted(g, now) || now->wall_ns / 1000000000 < g->wall_s)
         return DURA_WHY_CLOCK;
-    if (window && outside_window(g, now))
-        why |= DURA_WHY_WINDOW;
+    if (window)
+        why = durai_gate_window(&g->cfg, now, g->wall_s);
+    if (why & DURA_WHY_CLOCK)
+        return why;
     if (now->wall_ns / 1000000000 < (int64_t)n[DURAI_C_BEFORE])
         why |= DURA_WHY_NOT_YET;
     return why;
@@ -226,7 +223,8 @@ static int approvals_ok(const dura_gate_config *c)
     return have == c->approve && c->approvals <= keys && any == 0;
 }
 
-static int read_config(dura_gate_config *c, const dura_gate_config *theirs)
+/* All but the keys: below this one they would be deeper on the stack than init has room for. */
+static DURAI_NOINLINE int read_config(dura_gate_config *c, const dura_gate_config *theirs)
 {
     const uint32_t all = 1u << DURA_COMPONENT_BOX | 1u << DURA_COMPONENT_BRAIN | 1u << DURA_COMPONENT_POLICY;
     if (!theirs)
@@ -234,15 +232,13 @@ static int read_config(dura_gate_config *c, const dura_gate_config *theirs)
     int rc = durai_struct_in(c, (uint32_t)sizeof *c, theirs, theirs->struct_size, CONFIG_V1);
     if (rc < 0)
         return rc;
-    if (!durai_gate_keys_ok(c->keys, c->n_keys, c->threshold, c->roles) || !device_ok(c->device))
+    if (!device_ok(c->device))
         return DURA_EINVAL;
     if (c->min_clock > DURA_CLOCK_AUTHENTICATED || c->probation_frames < 1 || c->probation_frames > PROBATION_MAX)
         return DURA_EINVAL;
-    if (c->window_begin >= DAY_MINUTES || c->window_minutes > DAY_MINUTES || c->fresh > 1)
+    if (!durai_gate_window_ok(c) || c->fresh > 1)
         return DURA_EINVAL;
     c->max_jump = c->max_jump ? c->max_jump : DURA_GATE_JUMP;
-    if (!approvals_ok(c))
-        return DURA_EINVAL;
     return c->components == 0 || c->components & ~all || c->version[0] ? DURA_EINVAL : DURA_OK;
 }
 
@@ -262,7 +258,9 @@ static int read_hooks(dura_gate_hooks *h, const dura_gate_hooks *theirs, uint32_
 size_t dura_gate_bytes(const dura_gate_config *cfg)
 {
     dura_gate_config c;
-    return read_config(&c, cfg) < 0 ? 0 : sizeof(dura_gate);
+    if (read_config(&c, cfg) < 0 || !durai_gate_keys_ok(c.keys, c.n_keys, c.threshold, c.roles))
+        return 0;
+    return approvals_ok(&c) ? sizeof(dura_gate) : 0;
 }
 
 /* A region that can take a brain, or NULL. */
@@ -333,6 +331,10 @@ int dura_gate_init(dura_gate **out, void *mem, size_t len, const dura_gate_confi
         return DURA_ENOSPC;
     memset(g, 0, sizeof *g);
     int rc = read_config(&g->cfg, cfg);
+    if (rc == DURA_OK && !durai_gate_keys_ok(g->cfg.keys, g->cfg.n_keys, g->cfg.threshold, g->cfg.roles))
+        rc = DURA_EINVAL;
+    if (rc == DURA_OK && !approvals_ok(&g->cfg))
+        rc = DURA_EINVAL;
     if (rc == DURA_OK)
         rc = read_hooks(&g->hooks, hooks, g->cfg.shadow_frames);
     if (rc == DURA_OK)

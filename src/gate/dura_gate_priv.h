@@ -86,6 +86,13 @@ typedef struct durai_gate_place {
     uint32_t found;                  /* 1: there is one */
 } durai_gate_place;
 
+/* The wall clock beside the boot's own. */
+typedef struct durai_gate_clock {
+    int64_t wall_s, mono_ns;         /* since when it has shown this second */
+    uint32_t stuck;                  /* 1: for more than a minute */
+    uint32_t reserved;
+} durai_gate_clock;
+
 struct dura_gate {
     dura_gate_config cfg;
     dura_gate_hooks hooks;
@@ -94,6 +101,7 @@ struct dura_gate {
     durai_gate_place place;
     uint64_t seq;                    /* given to the last record, written or not */
     int64_t wall_s;                  /* the highest trusted time seen */
+    durai_gate_clock clock;
     uint64_t at;                     /* bytes of the slot read and hashed */
     uint64_t pos;                    /* bytes of the subject taken */
     uint32_t fill;                   /* of them in work */
@@ -129,6 +137,18 @@ int durai_gate_store(dura_gate *g);
 /* A record's bytes, `room` at most, into r. 1: valid; 0: not, or of no use; a hook's code. crypto may be
  * NULL: the tag is not looked at. */
 int durai_gate_decode(const uint8_t *bytes, size_t room, const dura_crypto *crypto, durai_gate_record *r);
+
+/* ---- windows ---------------------------------------------------------------------- */
+
+/* Fields of the window and of local time are in their ranges. */
+int durai_gate_window_ok(const dura_gate_config *c);
+/* Is the window open from one minute (since 1970, UTC) to another and for `must_finish`
+ * longer? c->window_minutes >= 1. */
+int durai_gate_window_open(const dura_gate_config *c, int64_t from_minute, int64_t to_minute);
+void durai_gate_watch_clock(durai_gate_clock *k, const dura_time *now);
+/* Of a clock whose quality is enough: DURA_WHY_CLOCK, DURA_WHY_WINDOW, or 0. lowest_s: the
+ * highest trusted time seen. */
+uint32_t durai_gate_window(const dura_gate_config *c, const dura_time *now, int64_t lowest_s);
 
 /* ---- releases --------------------------------------------------------------------- */
 

@@ -31,7 +31,7 @@ static const policy_shape policy_shapes[DURAI_POLICY_SECTIONS] = {
     /* drift */ {0, 1, 24},
     /* references */ {0, 1024, 64},
     /* correlate */ {0, 1, 16},
-    /* updates */ {0, 1, 40},
+    /* updates */ {0, 1, 56},
     /* release_keys */ {0, 8, 40},
     /* checks */ {0, 1024, 56},
     /* terms */ {0, 65535, 4},
@@ -43,7 +43,7 @@ static const policy_shape policy_shapes[DURAI_POLICY_SECTIONS] = {
 
 /* One row per field of a record. */
 enum { POLICY_U8, POLICY_U16, POLICY_U32, POLICY_F32, POLICY_TEXT, POLICY_KEY,
-       POLICY_ZERO };
+       POLICY_ZONE, POLICY_ZERO };
 enum { POLICY_OR_0 = 1, POLICY_POW2 = 2, POLICY_POSITIVE = 4 };
 typedef struct policy_rule {
     uint8_t section, offset;
@@ -151,7 +151,10 @@ static const policy_rule policy_rules[] = {
     {13, 32, POLICY_F32, POLICY_POSITIVE, 0u, 0u}, /* updates.shadow_disagreement */
     {13, 36, POLICY_U8, 0, 0u, 4u}, /* updates.incident_role */
     {13, 37, POLICY_U8, 0, 0u, 4u}, /* updates.emergency_role */
-    {13, 38, POLICY_ZERO, 0, 0, 2u}, /* updates: reserved */
+    {13, 38, POLICY_U16, 0, 0u, 1440u}, /* updates.must_finish_min */
+    {13, 40, POLICY_U8, 0, 0u, 127u}, /* updates.window_days */
+    {13, 41, POLICY_ZONE, 0, 0u, 0u}, /* updates.window_zone */
+    {13, 54, POLICY_ZERO, 0, 0, 2u}, /* updates: reserved */
     {14, 0, POLICY_KEY, 0, 0u, 0u}, /* release_keys.key */
     {14, 32, POLICY_U8, 0, 1u, 4u}, /* release_keys.role */
     {14, 33, POLICY_ZERO, 0, 0, 7u}, /* release_keys: reserved */
@@ -226,6 +229,20 @@ static int policy_float(const uint8_t *p, uint8_t flags)
     return durai_finite(v) && (!(flags & POLICY_POSITIVE) || v >= 0.0f);
 }
 
+/* Local time: i16 minutes to UTC, u8 minutes of summer time, and when that begins and ends:
+ * i16 minute, u8 month, week, day each; zeros when it never does. */
+static int policy_zone(const uint8_t *p)
+{
+    const uint32_t utc = 1440, rule = 10020;
+    uint32_t i, ok = (uint16_t)(durai_le16(p) + utc) <= 2 * utc && p[2] <= 180;
+    if (p[2] == 0)
+        return ok && policy_zeros(p + 3, 10);
+    for (i = 3; i < 13; i += 5)
+        ok &= (uint16_t)(durai_le16(p + i) + rule) <= 2 * rule && p[i + 2] - 1u < 12u && p[i + 3] - 1u < 5u &&
+              p[i + 4] < 7;
+    return (int)ok;
+}
+
 static int policy_number(const policy_rule *r, uint32_t v)
 {
     DURA_ASSERT(r->lo <= r->hi);
@@ -248,6 +265,7 @@ static int policy_field(const policy_rule *r, const uint8_t *p)
     case POLICY_F32: return policy_float(p, r->flags);
     case POLICY_TEXT: return policy_text(p);
     case POLICY_KEY: return !policy_zeros(p, 32);
+    case POLICY_ZONE: return policy_zone(p);
     default: DURA_ASSERT(r->kind == POLICY_ZERO); return policy_zeros(p, r->hi);
     }
 }
@@ -806,6 +824,9 @@ int durai_policy_get_updates(const void *image, durai_policy_updates *out)
     out->shadow_disagreement = durai_f32(durai_le32(p + 32));
     out->incident_role = p[36];
     out->emergency_role = p[37];
+    out->must_finish_min = durai_le16(p + 38);
+    out->window_days = p[40];
+    out->window_zone = p + 41;
     return DURA_OK;
 }
 

@@ -60,7 +60,7 @@ enum {
     DURAI_POLICY_DRIFT_BYTES = 24,
     DURAI_POLICY_REFERENCE_BYTES = 64,
     DURAI_POLICY_CORRELATE_BYTES = 16,
-    DURAI_POLICY_UPDATES_BYTES = 40,
+    DURAI_POLICY_UPDATES_BYTES = 56,
     DURAI_POLICY_RELEASE_KEY_BYTES = 40,
     DURAI_POLICY_SENSOR_CHECK_BYTES = 56,
     DURAI_POLICY_HISTOGRAM_BYTES = 16,
@@ -326,7 +326,8 @@ typedef struct durai_policy_updates {
                                   the former model's is not driven and ends it; 0: no limit. */
     uint32_t max_jump;         /* A release may be at most this far above the version that
                                   runs, or above the floor. */
-    uint16_t window_begin;     /* Minute of the UTC day at which the maintenance window opens. */
+    uint16_t window_begin;     /* Minute of the day, by the clock of window_zone, at which the
+                                  maintenance window opens. */
     uint16_t window_minutes;   /* Length of the window; 0: any time. */
     uint8_t  min_clock;        /* Trust in the wall clock that window and dates of a release
                                   need. DURAI_UPDATES_NONE, DURAI_UPDATES_UNSYNCED,
@@ -369,6 +370,13 @@ typedef struct durai_policy_updates {
                                   are refused. DURAI_UPDATES_NONE, DURAI_UPDATES_VENDOR,
                                   DURAI_UPDATES_OPERATOR, DURAI_UPDATES_SECURITY,
                                   DURAI_UPDATES_SAFETY. */
+    uint16_t must_finish_min;  /* What the switch, probation and a rollback may take together:
+                                  nothing is switched when the window closes sooner. */
+    uint8_t  window_days;      /* Days on which the window opens, by the local clock; empty:
+                                  every day. */
+    const uint8_t *window_zone; /* Local time of the window as a POSIX TZ such as
+                                  CET-1CEST,M3.5.0,M10.5.0/3; empty: UTC. In the image, 13
+                                  bytes. */
 } durai_policy_updates;
 
 /* Who may sign releases; absent: the factory key, as vendor. A key has one role. */

@@ -9,6 +9,7 @@
  * holds is not closed. Store before load on both sides needs sequential consistency, and
  * nothing else in the guard does.
  */
+#include "dura_guard_calendar.h"
 #include "dura_guard_priv.h"
 
 /* ---- the handshake -------------------------------------------------------------------- */
@@ -285,6 +286,7 @@ static DURAI_NOINLINE int gate_config(const void *policy, dura_gate_config *c, d
     c->max_jump = u.max_jump;
     c->window_begin = u.window_begin;
     c->window_minutes = u.window_minutes;
+    durai_calendar(&u, &c->calendar);
     c->components = u.slot_bytes ? COMPONENTS : COMPONENTS & ~(1u << DURA_COMPONENT_BRAIN);
     return DURA_OK;
 }

@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 enum { PACK_U8, PACK_U16, PACK_U32, PACK_F32, PACK_BOOL, PACK_ENUM, PACK_KEY32, PACK_TEXT64,
-       PACK_NAME, PACK_BIT, PACK_CHANNEL, PACK_OF, PACK_NOTE, PACK_LIST, PACK_SET };
+       PACK_NAME, PACK_BIT, PACK_CHANNEL, PACK_OF, PACK_NOTE, PACK_LIST, PACK_SET, PACK_DAYS, PACK_ZONE };
 enum { PACK_REQUIRED = 1, PACK_OR_0 = 2, PACK_POW2 = 4, PACK_POSITIVE = 8 };
 
 typedef struct pack_word {
@@ -259,7 +259,7 @@ static const pack_field pack_fields_updates[] = {
     {"max_jump", PACK_U32, 0, 12, 0, 65536u, 1u, 4294967295u, 0,
      "A release may be at most this far above the version that runs, or above the floor."},
     {"window_begin", PACK_U16, 0, 16, 0, 0u, 0u, 1439u, 0,
-     "Minute of the UTC day at which the maintenance window opens."},
+     "Minute of the day, by the clock of window_zone, at which the maintenance window opens."},
     {"window_minutes", PACK_U16, 0, 18, 0, 0u, 0u, 1440u, 0,
      "Length of the window; 0: any time."},
     {"min_clock", PACK_ENUM, 0, 20, 0, 0u, 0u, 0u, pack_words_updates_min_clock,
@@ -280,6 +280,12 @@ static const pack_field pack_fields_updates[] = {
      "While an incident is open a box release needs one key more than the threshold behind it, one of this role, by signature or approval; none: box releases do not ask for incidents."},
     {"emergency_role", PACK_ENUM, 0, 37, 0, 0u, 0u, 0u, pack_words_updates_emergency_role,
      "An emergency release needs one signature more than the threshold, one of this role, and then waits for no window, approval, incident or shadow run; none: emergency releases are refused."},
+    {"must_finish_min", PACK_U16, 0, 38, 0, 0u, 0u, 1440u, 0,
+     "What the switch, probation and a rollback may take together: nothing is switched when the window closes sooner."},
+    {"window_days", PACK_DAYS, 0, 40, 0, 0u, 0u, 0u, 0,
+     "Days on which the window opens, by the local clock; empty: every day."},
+    {"window_zone", PACK_ZONE, 0, 41, 0, 0u, 0u, 0u, 0,
+     "Local time of the window as a POSIX TZ such as CET-1CEST,M3.5.0,M10.5.0/3; empty: UTC."},
 };
 
 static const pack_word pack_words_release_key_role[] = {

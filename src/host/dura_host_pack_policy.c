@@ -214,6 +214,36 @@ static int put_key(packer *k, const pack_field *f, uint32_t value)
     return rc;
 }
 
+/* Weekdays, each once. */
+static int put_days(packer *k, const pack_field *f, uint32_t value)
+{
+    static const char *const words[] = {"sun", "mon", "tue", "wed", "thu", "fri", "sat", NULL};
+    uint32_t i, day = 0, days = 0;
+    int rc = dura_json_want(k->doc, value, DURA_JSON_ARRAY, 0, 7, k->err);
+    for (i = rc == DURA_OK ? dura_json_first(k->doc, value) : DURA_JSON_NONE; i != DURA_JSON_NONE;
+         i = dura_json_next(k->doc, i)) {
+        rc = dura_json_get_word(k->doc, i, words, &day, k->err);
+        if (rc < 0)
+            return rc;
+        if (days >> day & 1)
+            return dura_json_fail(k->doc, i, k->err, DURA_EINVAL, "\"%s\" is there twice", words[day]);
+        days |= 1u << day;
+    }
+    k->record[f->offset] = (uint8_t)days;
+    return rc;
+}
+
+static int put_zone(packer *k, const pack_field *f, uint32_t value)
+{
+    const char *text = "";
+    int rc = dura_json_get_text(k->doc, value, 0, DURAI_NAME_MAX, &text, k->err);
+    if (rc == DURA_OK && durai_pack_zone(text, k->record + f->offset) < 0)
+        return dura_json_fail(k->doc, value, k->err, DURA_EINVAL,
+                              "wants a POSIX TZ such as \"CET-1CEST,M3.5.0,M10.5.0/3\" or \"<-03>3\"; names such as "
+                              "Europe/Berlin are not looked up, but the last line of that zone's file is one");
+    return rc;
+}
+
 uint32_t durai_pack_place(const dura_json *doc, const char *json, const char *name)
 {
     uint32_t list = dura_json_member(doc, DURA_JSON_ROOT, json), i, at = 0;
@@ -262,6 +292,8 @@ static int put_given(packer *k, const pack_field *f, uint32_t value)
     case PACK_ENUM: return put_word(k, f, value);
     case PACK_SET: return put_set(k, f, value);
     case PACK_KEY32: return put_key(k, f, value);
+    case PACK_DAYS: return put_days(k, f, value);
+    case PACK_ZONE: return put_zone(k, f, value);
     case PACK_TEXT64:
     case PACK_NAME: return put_text(k, f, value);
     case PACK_NOTE: return check_note(k, value);
@@ -623,6 +655,22 @@ static int derive_check(packer *k)
     return rc;
 }
 
+/* A window must be there for what narrows it, and longer than what has to fit. */
+static int check_updates(packer *k)
+{
+    static const char *const narrow[] = {"window_days", "window_zone", "must_finish_min"};
+    uint32_t minutes = durai_le16(k->record + field_of(k->kind, "window_minutes")->offset);
+    uint32_t finish = durai_le16(k->record + field_of(k->kind, "must_finish_min")->offset);
+    for (uint32_t i = 0; i < COUNT(narrow); i++)
+        if (is_given(k, narrow[i]) && minutes == 0)
+            return dura_json_fail(k->doc, given(k, narrow[i]), k->err, DURA_EINVAL,
+                                  "does nothing without window_minutes; give that or remove it");
+    if (finish && finish >= minutes && minutes < 1440)
+        return dura_json_fail(k->doc, given(k, "must_finish_min"), k->err, DURA_EINVAL,
+                              "wants less than window_minutes (%u), or nothing is ever switched", (unsigned)minutes);
+    return DURA_OK;
+}
+
 static int check_record(packer *k)
 {
     if (k->kind == &kinds[KIND_CHECKS])
@@ -635,6 +683,8 @@ static int check_record(packer *k)
         return derive_histogram(k);
     if (k->kind == &kinds[KIND_MSPC])
         return derive_mspc(k);
+    if (k->kind == &kinds[KIND_UPDATES])
+        return k->object == DURA_JSON_NONE ? DURA_OK : check_updates(k);
     if (k->kind == &kinds[KIND_FEATURES])
         return check_feature(k);
     if (k->kind == &kinds[KIND_CHANNELS])

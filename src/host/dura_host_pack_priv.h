@@ -33,6 +33,9 @@ int durai_pack_give(durai_pack *b, void **image, size_t *len, dura_error *err);
 /* Refuse a name that stands twice among n members called "name" of a list's objects. */
 int durai_pack_unique(const dura_json *doc, uint32_t list, const char *what, dura_error *err);
 
+/* A POSIX TZ as the 13 bytes of a policy's window_zone. DURA_OK; DURA_EINVAL. */
+int durai_pack_zone(const char *text, uint8_t out[13]);
+
 /* Place of the item called name in a list of the policy, or DURA_NONE. */
 uint32_t durai_pack_place(const dura_json *doc, const char *list, const char *name);
 

@@ -10,10 +10,11 @@
 #include <sodium.h>
 
 #include "../gate/dura_gate_priv.h"
-#include "../guard/dura_guard_policy.h"
+#include "../guard/dura_guard_calendar.h"
 #include "dura_host_release_priv.h"
 
-enum { DAY_MINUTES = 1440 };
+#define LAST_S (INT64_MAX / 1000000000) /* of a device's clock */
+#define DAYS_AHEAD 15                  /* once a week, and that one in the hour that is skipped */
 
 /* ---- policy ------------------------------------------------------------------------------ */
 
@@ -67,6 +68,7 @@ int dura_release_policy(const void *policy, size_t len, dura_gate_config *cfg, d
     cfg->max_jump = u.max_jump;
     cfg->window_begin = u.window_begin;
     cfg->window_minutes = u.window_minutes;
+    durai_calendar(&u, &cfg->calendar);
     cfg->components = 1u << DURA_COMPONENT_BOX | 1u << DURA_COMPONENT_POLICY |
                       (u.slot_bytes ? 1u << DURA_COMPONENT_BRAIN : 0u);
     *slot_bytes = u.slot_bytes;
@@ -142,7 +144,7 @@ static uint32_t check_subject(const dura_release *r, const void *policy, size_t 
 
 static uint32_t check_time(const dura_release *r, const dura_gate_config *cfg, int64_t now_s)
 {
-    uint32_t why = 0, minute;
+    uint32_t why = 0;
     int window = cfg->window_minutes && !(r->flags & DURA_RELEASE_EMERGENCY);
     if (now_s <= 0)
         return window || r->not_before_s || r->not_after_s ? DURA_WHY_CLOCK : 0;
@@ -150,10 +152,29 @@ static uint32_t check_time(const dura_release *r, const dura_gate_config *cfg, i
         why |= DURA_WHY_EXPIRED;
     if (now_s < r->not_before_s)
         why |= DURA_WHY_NOT_YET;
-    minute = (uint32_t)(now_s / 60 % DAY_MINUTES);
-    if (window && (minute + DAY_MINUTES - cfg->window_begin) % DAY_MINUTES >= cfg->window_minutes)
+    if (window && (now_s > LAST_S || !durai_gate_window_open(cfg, now_s / 60, now_s / 60)))
         why |= DURA_WHY_WINDOW;
     return why;
+}
+
+int dura_release_window(const dura_gate_config *cfg, int64_t now_s, int64_t *opens_s, int64_t *closes_s)
+{
+    if (!cfg || now_s < 0 || now_s > LAST_S - (DAYS_AHEAD + 3) * 86400 || !opens_s || !closes_s ||
+        cfg->struct_size < sizeof *cfg || !durai_gate_window_ok(cfg))
+        return DURA_EINVAL;
+    *opens_s = *closes_s = now_s;
+    if (!cfg->window_minutes)
+        return DURA_OK;
+    int64_t m = now_s / 60, last = m + DAYS_AHEAD * 1440;
+    while (m < last && !durai_gate_window_open(cfg, m, m))
+        m++;
+    if (m == last)
+        return DURA_ENOENT;
+    *opens_s = m * 60 > now_s ? m * 60 : now_s;
+    while (m < last && durai_gate_window_open(cfg, m, m))
+        m++;
+    *closes_s = m * 60;
+    return DURA_OK;
 }
 
 uint64_t dura_release_check(const dura_release *r, const dura_gate_config *cfg, const void *policy, size_t policy_len,

@@ -1469,6 +1469,38 @@ KEEPS(dura_gate_hooks, say);
 KEEPS(dura_gate_hooks, next_key);
 GROWS(dura_gate_hooks);
 
+typedef struct v1_dura_gate_rule {
+    int16_t minute;
+    uint8_t month;
+    uint8_t week;
+    uint8_t day;
+    uint8_t reserved;
+} v1_dura_gate_rule;
+KEEPS(dura_gate_rule, minute);
+KEEPS(dura_gate_rule, month);
+KEEPS(dura_gate_rule, week);
+KEEPS(dura_gate_rule, day);
+KEEPS(dura_gate_rule, reserved);
+STAYS(dura_gate_rule);
+
+typedef struct v1_dura_gate_calendar {
+    int16_t utc_minutes;
+    uint8_t dst_minutes;
+    uint8_t days;
+    uint16_t must_finish;
+    dura_gate_rule begin;
+    dura_gate_rule end;
+    uint8_t reserved[6];
+} v1_dura_gate_calendar;
+KEEPS(dura_gate_calendar, utc_minutes);
+KEEPS(dura_gate_calendar, dst_minutes);
+KEEPS(dura_gate_calendar, days);
+KEEPS(dura_gate_calendar, must_finish);
+KEEPS(dura_gate_calendar, begin);
+KEEPS(dura_gate_calendar, end);
+KEEPS(dura_gate_calendar, reserved);
+STAYS(dura_gate_calendar);
+
 typedef struct v1_dura_gate_config {
     uint32_t struct_size;
     uint8_t n_keys;
@@ -1488,6 +1520,7 @@ typedef struct v1_dura_gate_config {
     uint8_t approve;
     uint8_t approvals;
     uint8_t reserved[6];
+    dura_gate_calendar calendar;
 } v1_dura_gate_config;
 KEEPS(dura_gate_config, struct_size);
 KEEPS(dura_gate_config, n_keys);
@@ -1507,6 +1540,7 @@ KEEPS(dura_gate_config, max_jump);
 KEEPS(dura_gate_config, approve);
 KEEPS(dura_gate_config, approvals);
 KEEPS(dura_gate_config, reserved);
+KEEPS(dura_gate_config, calendar);
 GROWS(dura_gate_config);
 
 typedef struct v1_dura_gate_status {

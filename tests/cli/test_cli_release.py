@@ -278,6 +278,23 @@ def test_status_tells_the_newest_record(world):
     assert told.returncode == 2 and "never written, or lost" in told.stderr
 
 
+def test_status_with_a_policy_tells_when_the_window_opens(desk):
+    (desk.folder / "journal").write_bytes(record(7, 5))
+    desk.write_policy(lambda p: p.update(updates={
+        "window_begin": 120, "window_minutes": 60, "must_finish_min": 10, "window_days": ["sun"],
+        "window_zone": "CET-1CEST,M3.5.0,M10.5.0/3"}))
+    status = ["gate", "status", "journal", "--policy", "policy.json", "--now"]
+    # In the night of 2026-03-29 that hour is skipped: the next one is a week later, in summer.
+    told = json.loads(desk.dura(*status, "1774310400", "--json").stdout)   # 2026-03-24T00:00Z
+    assert told["window"] == {"open": False, "opens": "1775347200", "closes": "1775350200"}
+    told = desk.dura(*status, "1774310400")
+    assert "window     opens 2026-04-05T00:00:00Z, until 2026-04-05T00:50:00Z" in told.stdout
+    assert "window     open at 2026-04-05T00:10:30Z, until" in desk.dura(*status, "1775347830").stdout
+    assert "window" not in desk.dura("gate", "status", "journal", "--json").stdout
+    desk.write_policy(lambda p: p.update(updates={}))
+    assert "window" not in desk.dura(*status, "1774310400").stdout
+
+
 @pytest.mark.parametrize("command", ["release", "sign", "gate"])
 def test_every_release_command_has_help(world, command):
     told = world.dura(command, "--help")

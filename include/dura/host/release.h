@@ -169,13 +169,20 @@ DURA_API DURA_CHECK int dura_release_policy(const void *policy, size_t len, dura
 
 /** Everything a device judges by its policy, the present time and the subject: device,
  *  component, policy, dates, size, digest, model, golden vectors; not by its journal. n 0:
- *  the subject is not at hand. now_s: seconds since 1970; 0: unknown. window: minute of
- *  the day is compared, too. returns DURA_WHY_* bits, DURA_WHY2_* above them; err (may be NULL) says more of
+ *  the subject is not at hand. now_s: seconds since 1970; 0: unknown. The window is
+ *  judged, too. returns DURA_WHY_* bits, DURA_WHY2_* above them; err (may be NULL) says more of
  *  OPEN and GOLDEN.                                              [any] O(subject) + runs */
 DURA_API DURA_CHECK uint64_t dura_release_check(const dura_release *r, const dura_gate_config *cfg,
                                                 const void *policy, size_t policy_len,
                                                 const void *subject, size_t n, uint32_t slot_bytes,
                                                 int64_t now_s, dura_error *err);
+
+/** When the window is entered next: the first minute from now on at which a device whose clock
+ *  is right would go on, and the first one behind it at which it would not any more. Without
+ *  a window both are now_s. now_s: seconds since 1970; 0..9223372036.
+ *  returns  DURA_OK; DURA_ENOENT: not within 15 days, so never; DURA_EINVAL. [any] O(days) */
+DURA_API DURA_CHECK int dura_release_window(const dura_gate_config *cfg, int64_t now_s,
+                                            int64_t *opens_s, int64_t *closes_s);
 
 /* ---- words ------------------------------------------------------------------------------------- */
 
