@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""dura risk: the example with 17 gaps, its completed twin, the packed form read by other hands."""
+import hashlib
+import json
+import shutil
+import struct
+
+import pytest
+from cliworld import TREE
+
+EXAMPLES = TREE / "examples" / "register"
+DAY = "2026-11-23"
+
+# rule and subject of every gap that was made in gaps.json
+GAPS = [
+    ("B1", "R-01:ot"), ("B1", "R-02:ai"), ("B2", "R-02:62443"), ("B3", "R-01:CR 3.5"), ("B4", "R-03"),
+    ("B5", "K-DRIFT"), ("B5", "K-GUARD"), ("B6", "R-03"), ("B7", "R-01"), ("B7", "R-02"), ("B8", "S-T1"),
+    ("B9", "M-VALVE:fault"), ("B10", "C-TRAIN"), ("B11", "D-TRAIN"), ("B11", "L-DEC"), ("B13", "R-01"),
+    ("B13", "R-02"),
+]
+
+
+@pytest.fixture
+def desk(world):
+    """A folder with the examples, in which files may be changed."""
+    shutil.copytree(EXAMPLES, world.folder, dirs_exist_ok=True)
+    return world
+
+
+def check(world, name, *more):
+    ran = world.dura("risk", "check", f"{name}.json", "--evidence", f"{name}-evidence.json", "--date", DAY,
+                     "--json", *more)
+    assert ran.returncode in (0, 1), ran.stderr
+    return ran.returncode, json.loads(ran.stdout)
+
+
+def gaps(said):
+    return [(f["rule"], f["subject"]) for f in said["findings"]]
+
+
+def test_the_example_with_17_gaps_is_found_completely(desk):
+    register = json.loads((EXAMPLES / "gaps.json").read_text())
+    assert [len(register[k]) for k in ("entries", "assets", "zones", "conduits", "controls")] == [3, 9, 3, 3, 3]
+    code, said = check(desk, "gaps")
+    assert code == 1 and gaps(said) == GAPS and len(GAPS) == 17
+    assert said["boundary"]["percent"] == 29 and said["boundary"]["cells"] == 24
+    assert said["not_judged"] == ["B16", "B17"]
+
+
+def test_the_completed_example_has_no_finding(desk):
+    code, said = check(desk, "complete", "--profile", "profile.json")
+    assert code == 0 and said["findings"] == [] and said["not_judged"] == []
+    assert said["boundary"] == {"cells": 27, "covered": 27, "not_applicable": 3, "percent": 100, "holes": []}
+
+
+def test_text_for_people(desk, golden):
+    ran = desk.dura("risk", "check", "gaps.json", "--evidence", "gaps-evidence.json", "--date", DAY)
+    assert ran.returncode == 1
+    golden("risk_check_gaps.txt", ran.stdout)
+
+
+def test_one_changed_word_of_an_assessment_asks_for_a_review(desk):
+    document = desk.folder / "documents" / "aia-3.md"
+    assert check(desk, "complete")[0] == 0
+    document.write_text(document.read_text().replace("yearly", "monthly"))
+    code, said = check(desk, "complete")
+    assert code == 1 and gaps(said) == [("B12", "AIA-3")]
+    assert said["findings"][0]["text"] == "AIA-3 changed, R-01, R-02, R-03, R-04, R-05 need re-review"
+    document.unlink()
+    assert "is not there" in check(desk, "complete")[1]["findings"][0]["text"]
+    code, said = check(desk, "complete", "--no-documents")
+    assert code == 0 and "B12" in said["not_judged"]
+
+
+def test_coverage_decides_when_nothing_is_found(desk):
+    register = json.loads((EXAMPLES / "complete.json").read_text())
+    register["waivers"] = []
+    desk.write("complete.json", json.dumps(register))
+    assert check(desk, "complete")[0] == 1
+    assert check(desk, "complete", "--coverage", "88")[0] == 0
+    assert check(desk, "complete", "--coverage", "89")[0] == 1
+    assert desk.dura("risk", "check", "complete.json", "--coverage", "101").returncode == 2
+
+
+def canonical(value):
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def crc32c(data):
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF
+
+
+def unpack(image):
+    """register.bin by docs/formats/register.md, with nothing of ours."""
+    magic, version, zero, total, risks, controls, bindings, zero2, names = struct.unpack("<4sHHIHHHHI", image[:24])
+    assert (magic, version, zero, zero2, total) == (b"DREG", 1, 0, 0, len(image)) and image[56:64] == bytes(8)
+    assert struct.unpack("<I", image[-4:])[0] == crc32c(image[:-4])
+    at_controls = 64 + 8 * risks
+    at_bindings = at_controls + 8 * controls
+    at_names = at_bindings + (2 * bindings + 3 & ~3)
+    text = image[at_names:at_names + names]
+    bound = list(struct.unpack(f"<{bindings}H", image[at_bindings:at_bindings + 2 * bindings]))
+
+    def name(offset):
+        return text[offset:text.index(b"\0", offset)].decode()
+    out = {"risks": [], "controls": [], "digest": image[24:56].hex()}
+    for i in range(risks):
+        offset, cause, figure, n = struct.unpack_from("<IBBH", image, 64 + 8 * i)
+        out["risks"].append((name(offset), cause, figure, [bound.pop(0) for _ in range(n)]))
+    for i in range(controls):
+        offset, hook, armed, zero = struct.unpack_from("<IBBH", image, at_controls + 8 * i)
+        assert zero == 0
+        out["controls"].append((name(offset), armed))
+    assert bound == []
+    return out
+
+
+def test_packed_form_and_digest_by_an_independent_reader(desk):
+    ran = desk.dura("risk", "pack", "complete.json", "-o", "a.bin")
+    assert ran.returncode == 0 and "5 risks, 8 controls" in ran.stdout, ran.stderr
+    register = json.loads((EXAMPLES / "complete.json").read_text())
+    shuffled = json.dumps(dict(reversed(list(register.items()))), indent=3)
+    desk.write("shuffled.json", shuffled)
+    assert desk.dura("risk", "pack", "shuffled.json", "-o", "b.bin").returncode == 0
+    image = (desk.folder / "a.bin").read_bytes()
+    assert image == (desk.folder / "b.bin").read_bytes()
+    read = unpack(image)
+    assert read["digest"] == hashlib.sha256(canonical(register)).hexdigest()
+    numbers = {c["id"]: i + 1 for i, c in enumerate(register["controls"])}
+    causes = ["fault", "drift", "attack", "misuse"]
+    matrix = register["product"]["risk_matrix"]
+    assert read["risks"] == [
+        (e["id"], causes.index(e["cause"]), matrix[e["residual"]["likelihood"] - 1][e["residual"]["severity"] - 1],
+         [numbers[c] for c in e["controls"]]) for e in register["entries"]]
+    assert read["controls"] == [(c["id"], c["armed_percent"]) for c in register["controls"]]
+    assert desk.dura("risk", "pack", "complete.json", "-o", "a.bin").returncode == 2, "nothing is overwritten"
+
+
+def test_evidence_of_another_register_is_refused(desk):
+    evidence = json.loads((EXAMPLES / "complete-evidence.json").read_text())
+    register = json.loads((EXAMPLES / "complete.json").read_text())
+    evidence["register"] = hashlib.sha256(canonical(register)).hexdigest()
+    desk.write("complete-evidence.json", json.dumps(evidence))
+    assert check(desk, "complete")[0] == 0
+    register["product"]["version"] = "2.2"
+    desk.write("complete.json", json.dumps(register))
+    ran = desk.dura("risk", "check", "complete.json", "--evidence", "complete-evidence.json")
+    assert ran.returncode == 2 and "another register" in ran.stderr
+
+
+def test_wrong_words_and_wrong_files(desk):
+    for args in (["check"], ["pack", "complete.json"], ["what", "complete.json"], ["check", "complete.json", "--date", "soon"]):
+        assert desk.dura("risk", *args).returncode == 2
+    desk.write("bad.json", (EXAMPLES / "gaps.json").read_text().replace('"zone": "Z-CELL"', '"zone": "Z-NO"', 1))
+    ran = desk.dura("risk", "check", "bad.json")
+    assert ran.returncode == 2
+    assert ran.stderr.startswith('dura risk: bad.json:') and 'assets[0].zone: there is no zone "Z-NO" in zones' in ran.stderr
