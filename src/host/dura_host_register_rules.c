@@ -182,7 +182,7 @@ static void b7_unearned(check *c)
 
 static int guards_input(const char *hook)
 {
-    return strncmp(hook, "sensor.", 7) == 0 || strncmp(hook, "input.", 6) == 0;
+    return strncmp(hook, "sensor.", 7) == 0 || strcmp(hook, "link.auth") == 0;
 }
 
 static void b8_unguarded(check *c)
@@ -201,7 +201,7 @@ static void b8_unguarded(check *c)
         if ((r->asset[i].kind == REG_SENSOR || r->asset[i].kind == REG_NETWORK) && c->acts[i] && !guarded[i])
             durai_reg_found(c, 8, r->asset[i].value, r->asset[i].id,
                             SAY("input %s acts on an actuator and nothing checks it", r->asset[i].id),
-                            "Put a bound sensor.* or input.* control on it.");
+                            "Put a bound sensor.* or link.auth control on it.");
 }
 
 static void b9_missing_cause(check *c)
@@ -341,7 +341,7 @@ static void b13_cannot(check *c)
             fix = "State delay_s of the monitor: `dura learn` prints it.";
         } else if (e->cause == REG_FAULT && actuator(c, e) && !falls_back(c, e, safety_ms(c, e))) {
             text = SAY("%s is a fault and nothing leads to the safe state within %u ms", e->id, safety_ms(c, e));
-            fix = "Bind output.guard, output.fallback, budget.watchdog or guard.override with reacts_ms inside the process safety time.";
+            fix = "Bind output.fallback, output.stop or model.deadline with reacts_ms inside the process safety time.";
         }
         if (text)
             durai_reg_found(c, 13, e->value, e->id, text, fix);

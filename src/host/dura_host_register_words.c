@@ -13,20 +13,26 @@ const char *const durai_reg_flows[] = {"inputs", "drives", "updates", "trains", 
 
 enum { F = 1 << REG_FAULT, D = 1 << REG_DRIFT, A = 1 << REG_ATTACK, M = 1 << REG_MISUSE };
 
-/* A range or rate check does not speak to an attack: who attacks stays in range. A drift
- * monitor does not speak to a fault: it looks at windows, not at samples. */
-#define REG_HOOKS(X)                                                                     \
-    X("sensor.range", F | M, 0) X("sensor.rate", F | M, 0) X("sensor.flat", F, 0)        \
-    X("sensor.spike", F, 0) X("sensor.noise", F | A, 0) X("sensor.stale", F | A, 0)      \
-    X("sensor.replay", A, 0) X("sensor.consensus", F | A, 0) X("sensor.physics", F | A, 0) \
-    X("sensor.authenticate", A, 0) X("input.ood", D | A, 0) X("drift.histogram", D, 0)   \
-    X("drift.page_hinkley", D, 0) X("drift.mspc", D | F, 0) X("drift.chart", D, 0)       \
-    X("perf.estimate", D, 0) X("monitor.selftest", D, 0) X("output.guard", F | M, 1)     \
-    X("output.fallback", F | D | M, 1) X("model.remeasure", F | A, 0)                    \
-    X("gate.verify", A | M, 0) X("gate.manifest", A, 0) X("gate.provenance", A, 0)       \
-    X("gate.window", A | M, 0) X("train.quarantine", D | A, 0)                           \
-    X("budget.watchdog", F | A, 1) X("query.rate", A | M, 0) X("log.chain", F | A, 0)    \
-    X("log.anchor", A, 0) X("log.redact", A | M, 0) X("guard.override", F | D | A | M, 1)
+/* What a control may be: dura's own hooks, in the order of the catalogue "dura", and the causes
+ * each can close an entry for by itself. A range or rate check does not close an attack: who
+ * attacks stays in range. A drift monitor does not close a fault: it looks at windows, not at
+ * samples. What only records, tells or tests closes nothing. */
+#define REG_HOOKS(X) \
+    X("sensor.time", F | A, 0) X("sensor.finite", F, 0) X("sensor.range", F, 0) \
+    X("sensor.rate", F, 0) X("sensor.spike", F, 0) X("sensor.flat", F, 0) \
+    X("sensor.noise", F | A, 0) X("sensor.stale", F | A, 0) X("sensor.drift", F | D, 0) \
+    X("sensor.vote", F | A, 0) X("sensor.parity", F | A, 0) X("sensor.joint", F | A, 0) \
+    X("sensor.rule", F | A, 0) X("sensor.state", F | A, 0) X("sensor.block", F | A, 0) \
+    X("link.auth", A, 0) X("link.counter", F, 0) X("drift.monitor", D, 0) X("drift.chart", D, 0) \
+    X("drift.histogram", D, 0) X("drift.mspc", D | F, 0) X("drift.selftest", 0, 0) \
+    X("accuracy.estimate", D, 0) X("output.range", F | M, 0) X("output.rate", F | M, 0) \
+    X("output.fallback", F | D | M, 1) X("output.stop", F | D | M, 1) X("model.deadline", F | A, 1) \
+    X("gate.verify", F | A, 0) X("gate.approve", A | M, 0) X("gate.window", A | M, 0) \
+    X("gate.golden", F | D, 0) X("gate.shadow", F | D, 0) X("gate.rollback", F | D, 0) \
+    X("gate.floor", A, 0) X("gate.manifest", A | M, 0) X("log.security", 0, 0) \
+    X("log.decision", 0, 0) X("log.seal", A, 0) X("log.anchor", A, 0) X("log.query", 0, 0) \
+    X("correlate.verdict", A, 0) X("people.label", 0, 0) X("export.training", D | A, 0) \
+    X("export.alerts", 0, 0)
 
 #define HOOK_ROW(name, causes, fallback) {name, causes, fallback},
 const reg_hook durai_reg_hooks[] = {REG_HOOKS(HOOK_ROW)};

@@ -6,6 +6,7 @@ import shutil
 import struct
 
 import pytest
+import registers
 from cliworld import TREE
 
 EXAMPLES = TREE / "examples" / "register"
@@ -160,3 +161,29 @@ def test_wrong_words_and_wrong_files(desk):
     ran = desk.dura("risk", "check", "bad.json")
     assert ran.returncode == 2
     assert ran.stderr.startswith('dura risk: bad.json:') and 'assets[0].zone: there is no zone "Z-NO" in zones' in ran.stderr
+
+
+def test_planted_gaps_are_all_found_and_completed_registers_are_clean(world):
+    """24 registers out of seeds, each complete and with 13 gaps: recall, and nothing on the complete ones."""
+    world.write("profile.json", json.dumps(registers.PROFILE))
+    planted_rules, planted_total, said_total = set(), 0, 0
+    for seed in range(24):
+        for gaps_wanted in (0, 13):
+            register, evidence, planted = registers.make(seed, gaps_wanted)
+            world.write("r.json", json.dumps(register))
+            world.write("r-evidence.json", json.dumps(evidence))
+            code, said = check(world, "r", "--profile", "profile.json", "--no-documents")
+            found = gaps(said)
+            assert said["not_judged"] == []
+            if gaps_wanted == 0:
+                assert code == 0 and found == [] and said["boundary"]["holes"] == [], (seed, said)
+                continue
+            assert len(planted) == 13 and len(set(planted)) == 13, seed
+            missed = [p for p in planted if p not in found]
+            assert not missed, (seed, missed)
+            assert [int(r[1:]) for r, _ in found] == sorted(int(r[1:]) for r, _ in found)
+            planted_rules |= {rule for rule, _ in planted}
+            planted_total += len(planted)
+            said_total += len(found)
+    print(f"{planted_total} planted gaps found, {said_total - planted_total} findings that follow from them")
+    assert planted_total == 312 and planted_rules == {f"B{n}" for n in range(1, 19)}
