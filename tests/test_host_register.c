@@ -3,8 +3,10 @@
  * The register's reader and finder on examples/register. Digest and packed form are compared
  * with an independent program in tests/cli/test_cli_risk.py.
  */
+#include <dura/host/catalog.h>
 #include <dura/host/register.h>
 
+#include "host/dura_host_register_priv.h"
 #include "temp_dir.h"
 #include <time.h>
 
@@ -79,7 +81,12 @@ DT_TEST(register_parse, says_what_is_wrong_and_where)
         {"\"CR 3.6\", \"fr\": \"SI\"", "\"CR 3.6\", \"fr\": \"RA\"", DURA_EINVAL, "requirements.62443[1]", "belongs to SI"},
         {"\"CR 3.6\"", "\"CR 9.6\"", DURA_ENOENT, "entries[0].requirements.62443[1]", "no id of IEC 62443"},
         {"\"A.6.2.4\"", "\"B.6.2.4\"", DURA_ENOENT, "entries[0].requirements.42001[0]", "Annex A"},
-        {"\"AML.T0043\"", "\"AML.43\"", DURA_ENOENT, "entries[0].threats[0]", "no id of ATLAS"},
+        {"\"AML.T0043\"", "\"AML.43\"", DURA_ENOENT, "entries[0].threats[0]", "no technique of ATLAS"},
+        {"\"T0831\"", "\"T0808\"", DURA_ENOENT, "entries[0].threats[1]", "revoked"},
+        {"\"AML.T0043\"", "\"AML.T0045\"", DURA_ENOENT, "entries[0].threats[0]", "AML.T0048.004"},
+        {"\"AML.T0043\"", "\"CR 3.4\"", DURA_ENOENT, "entries[0].threats[0]", "it is"},
+        {"\"CR 3.6\"", "\"T0831\"", DURA_ENOENT, "entries[0].requirements.62443[1]", "no id of IEC 62443"},
+        {"AI Act 15(5)", "AI Act 15(9)", DURA_ENOENT, "entries[0].requirements.law[0]", "no duty"},
         {"\"for\": \"CR 3.5\"", "\"for\": \"CR 7.1\"", DURA_ENOENT, "entries[0].compensating[0]", "has no requirement"},
         {"\"sensor.parity\"", "\"sensor.magic\"", DURA_EINVAL, "controls[1].hook", "sensor.magic"},
         {"[\"S-P1\", \"M-VALVE\", \"A-V1\"]", "[\"S-P1\", \"A-V1\"]", DURA_ENOENT, "entries[0].path", "no edge S-P1 > A-V1"},
@@ -324,6 +331,142 @@ DT_TEST(register_check, refuses_evidence_it_cannot_believe)
         dura_json_deinit(doc);
     }
     dura_register_deinit(r);
+}
+
+DT_TEST(register_hooks, are_those_of_the_catalogue_and_close_no_more_than_it_counts)
+{
+    const dura_catalog *c = dura_catalog_find("dura");
+    uint32_t n = 0;
+    for (; durai_reg_hook_names[n]; n++) {
+        const dura_catalog_item *item = dura_catalog_item_find(c, durai_reg_hook_names[n]);
+        dt_ok(item && item->kind == DURA_CATALOG_HOOK, "%s", durai_reg_hook_names[n]);
+        dt_str(durai_reg_hooks[n].name, durai_reg_hook_names[n], "");
+        dt_eq(((uint32_t)durai_reg_hooks[n].causes << 1) & ~(uint32_t)item->causes, 0, "%s", item->id);
+    }
+    dt_eq(n, c->items, "the catalogue has no other");
+}
+
+/* ---- views ------------------------------------------------------------------------------------------ */
+
+static dura_json *view_of(const dura_register *r, int view, const char *entry)
+{
+    dura_json *doc;
+    dura_error err = {0};
+    char *p;
+    dt_eq(dura_register_show(r, view, entry, &p, &err), DURA_OK, "%s", err.text);
+    dt_eq(dura_json_parse(p, strlen(p), "view", &doc, &err), DURA_OK, "%s", err.text);
+    dura_register_free(p);
+    return doc;
+}
+
+static void same_register(const dura_register *r, const char *text)
+{
+    dura_register *again;
+    dura_register_info a = DURA_REGISTER_INFO_INIT, b = DURA_REGISTER_INFO_INIT;
+    dt_eq(dura_register_parse(text, strlen(text), NULL, &again, NULL), DURA_OK, "");
+    dt_eq(dura_register_query(r, &a), DURA_OK, "");
+    dt_eq(dura_register_query(again, &b), DURA_OK, "");
+    dt_mem(a.digest, b.digest, 32, "");
+    dura_register_deinit(again);
+}
+
+DT_TEST(register_apply, gives_the_same_register_when_a_view_comes_back_as_it_was)
+{
+    static const char *const names[] = {"complete.json", "gaps.json"};
+    for (int i = 0; i < 2; i++) {
+        dura_register *r = example(names[i]);
+        for (int view = DURA_REGISTER_62443; view <= DURA_REGISTER_42001; view++)
+            for (int all = 0; all < 2; all++) {
+                dura_json *doc = view_of(r, view, all ? NULL : "R-02");
+                char *text;
+                dt_eq(dura_register_apply(r, doc, &text, NULL), DURA_OK, "");
+                same_register(r, text);
+                dura_register_free(text);
+                dura_json_deinit(doc);
+            }
+        dura_register_deinit(r);
+    }
+}
+
+DT_TEST(register_apply, refuses_what_is_no_view_of_this_register)
+{
+    static const struct row {
+        const char *from, *to;
+        int code;
+    } rows[] = {
+        {"\"cause\": \"drift\"", "\"cause\": \"drift\", \"law\": []", DURA_EINVAL},     /* of the other side */
+        {"\"R-02\"", "\"R-99\"", DURA_ENOENT},
+        {"\"K-DRIFT\"", "\"K-NONE\"", DURA_ENOENT},
+        {"\"title\": ", "\"tittle\": ", DURA_EINVAL},
+        {"\"62443\",", "\"62444\",", DURA_EINVAL},
+        {"\"cause\": \"drift\",", "", DURA_EINVAL},                                   /* a required member is gone */
+        {"\"register\": \"", "\"register\": \"00", DURA_EINVAL},
+    };
+    dura_register *r = example("complete.json"), *other = example("gaps.json");
+    dura_error err = {0};
+    dura_json *doc;
+    char *view, *text;
+    dt_eq(dura_register_show(r, DURA_REGISTER_62443, "R-02", &view, &err), DURA_OK, "");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char *at = strstr(view, rows[i].from), edited[8192];
+        dt_ok(at != NULL, "row %zu", i);
+        snprintf(edited, sizeof edited, "%.*s%s%s", (int)(at - view), view, rows[i].to, at + strlen(rows[i].from));
+        dt_eq(dura_json_parse(edited, strlen(edited), "view", &doc, &err), DURA_OK, "row %zu: %s", i, err.text);
+        dt_eq(dura_register_apply(r, doc, &text, &err), rows[i].code, "row %zu: %s: %s", i, err.field, err.text);
+        dt_ok(text == NULL, "row %zu", i);
+        dura_json_deinit(doc);
+    }
+    dt_eq(dura_json_parse(view, strlen(view), "view", &doc, &err), DURA_OK, "");
+    dt_eq(dura_register_apply(other, doc, &text, &err), DURA_EAUTH, "%s", err.text);
+    dura_json_deinit(doc);
+    dura_register_free(view);
+    dt_eq(dura_register_show(r, 3, NULL, &view, &err), DURA_EINVAL, "");
+    dt_eq(dura_register_show(r, DURA_REGISTER_42001, "R-9", &view, &err), DURA_ENOENT, "");
+    dura_register_deinit(r);
+    dura_register_deinit(other);
+}
+
+DT_TEST(register_draft, covers_nothing_and_says_what_is_wrong_with_the_product)
+{
+    static const struct row {
+        const char *from, *to;
+        int code;
+        const char *field, *text;
+    } rows[] = {
+        {"\"class\": \"machinery\", ", "", DURA_EINVAL, "product", "class is missing"},
+        {"\"safety_component\": true, ", "", DURA_EINVAL, "product", "endanger people"},
+        {"[\"U-MODEL\", \"M-VALVE\"]", "[\"U-MODEL\", \"M-NONE\"]", DURA_ENOENT, "flows[2][1]", "no asset"},
+        {"[\"U-MODEL\", \"M-VALVE\"]", "[\"U-MODEL\"]", DURA_EINVAL, "flows[2]", ""},
+        {"\"kind\": \"log\"", "\"kind\": \"logg\"", DURA_EINVAL, "assets[5].kind", "log"},
+        {"\"zone\": \"Z-OPS\"", "\"zone\": \"Z-NO\"", DURA_ENOENT, "assets[5].zone", "no zone"},
+        {"\"id\": \"S-P1\"", "\"id\": \"S\\\"P\"", DURA_EINVAL, "assets[0].id", "letters"},
+        {"\"sl_t\": 3", "\"sl_t\": 5", DURA_EINVAL, "zones[0].sl_t", ""},
+        {"\"owner\": \"both\"", "\"owner\": \"all\"", DURA_EINVAL, "assets[5].owner", ""},
+        {"\"flows\"", "\"flow\"", DURA_EINVAL, "flow", "flows"},
+    };
+    dura_error err = {0};
+    dura_json *doc;
+    char *text;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char *p = changed("product.json", rows[i].from, rows[i].to);
+        dt_eq(dura_json_parse(p, strlen(p), "product.json", &doc, &err), DURA_OK, "row %zu: %s", i, err.text);
+        dt_eq(dura_register_draft(doc, 1, &text, &err), rows[i].code, "row %zu: %s: %s", i, err.field, err.text);
+        dt_ok(text == NULL && strstr(err.field, rows[i].field) && strstr(err.text, rows[i].text), "row %zu: %s: %s", i,
+              err.field, err.text);
+        dura_json_deinit(doc);
+        free(p);
+    }
+    size_t n;
+    char *p = slurp("product.json", &n);
+    dura_findings f = DURA_FINDINGS_INIT;
+    dt_eq(dura_json_parse(p, n, NULL, &doc, &err), DURA_OK, "");
+    dt_eq(dura_register_draft(doc, 1, &text, &err), DURA_OK, "%s", err.text);
+    check_text(text, &f);
+    dt_eq(f.cells, 18, "");
+    dt_eq(f.covered, 0, "drafts cover nothing");
+    dura_register_free(f.memory);
+    dura_json_deinit(doc);
+    free(p);
 }
 
 /* ---- 500 entries ------------------------------------------------------------------------------------ */

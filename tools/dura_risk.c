@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `dura risk check|pack`: one register for the box and for the brain in it. */
+/* `dura risk check|show|apply|pack|init`: one register for the box and for the brain in it. */
 #include "dura_risk.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-static const char *words[2], *out_path, *evidence_path, *profile_path, *documents, *date_text,
-    *coverage_text;
-static int as_json, no_documents;
+static const char *words[3], *out_path, *view_text, *entry_id, *evidence_path, *profile_path, *documents, *date_text,
+    *coverage_text, *from_path;
+static int as_json, no_documents, in_place;
 
 static const cli_option options[] = {
     {"--evidence", NULL, "FILE", &evidence_path, NULL, "check: what the controls did in the field (docs/formats/register.md)"},
@@ -17,16 +17,23 @@ static const cli_option options[] = {
     {"--no-documents", NULL, NULL, NULL, &no_documents, "check: do not look at the assessments' files"},
     {"--date", NULL, "DAY", &date_text, NULL, "check: the day it is (2026-11-23; default: today)"},
     {"--coverage", NULL, "N", &coverage_text, NULL, "check: percent of the boundary that must be looked at (default 100)"},
-    {"--out", "-o", "FILE", &out_path, NULL, "pack: where the result goes; nothing is overwritten"},
-    {"--json", NULL, NULL, NULL, &as_json, "check: for machines"},
+    {"--view", NULL, "V", &view_text, NULL, "show, apply: 62443 or 42001"},
+    {"--entry", NULL, "ID", &entry_id, NULL, "show: only this entry"},
+    {"--from", NULL, "FILE", &from_path, NULL, "init: product.json, as for `dura map`"},
+    {"--out", "-o", "FILE", &out_path, NULL, "pack, apply, init: where the result goes; nothing is overwritten"},
+    {"--in-place", NULL, NULL, NULL, &in_place, "apply: write the register itself"},
+    {"--json", NULL, NULL, NULL, &as_json, "check, show: for machines"},
     {NULL, NULL, NULL, NULL, NULL, NULL},
 };
 static const cli_command self = {
     "risk",
-    "check REGISTER | pack REGISTER -o FILE",
+    "check REGISTER | show REGISTER --view V | apply REGISTER VIEW.json -o FILE | pack REGISTER -o FILE | init --from PRODUCT -o FILE",
     "check  the blind spots (rules B1 to B18) and the boundary matrix; exit 1 when there are any\n"
-    "pack   the table devices carry: 16-bit numbers for risks and controls\n",
-    options, words, 2, 2,
+    "show   entries as the 62443 or the 42001 side sees them\n"
+    "apply  an edited view back into the one register\n"
+    "pack   the table devices carry: 16-bit numbers for risks and controls\n"
+    "init   a drafted register from a product description, with the reason for every proposal\n",
+    options, words, 1, 3,
 };
 
 int risk_today(const cli_command *c, const char *text, uint32_t *out)
@@ -236,14 +243,143 @@ static int pack(const char *path)
     return cli_end(&self, CLI_OK);
 }
 
+/* ---- views -------------------------------------------------------------------------------------- */
+
+static int view_of(const char *text)
+{
+    return !text ? 0 : strcmp(text, "62443") == 0 ? DURA_REGISTER_62443 : strcmp(text, "42001") == 0 ? DURA_REGISTER_42001 : 0;
+}
+
+/* A flat JSON value for people: its canonical text without the braces of a single word. */
+static int print_value(const dura_json *d, uint32_t value)
+{
+    char *text;
+    size_t n;
+    int rc = dura_register_canonical(d, value, &text, &n);
+    if (rc != DURA_OK)
+        return rc;
+    if (n >= 2 && text[0] == '"') {
+        text[n - 1] = '\0';
+        printf("%s\n", text + 1);
+    } else {
+        printf("%s\n", text);
+    }
+    dura_register_free(text);
+    return DURA_OK;
+}
+
+/* The view's JSON as lines: a list of objects takes a line for each. */
+static int print_view(const dura_json *d)
+{
+    int rc = DURA_OK;
+    uint32_t list = dura_json_member(d, DURA_JSON_ROOT, "entries");
+    for (uint32_t e = dura_json_first(d, list); e != DURA_JSON_NONE && rc == DURA_OK; e = dura_json_next(d, e))
+        for (uint32_t m = dura_json_first(d, e); m != DURA_JSON_NONE && rc == DURA_OK; m = dura_json_next(d, m)) {
+            const char *name = dura_json_name(d, m);
+            uint32_t v = dura_json_first(d, m);
+            int rows = dura_json_type(d, m) == DURA_JSON_ARRAY && dura_json_type(d, v) == DURA_JSON_OBJECT;
+            if (strcmp(name, "id") == 0) {
+                rc = print_value(d, m);
+                continue;
+            }
+            for (; rows && v != DURA_JSON_NONE && rc == DURA_OK; v = dura_json_next(d, v)) {
+                printf("  %-18s", name);
+                rc = print_value(d, v);
+            }
+            if (!rows) {
+                printf("  %-18s", name);
+                rc = print_value(d, m);
+            }
+        }
+    return rc;
+}
+
+static int show(const char *path)
+{
+    dura_register *r = NULL;
+    dura_json *view = NULL;
+    dura_error err = {0};
+    char *text = NULL;
+    if (!view_of(view_text))
+        return cli_usage(&self, "show wants --view 62443 or --view 42001");
+    int rc = dura_register_load(path, &r, &err);
+    if (rc == DURA_OK)
+        rc = dura_register_show(r, view_of(view_text), entry_id, &text, &err);
+    if (rc == DURA_OK && as_json)
+        fputs(text, stdout);
+    else if (rc == DURA_OK && (rc = dura_json_parse(text, strlen(text), NULL, &view, &err)) == DURA_OK)
+        rc = print_view(view);
+    dura_json_deinit(view);
+    dura_register_free(text);
+    dura_register_deinit(r);
+    return rc == DURA_OK ? cli_end(&self, CLI_OK) : cli_fail(&self, rc, &err);
+}
+
+static int apply(const char *path, const char *edited)
+{
+    dura_register *r = NULL;
+    dura_json *view = NULL;
+    dura_error err = {0};
+    char *text = NULL;
+    const char *to = in_place ? path : out_path;
+    if (!to || (in_place && out_path))
+        return cli_usage(&self, "apply wants -o or --in-place");
+    int rc = dura_register_load(path, &r, &err);
+    if (rc == DURA_OK)
+        rc = dura_json_load(edited, &view, &err);
+    if (rc == DURA_OK && view_text && dura_json_member(view, DURA_JSON_ROOT, "dura_register_view") != DURA_JSON_NONE) {
+        const char *is = "";
+        rc = dura_json_get_text(view, dura_json_member(view, DURA_JSON_ROOT, "dura_register_view"), 1, 8, &is, &err);
+        if (rc == DURA_OK && strcmp(is, view_text) != 0)
+            rc = dura_error_set(&err, DURA_EINVAL, edited, 0, "dura_register_view", "is %s, not %.20s", is, view_text);
+    }
+    if (rc == DURA_OK)
+        rc = dura_register_apply(r, view, &text, &err);
+    if (rc == DURA_OK)
+        rc = cli_write_file(to, text, strlen(text), in_place, &err);
+    dura_register_free(text);
+    dura_json_deinit(view);
+    dura_register_deinit(r);
+    if (rc != DURA_OK)
+        return cli_fail(&self, rc, &err);
+    printf("%s: the view is in the register\n", to);
+    return cli_end(&self, CLI_OK);
+}
+
+static int init(void)
+{
+    dura_json *product = NULL;
+    dura_error err = {0};
+    char *text = NULL;
+    if (!from_path || !out_path)
+        return cli_usage(&self, "init wants --from and -o");
+    int rc = dura_json_load(from_path, &product, &err);
+    if (rc == DURA_OK)
+        rc = dura_register_draft(product, 1, &text, &err);
+    if (rc == DURA_OK)
+        rc = cli_write_file(out_path, text, strlen(text), 0, &err);
+    dura_register_free(text);
+    dura_json_deinit(product);
+    if (rc != DURA_OK)
+        return cli_fail(&self, rc, &err);
+    printf("%s: drafted; each entry says why in its reasons, and covers nothing until its status is open\n", out_path);
+    return cli_end(&self, CLI_OK);
+}
+
 int cmd_risk(int argc, char **argv)
 {
     int rc = cli_parse(&self, argc, argv);
     if (rc >= 0)
         return rc;
-    if (strcmp(words[0], "check") == 0)
+    if (strcmp(words[0], "check") == 0 && words[1] && !words[2])
         return check(words[1]);
-    if (strcmp(words[0], "pack") == 0)
+    if (strcmp(words[0], "show") == 0 && words[1] && !words[2])
+        return show(words[1]);
+    if (strcmp(words[0], "apply") == 0 && words[1] && words[2])
+        return apply(words[1], words[2]);
+    if (strcmp(words[0], "pack") == 0 && words[1] && !words[2])
         return pack(words[1]);
+    if (strcmp(words[0], "init") == 0 && !words[1])
+        return init();
     return cli_usage(&self, "want: dura risk %s", self.synopsis);
 }

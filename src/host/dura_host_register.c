@@ -132,14 +132,15 @@ static uint32_t array(reader *x, uint32_t object, const char *name, int must, si
     for (uint32_t v = dura_json_first((x)->d, dura_json_member((x)->d, object, name));     \
          v != DURA_JSON_NONE && (x)->rc == DURA_OK; v = dura_json_next((x)->d, v))
 
-/* A list of texts of which only the number counts, each checked against a catalogue. */
+/* A list of texts of which only the number counts, each checked against a catalogue (-1: none). */
 static uint32_t catalogued(reader *x, uint32_t object, const char *name, int catalog)
 {
     uint32_t n = array(x, object, name, 0, 0, NULL);
     EACH(x, object, name, v) {
-        const char *s, *wrong;
-        x->rc = dura_json_get_text(x->d, v, 1, 200, &s, x->err);
-        if (x->rc == DURA_OK && catalog >= 0 && (wrong = durai_reg_known(catalog, s, NULL)) != NULL)
+        const char *s;
+        char wrong[300];
+        x->rc = dura_json_get_text(x->d, v, 1, 1000, &s, x->err);
+        if (x->rc == DURA_OK && catalog >= 0 && !durai_reg_known(catalog, s, NULL, wrong, sizeof wrong))
             x->rc = dura_json_fail(x->d, v, x->err, DURA_ENOENT, "\"%s\" %s", s, wrong);
     }
     return n;
@@ -351,8 +352,8 @@ static void read_need(reader *x, uint32_t v, reg_need *q)
     q->sl_t = (uint8_t)number(x, v, "sl_t", 1, 0, 4);
     q->sl_c = (uint8_t)number(x, v, "sl_c", 1, 0, 4);
     q->overridden = (uint8_t)signed_reason(x, v, "override");
-    const char *wrong = x->rc == DURA_OK ? durai_reg_known(REG_CAT_62443, q->id, &family) : NULL;
-    if (wrong)
+    char wrong[300];
+    if (x->rc == DURA_OK && !durai_reg_known(REG_CAT_62443, q->id, &family, wrong, sizeof wrong))
         x->rc = dura_json_fail(x->d, v, x->err, DURA_ENOENT, "\"%s\" %s", q->id, wrong);
     else if (x->rc == DURA_OK && family != REG_FR && family != q->fr)
         x->rc = dura_json_fail(x->d, v, x->err, DURA_EINVAL, "%s belongs to %s, not to %s", q->id,
@@ -370,7 +371,7 @@ static void read_needs(reader *x, uint32_t entry, reg_entry *e)
     EACH(x, v, "62443", item)
         read_need(x, item, &e->need[i++]);
     e->n_42001 = catalogued(x, v, "42001", REG_CAT_42001);
-    (void)catalogued(x, v, "law", -1);
+    (void)catalogued(x, v, "law", REG_CAT_LAW);
 }
 
 /* A compensating countermeasure counts for the requirement it names, with its evidence. */
@@ -446,7 +447,7 @@ static void read_entry(reader *x, uint32_t v, uint32_t i)
     read_acceptance(x, v, e);
     read_history(x, v);
     e->one_sided = (uint8_t)signed_reason(x, v, "one_sided");
-    (void)word(x, v, "status", states);
+    e->draft = word(x, v, "status", states) == 0;
     e->reviewed = date(x, v, "reviewed", 1);
 }
 

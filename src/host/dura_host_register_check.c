@@ -105,18 +105,25 @@ static void reach_actuators(check *c)
                 c->acts[c->back[i]] = 1, todo[n++] = c->back[i];
 }
 
+/* What the entry has looked at. A draft has looked at nothing: a program wrote it. */
+static void mark_covered(check *c, const reg_entry *e)
+{
+    c->touched[e->asset] |= (uint8_t)(1u << e->cause);
+    for (uint32_t k = 0; k < e->path.n; k++)
+        c->touched[e->path.at[k]] |= (uint8_t)(1u << e->cause);
+    for (uint32_t k = 0; k < e->edges.n; k++)
+        c->looked[e->edges.at[k]] |= (uint8_t)(1u << e->cause);
+    for (uint32_t k = 0; k < e->conduits.n; k++)
+        c->conduit[e->conduits.at[k]] = 1;
+}
+
 static void mark_entries(check *c)
 {
     const dura_register *r = c->r;
     for (uint32_t i = 0; i < r->n_entry; i++) {
         const reg_entry *e = &r->entry[i];
-        c->touched[e->asset] |= (uint8_t)(1u << e->cause);
-        for (uint32_t k = 0; k < e->path.n; k++)
-            c->touched[e->path.at[k]] |= (uint8_t)(1u << e->cause);
-        for (uint32_t k = 0; k < e->edges.n; k++)
-            c->looked[e->edges.at[k]] |= (uint8_t)(1u << e->cause);
-        for (uint32_t k = 0; k < e->conduits.n; k++)
-            c->conduit[e->conduits.at[k]] = 1;
+        if (!e->draft)
+            mark_covered(c, e);
         for (uint32_t k = 0; k < e->controls.n; k++)
             c->bound[e->controls.at[k]] = 1;
         uint8_t worst = e->before.severity;

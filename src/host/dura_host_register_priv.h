@@ -114,7 +114,7 @@ typedef struct reg_entry {
     uint32_t threat_model, n_42001, n_needs, compensations;
     reg_need *need;
     uint16_t asset;
-    uint8_t cause, one_sided;
+    uint8_t cause, one_sided, draft;   /* a draft covers nothing */
     reg_rating before, after;
 } reg_entry;
 
@@ -175,9 +175,10 @@ int durai_reg_get_date(const dura_json *doc, uint32_t value, uint32_t *out, dura
 uint16_t durai_reg_find(const dura_register *r, int kind, const char *id);
 /* edge between two assets, REG_NONE: none. */
 uint32_t durai_reg_edge(const dura_register *r, uint16_t from, uint16_t to);
-/* Ids of catalogues and their states: durai_reg_known() says what is wrong, NULL: nothing. */
-enum { REG_CAT_62443, REG_CAT_42001, REG_CAT_THREAT };
-const char *durai_reg_known(int catalog, const char *id, uint8_t *fr);
+/* Is it in force in that catalogue? 1; 0: why says what is wrong. fr (may be NULL): the
+ * foundational requirement it belongs to, REG_FR when to none. */
+enum { REG_CAT_62443, REG_CAT_42001, REG_CAT_THREAT, REG_CAT_LAW };
+int durai_reg_known(int catalog, const char *id, uint8_t *fr, char *why, size_t n);
 
 /* references, paths, cycles, ratings: everything that needs the whole register. */
 int durai_reg_resolve(dura_register *r, dura_error *err);

@@ -2,6 +2,9 @@
 /* The closed lists of a register: its words, the hooks and what each can speak to. */
 #include "dura_host_register_priv.h"
 
+#include <dura/host/catalog.h>
+
+#include <stdio.h>
 #include <string.h>
 
 const char *const durai_reg_fr[] = {"IAC", "UC", "SI", "DC", "RDF", "TRE", "RA", NULL};
@@ -41,55 +44,45 @@ const char *const durai_reg_hook_names[] = {REG_HOOKS(HOOK_NAME) NULL};
 
 /* ---- ids of catalogues ------------------------------------------------------------------- */
 
-/* text looks like shape: '0' a digit, anything else itself, '.' also itself; '+' the digit
- * before it again, any number of times. */
-static int shaped(const char *text, const char *shape)
+/* CVE-2024-12345: known by its shape, there is no list of them here. */
+static int is_cve(const char *id)
 {
-    for (; *shape; shape++) {
-        if (*shape == '+') {
-            while (*text >= '0' && *text <= '9')
-                text++;
-        } else if (*shape == '0' ? *text < '0' || *text > '9' : *text != *shape) {
-            return 0;
-        } else {
-            text++;
-        }
+    size_t n = strlen(id), digits = strspn(id + (n > 9 ? 9 : n), "0123456789");
+    return n >= 13 && n <= 16 && strncmp(id, "CVE-", 4) == 0 && strspn(id + 4, "0123456789") == 4 && id[8] == '-' &&
+           digits == n - 9;
+}
+
+static int of_catalog(int catalog, const dura_catalog_item *item)
+{
+    const char *name = dura_catalog_at(item->catalog)->name;
+    switch (catalog) {
+    case REG_CAT_62443: return strncmp(name, "62443", 5) == 0 && item->kind != DURA_CATALOG_HEADING;
+    case REG_CAT_42001: return strcmp(name, "42001") == 0;
+    case REG_CAT_THREAT: return item->kind == DURA_CATALOG_TECHNIQUE;
+    default: return item->kind == DURA_CATALOG_DUTY;
     }
-    return *text == '\0';
 }
 
-static int any_shape(const char *text, const char *const *shapes)
+int durai_reg_known(int catalog, const char *id, uint8_t *fr, char *why, size_t n)
 {
-    for (; *shapes; shapes++)
-        if (shaped(text, *shapes))
-            return 1;
+    static const char *const wanted[] = {"id of IEC 62443 (\"CR 3.5\", \"SM-9\")",
+                                         "control of ISO/IEC 42001 Annex A (\"A.6.2.4\")",
+                                         "technique of ATLAS or ATT&CK for ICS (\"AML.T0043\", \"T0831\"), nor a CVE",
+                                         "duty of a law"};
+    const dura_catalog_item *item = NULL;
+    int status = dura_catalog_resolve(id, &item);
+    char said[200];
+    if (status == DURA_CATALOG_ACTIVE && of_catalog(catalog, item)) {
+        if (fr)
+            *fr = item->fr ? (uint8_t)(item->fr - 1) : REG_FR;
+        return 1;
+    }
+    if ((catalog == REG_CAT_THREAT && is_cve(id)) || (catalog == REG_CAT_LAW && status == DURA_CATALOG_FOREIGN))
+        return 1;
+    if (status == DURA_CATALOG_ACTIVE)
+        snprintf(said, sizeof said, "it is %.100s", item->title);
+    else
+        (void)dura_catalog_say(id, said, sizeof said);
+    snprintf(why, n, "is no %s: %s", wanted[catalog], said);
     return 0;
-}
-
-/* The number behind "CR " and its kin is the foundational requirement. */
-static int component(const char *id, uint8_t *fr)
-{
-    static const char *const shapes[] = {"CR 0.0+", "SAR 0.0+", "EDR 0.0+", "HDR 0.0+", "NDR 0.0+",
-                                         "CR 0.0+ RE0", "EDR 0.0+ RE0", "HDR 0.0+ RE0", "NDR 0.0+ RE0", NULL};
-    const char *digit = strchr(id, ' ');
-    if (!any_shape(id, shapes) || digit[1] < '1' || digit[1] > '7')
-        return 0;
-    *fr = (uint8_t)(digit[1] - '1');
-    return 1;
-}
-
-const char *durai_reg_known(int catalog, const char *id, uint8_t *fr)
-{
-    static const char *const practices[] = {"SM-0+", "SR-0", "SD-0", "SI-0", "SVV-0", "DM-0", "SUM-0", "SG-0",
-                                            "CCSC 0", "ZCR 0.0+", NULL};
-    static const char *const controls[] = {"A.0.0", "A.00.0", "A.0.0.0", NULL};
-    static const char *const threats[] = {"AML.T0000", "AML.T0000.000", "T0000", "T0000.000", "CVE-0000-0000+", NULL};
-    uint8_t none;
-    fr = fr ? fr : &none;
-    *fr = REG_FR;                     /* a practice belongs to none */
-    if (catalog == REG_CAT_62443)
-        return component(id, fr) || any_shape(id, practices) ? NULL : "is no id of IEC 62443 (\"CR 3.5\", \"SM-9\")";
-    if (catalog == REG_CAT_42001)
-        return any_shape(id, controls) ? NULL : "is no control of ISO/IEC 42001 Annex A (\"A.6.2.4\")";
-    return any_shape(id, threats) ? NULL : "is no id of ATLAS, ATT&CK for ICS or CVE (\"AML.T0043\", \"T0831\")";
 }

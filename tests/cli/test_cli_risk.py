@@ -163,6 +163,81 @@ def test_wrong_words_and_wrong_files(desk):
     assert ran.stderr.startswith('dura risk: bad.json:') and 'assets[0].zone: there is no zone "Z-NO" in zones' in ran.stderr
 
 
+def view(world, name, side, *more):
+    ran = world.dura("risk", "show", name, "--view", side, "--json", *more)
+    assert ran.returncode == 0, ran.stderr
+    return json.loads(ran.stdout)
+
+
+def test_editing_through_either_view_changes_the_one_entry(desk):
+    """The OT side raises a level and the residual, then the AI side names a control of 42001; each sees it."""
+    before = json.loads((EXAMPLES / "complete.json").read_text())
+    ot = view(desk, "complete.json", "62443", "--entry", "R-01")
+    entry = ot["entries"][0]
+    assert entry["hazards"] == ["H-4"] and "assessments" not in entry and "law" not in entry
+    entry["requirements"][1]["sl_c"] = 4
+    entry["residual"] = {"likelihood": 2, "severity": 3}
+    desk.write("ot.json", json.dumps(ot))
+    assert desk.dura("risk", "apply", "complete.json", "ot.json", "--view", "62443", "-o", "one.json").returncode == 0
+    ai = view(desk, "one.json", "42001", "--entry", "R-01")
+    entry = ai["entries"][0]
+    assert entry["residual"] == {"likelihood": 2, "severity": 3} and "requirements" not in entry
+    entry["controls_of_42001"].append("A.6.2.8")
+    del entry["law"]
+    desk.write("ai.json", json.dumps(ai))
+    assert desk.dura("risk", "apply", "one.json", "ai.json", "--in-place").returncode == 0
+    after = json.loads((desk.folder / "one.json").read_text())
+    wanted = before["entries"][0]
+    wanted["requirements"]["62443"][1]["sl_c"] = 4
+    wanted["residual"] = {"likelihood": 2, "severity": 3}
+    wanted["requirements"]["42001"].append("A.6.2.8")
+    del wanted["requirements"]["law"]
+    assert after == before
+    ran = desk.dura("risk", "apply", "one.json", "ot.json", "-o", "two.json")
+    assert ran.returncode == 2 and "has changed since" in ran.stderr
+    ran = desk.dura("risk", "show", "complete.json", "--view", "42001", "--entry", "R-01")
+    assert ran.stdout.splitlines()[:4] == [
+        "R-01", "  title             manipulated pressure signal fools the valve model",
+        "  cause             attack", '  assessments       ["AIA-3"]']
+
+
+def test_day_one_of_a_product_security_manager(desk, golden):
+    """From fifteen lines about the product to a register, and to a changed word in an assessment."""
+    assert len((EXAMPLES / "product.json").read_text().splitlines()) <= 15
+    ran = desk.dura("map", "product.json", "--date", DAY)
+    assert ran.returncode == 0
+    golden("map_product.txt", ran.stdout)
+    assert desk.dura("risk", "init", "--from", "product.json", "-o", "register.json").returncode == 0
+    register = json.loads((desk.folder / "register.json").read_text())
+    assert [(e["asset"], e["cause"]) for e in register["entries"]] == [
+        ("M-VALVE", "fault"), ("M-VALVE", "drift"), ("M-VALVE", "attack"), ("D-TRAIN", "attack"),
+        ("U-MODEL", "attack"), ("L-DEC", "attack")]
+    for entry in register["entries"]:
+        proposed = [r["id"] for r in entry["requirements"]["62443"]] + entry["requirements"]["42001"] + entry["threats"]
+        reasons = {r.split(":")[0] for r in entry["reasons"]}
+        assert entry["status"] == "draft" and proposed and set(proposed) <= reasons, entry["id"]
+    # the assessment is brought in, and the entries are gone through
+    document = desk.folder / "documents" / "aia-3.md"
+    register["impact_assessments"] = [{
+        "id": "AIA-3", "document": "documents/aia-3.md", "sha256": hashlib.sha256(document.read_bytes()).hexdigest(),
+        "version": "3", "date": "2026-03-02", "approver": "N. Vidal"}]
+    register["entries"][2].update(status="open", reviewed="2026-11-20")
+    register["entries"][2]["origin"]["aia"] = ["AIA-3"]
+    register["entries"][2]["id"] = "R-01"
+    register["entries"][0]["id"] = "R-03"
+    desk.write("register.json", json.dumps(register))
+
+    def texts():
+        ran = desk.dura("risk", "check", "register.json", "--date", DAY, "--json")
+        assert ran.returncode == 1, ran.stderr
+        said = json.loads(ran.stdout)
+        return said, [f["text"] for f in said["findings"]]
+    said, before = texts()
+    assert said["boundary"]["covered"] == 5 and "B12" not in [f["rule"] for f in said["findings"]]
+    document.write_text(document.read_text().replace("wrong opening", "wrong closing"))
+    assert [t for t in texts()[1] if t not in before] == ["AIA-3 changed, R-01 needs re-review"]
+
+
 def test_planted_gaps_are_all_found_and_completed_registers_are_clean(world):
     """24 registers out of seeds, each complete and with 13 gaps: recall, and nothing on the complete ones."""
     world.write("profile.json", json.dumps(registers.PROFILE))

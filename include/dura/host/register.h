@@ -7,7 +7,7 @@
  * that is not known, an id that is not there, a zone that is missing, a path that the assets
  * do not have is an error with file, line and JSON path.
  *
- *   dura_register_load -> query | check -> findings | pack -> deinit
+ *   dura_register_load -> query | check -> findings | show, apply | pack -> deinit
  *
  * check() looks for blind spots by the rules of docs/register.md. A register without
  * findings is complete by these rules; it says nothing about how good the controls are.
@@ -34,6 +34,9 @@ typedef struct dura_register dura_register;
 
 /* What kind of thing a number in a packed register names. */
 enum { DURA_REGISTER_RISK = 1, DURA_REGISTER_CONTROL = 2 };
+
+/* The two sides of one entry. */
+enum { DURA_REGISTER_62443 = 1, DURA_REGISTER_42001 = 2 };
 
 typedef struct dura_register_info {
     uint32_t struct_size;     /* in: sizeof in your build; out: bytes filled */
@@ -124,6 +127,21 @@ DURA_API DURA_CHECK int dura_register_check(const dura_register *r, const dura_r
 /** What rule n says, a few words; "" when there is none.                    [any] O(1) */
 DURA_API DURA_CHECK const char *dura_register_rule(uint32_t n);
 
+/** Entries as one side sees them, as a JSON text that apply() takes back. entry NULL: all.
+ *  returns  DURA_OK; DURA_EINVAL (view); DURA_ENOENT (no such entry); DURA_ENOSPC (heap).
+ *                                                                 [any] O(file log file) */
+DURA_API DURA_CHECK int dura_register_show(const dura_register *r, int view, const char *entry,
+                                           char **out, dura_error *err);
+
+/** The register with a view written back: each member the view has replaces the one of the
+ *  entry, a member the view could have and has not is taken out; all else stays. *out is
+ *  the new register's text, read and found right.
+ *  returns  DURA_OK; DURA_EAUTH (the view was made of another register); DURA_ESYNTAX,
+ *           DURA_ENOENT and as parse(): err names the view or the new register.
+ *                                                                 [any] O(file log file) */
+DURA_API DURA_CHECK int dura_register_apply(const dura_register *r, const dura_json *view, char **out,
+                                            dura_error *err);
+
 /** Risks and controls as the small table that devices carry; same register, same bytes.
  *  returns  DURA_OK; DURA_ELIMIT; DURA_ENOSPC (heap).                 [any] O(objects) */
 DURA_API DURA_CHECK int dura_register_pack(const dura_register *r, void **out, size_t *len);
@@ -136,6 +154,12 @@ DURA_API DURA_CHECK int dura_register_image_check(const void *image, size_t len,
  *  returns  DURA_OK; DURA_ENOENT.                                           [any] O(1) */
 DURA_API DURA_CHECK int dura_register_image_name(const void *image, size_t len, int kind, uint16_t n,
                                                  const char **out);
+
+/** A product description (docs/cmd/map.md) as the text of a register: with drafted entries,
+ *  each with the reason for every proposal, or with none.
+ *  returns  as dura_register_parse(); err names the product file.       [any] O(n log n) */
+DURA_API DURA_CHECK int dura_register_draft(const dura_json *product, int entries, char **out,
+                                            dura_error *err);
 
 #ifdef __cplusplus
 }
