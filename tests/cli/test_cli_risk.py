@@ -238,6 +238,24 @@ def test_day_one_of_a_product_security_manager(desk, golden):
     assert [t for t in texts()[1] if t not in before] == ["AIA-3 changed, R-01 needs re-review"]
 
 
+def test_schema_for_editors_takes_what_the_reader_takes(desk):
+    jsonschema = pytest.importorskip("jsonschema")
+    schema = json.loads((TREE / "docs" / "schemas" / "register.schema.json").read_text())
+    valid = jsonschema.Draft202012Validator(schema)
+    assert desk.dura("risk", "init", "--from", "product.json", "-o", "drafted.json").returncode == 0
+    good = [json.loads((desk.folder / f"{name}.json").read_text()) for name in ("gaps", "complete", "drafted")]
+    for register in [*good, registers.make(5, 13)[0]]:
+        assert list(valid.iter_errors(register)) == []
+    whole = good[1]
+    for change in (lambda r: r.pop("waivers"), lambda r: r.update(more=1), lambda r: r["entries"][0].pop("reviewed"),
+                   lambda r: r["assets"][0].update(kind="thing"), lambda r: r["waivers"][0].update(rule="B18"),
+                   lambda r: r["zones"][0]["sl_t"].pop("SI"), lambda r: r["product"]["risk_matrix"].pop()):
+        wrong = json.loads(json.dumps(whole))
+        change(wrong)
+        desk.write("wrong.json", json.dumps(wrong))
+        assert list(valid.iter_errors(wrong)) and desk.dura("risk", "pack", "wrong.json", "-o", "w").returncode == 2
+
+
 def test_planted_gaps_are_all_found_and_completed_registers_are_clean(world):
     """24 registers out of seeds, each complete and with 13 gaps: recall, and nothing on the complete ones."""
     world.write("profile.json", json.dumps(registers.PROFILE))
