@@ -22,6 +22,17 @@ DURA_ACT = 26
 DURA_ACTOR_MAX = 64
 DURA_ARL_ONE_SIDED = 1
 DURA_ASSETS_MAX = 65536
+DURA_ASSET_ACTUATOR = 3
+DURA_ASSET_BRAIN_PART = 9
+DURA_ASSET_COMPUTE = 10
+DURA_ASSET_DATASET = 4
+DURA_ASSET_HUMAN = 7
+DURA_ASSET_LOG = 6
+DURA_ASSET_MODEL = 2
+DURA_ASSET_NETWORK = 8
+DURA_ASSET_SECRET = 11
+DURA_ASSET_SENSOR = 1
+DURA_ASSET_UPDATE = 5
 DURA_BLOCK_BANDS = 8
 DURA_BLOCK_F32 = 4
 DURA_BLOCK_FEATURES = 16
@@ -34,6 +45,8 @@ DURA_BLOCK_U16 = 2
 DURA_BLOCK_U8 = 1
 DURA_BRAIN_GOLDEN = 2
 DURA_BRAIN_MODEL = 1
+DURA_BRIDGE_MAPPED = 1
+DURA_BRIDGE_NONE = 2
 DURA_B_BALANCE = 8192
 DURA_B_BAND = 16777216
 DURA_B_BLUR = 32768
@@ -62,6 +75,21 @@ DURA_B_TIME_GAP = 16
 DURA_B_TIME_REVERSED = 4
 DURA_B_UNLIKE = 134217728
 DURA_B_WARMUP = 1024
+DURA_CATALOG_ACTIVE = 1
+DURA_CATALOG_CONTROL = 3
+DURA_CATALOG_DUTY = 6
+DURA_CATALOG_ENHANCEMENT = 2
+DURA_CATALOG_FOREIGN = 5
+DURA_CATALOG_GENERATIVE = 2
+DURA_CATALOG_HEADING = 8
+DURA_CATALOG_HOOK = 7
+DURA_CATALOG_MITIGATION = 5
+DURA_CATALOG_RENAMED = 3
+DURA_CATALOG_REQUIREMENT = 1
+DURA_CATALOG_REVOKED = 2
+DURA_CATALOG_TECHNIQUE = 4
+DURA_CATALOG_UNKNOWN = 4
+DURA_CATALOG_UNVERIFIED = 1
 DURA_CAUSES = 4
 DURA_CAUSE_ATTACK = 3
 DURA_CAUSE_CHANGE = 4
@@ -291,6 +319,7 @@ DURA_FILES_CREATE = 1
 DURA_FILES_READONLY = 2
 DURA_FILES_SLOTS = 4
 DURA_FRAMES_COLUMNS_MAX = 16384
+DURA_FR_MAX = 7
 DURA_GATE_ACCEPTED = 4
 DURA_GATE_ACTIVATING = 6
 DURA_GATE_ARMED = 5
@@ -404,6 +433,18 @@ DURA_LEARN_NO_FLAT = 32
 DURA_LEARN_REQUIRED = 1
 DURA_LEARN_ROWS_MIN = 64
 DURA_LEARN_SHORT = 8
+DURA_LINE_COMPENSATE = 6
+DURA_LINE_CONTROL = 10
+DURA_LINE_DEMAND = 9
+DURA_LINE_FR = 2
+DURA_LINE_GAP = 5
+DURA_LINE_HOOK = 7
+DURA_LINE_NO_HOOK = 8
+DURA_LINE_OVERRIDDEN = 1
+DURA_LINE_OVERRIDE = 11
+DURA_LINE_PATH = 1
+DURA_LINE_RAISED = 4
+DURA_LINE_REQUIREMENT = 3
 DURA_LINK_BYTES = 256
 DURA_LINK_CHANNELS_MAX = 1024
 DURA_LINK_CRC = 3
@@ -496,7 +537,10 @@ DURA_OBSERVE = 1
 DURA_OK = 0
 DURA_ORIGIN_BYTES = 16
 DURA_OUTPUTS_MAX = 16
+DURA_OVERRIDE_ADD = 3
+DURA_OVERRIDE_DROP = 2
 DURA_OVERRIDE_RELEASE = 2
+DURA_OVERRIDE_SL_T = 1
 DURA_OVERRIDE_STOP = 1
 DURA_PACK_LINEAR = 2
 DURA_PACK_NONE = 0
@@ -552,6 +596,9 @@ DURA_Q_OVERFLOW = 4
 DURA_Q_QUESTIONABLE = 3
 DURA_Q_SUBSTITUTED = 1024
 DURA_Q_TEST = 2048
+DURA_REACH_ACTUATOR = 2
+DURA_REACH_HUMAN = 1
+DURA_REACH_NOTHING = 0
 DURA_RECORD_MAX = 65535
 DURA_REC_BOOT = 18
 DURA_REC_CLOSE = 5
@@ -571,10 +618,20 @@ DURA_REGION_NV = 2
 DURA_REGION_SECURITY = 0
 DURA_REGION_SLOT_A = 4
 DURA_REGION_SLOT_B = 5
+DURA_REGISTER_42001 = 2
+DURA_REGISTER_62443 = 1
+DURA_REGISTER_CONTROL = 2
+DURA_REGISTER_OBJECTS_MAX = 8192
+DURA_REGISTER_RISK = 1
+DURA_REGISTER_RULES = 18
 DURA_REJECT = 3
 DURA_RELEASE_EMERGENCY = 1
 DURA_RELEASE_MAX = 1024
 DURA_RELEASE_PAYLOAD_MAX = 312
+DURA_RISK_ATTACK = 3
+DURA_RISK_DRIFT = 2
+DURA_RISK_FAULT = 1
+DURA_RISK_MISUSE = 4
 DURA_ROLE_OPERATOR = 2
 DURA_ROLE_SAFETY = 4
 DURA_ROLE_SECURITY = 3
@@ -626,6 +683,8 @@ DURA_STORY_VERSION = 1
 DURA_SUBSTITUTE = 2
 DURA_SUSPECT = 3
 DURA_TAG_BYTES = 16
+DURA_TRANSLATE_LINES_MAX = 96
+DURA_TRANSLATE_REASON_MAX = 224
 DURA_TREND_BENT = 4
 DURA_TREND_NONE = 1
 DURA_TREND_SHORT = 2
@@ -1456,6 +1515,28 @@ class dura_gate_key(Structure):
     ]
 
 
+class dura_gate_rule(Structure):
+    _fields_ = [
+        ("minute", ctypes.c_int16),
+        ("month", ctypes.c_uint8),
+        ("week", ctypes.c_uint8),
+        ("day", ctypes.c_uint8),
+        ("reserved", ctypes.c_uint8),
+    ]
+
+
+class dura_gate_calendar(Structure):
+    _fields_ = [
+        ("utc_minutes", ctypes.c_int16),
+        ("dst_minutes", ctypes.c_uint8),
+        ("days", ctypes.c_uint8),
+        ("must_finish", ctypes.c_uint16),
+        ("begin", dura_gate_rule),
+        ("end", dura_gate_rule),
+        ("reserved", (ctypes.c_uint8 * 6)),
+    ]
+
+
 class dura_gate_config(Structure):
     _fields_ = [
         ("struct_size", ctypes.c_uint32),
@@ -1481,6 +1562,7 @@ class dura_gate_config(Structure):
         ("incident_role", ctypes.c_uint8),
         ("emergency_role", ctypes.c_uint8),
         ("reserved2", (ctypes.c_uint8 * 6)),
+        ("calendar", dura_gate_calendar),
     ]
 
 
@@ -1717,6 +1799,8 @@ STRUCTS = (
     dura_people_options,
     dura_people_report,
     dura_gate_key,
+    dura_gate_rule,
+    dura_gate_calendar,
     dura_gate_config,
     dura_release,
     dura_golden,
@@ -1851,6 +1935,7 @@ PROTOTYPES = {
     "dura_release_verify": (ctypes.c_int, [ctypes.c_void_p, ctypes.c_size_t, POINTER(dura_crypto), POINTER(dura_gate_key), ctypes.c_uint32, ctypes.c_uint32, ctypes.c_uint32, POINTER(dura_release), ctypes.c_void_p]),
     "dura_release_policy": (ctypes.c_int, [ctypes.c_void_p, ctypes.c_size_t, POINTER(dura_gate_config), POINTER(dura_gate_key), ctypes.c_void_p]),
     "dura_release_check": (ctypes.c_uint64, [POINTER(dura_release), POINTER(dura_gate_config), ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint32, ctypes.c_int64, POINTER(dura_error)]),
+    "dura_release_window": (ctypes.c_int, [POINTER(dura_gate_config), ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p]),
     "dura_envelope_make": (ctypes.c_int, [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p, POINTER(ctypes.c_size_t)]),
     "dura_envelope_sign": (ctypes.c_int, [ctypes.c_void_p, POINTER(ctypes.c_size_t), ctypes.c_size_t, ctypes.c_void_p]),
     "dura_envelope_open": (ctypes.c_int, [ctypes.c_void_p, ctypes.c_size_t, POINTER(ctypes.c_void_p), POINTER(ctypes.c_size_t), ctypes.c_void_p]),
