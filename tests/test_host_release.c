@@ -664,3 +664,26 @@ DT_TEST(host_release, made_here_runs_there)
     dura_sodium_deinit(&w.sodium);
     close_desk(&d);
 }
+
+DT_TEST(host_release, says_the_state_of_a_patch_in_the_words_of_its_standard)
+{
+    static const struct { uint8_t state; uint32_t why, why2; const char *word; } rows[] = {
+        {DURA_GATE_IDLE, 0, 0, NULL}, {DURA_GATE_SAFE, DURA_WHY_STORAGE, 0, NULL}, {DURA_GATE_RECEIVED, 0, 0, "available"},
+        {DURA_GATE_STAGING, 0, 0, "available"}, {DURA_GATE_STAGED, 0, 0, "in_internal_test"},
+        {DURA_GATE_ACCEPTED, 0, 0, "in_internal_test"}, {DURA_GATE_ARMED, DURA_WHY_APPROVALS | DURA_WHY_WINDOW, 0, "in_internal_test"},
+        {DURA_GATE_ARMED, DURA_WHY_WINDOW, 0, "authorized"}, {DURA_GATE_ARMED, 0, DURA_WHY2_MACHINE, "authorized"},
+        {DURA_GATE_ARMED, 0, 0, "effective"}, {DURA_GATE_ACTIVATING, 0, 0, "effective"}, {DURA_GATE_PROBATION, 0, 0, "effective"},
+        {DURA_GATE_COMMITTED, 0, 0, "installed"}, {DURA_GATE_ROLLED_BACK, DURA_WHY_DISAGREE, 0, "not_authorized"},
+        {DURA_GATE_REJECTED, DURA_WHY_DEVICE, 0, "not_applicable"}, {DURA_GATE_REJECTED, DURA_WHY_JUMP, 0, "not_applicable"},
+        {DURA_GATE_REJECTED, DURA_WHY_THRESHOLD, 0, "not_approved"}, {DURA_GATE_REJECTED, DURA_WHY_GOLDEN, 0, "not_authorized"},
+        {DURA_GATE_REJECTED, DURA_WHY_ABORTED, 0, "not_authorized"}, {DURA_GATE_REJECTED, 0, DURA_WHY2_EVIDENCE, "not_authorized"}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        dura_gate_status s = DURA_GATE_STATUS_INIT;
+        s.state = rows[i].state;
+        s.why = rows[i].why;
+        s.why2 = rows[i].why2;
+        const char *word = dura_gate_patch_state(&s);
+        dt_ok(rows[i].word ? word && strcmp(word, rows[i].word) == 0 : !word, "row %zu: %s", i, word ? word : "none");
+    }
+    dt_ok(dura_gate_patch_state(NULL) == NULL, "");
+}

@@ -266,7 +266,7 @@ def test_status_tells_the_newest_record(world):
     said = json.loads(told.stdout)
     assert said["state"] == "rolled_back" and said["seq"] == "8" and said["records"] == 3
     assert said["why"] == ["backend", "reboot"] and said["slot"] == "A" and said["candidate"] == "6"
-    assert said["components"]["brain"] == {"version": "5", "floor": "3"}
+    assert said["components"]["brain"] == {"version": "5", "floor": "3"} and said["patch_state"] == "not_authorized"
     told = world.dura("gate", "status", "journal")
     assert told.stdout.startswith("rolled_back: brain 6\n") and "the model failed or was late" in told.stdout
     torn = bytearray(new)
