@@ -155,6 +155,14 @@ def test_a_file_stands_for_what_its_kind_may(desk):
         assert told.returncode == 2 and said in told.stderr, told.stderr
 
 
+def test_an_equals_sign_in_a_folder_is_no_claim(desk):
+    (desk.folder / "a=b").mkdir()
+    assert make(desk, dump(desk, "a=b/tests.json", passed(desk))).returncode == 0
+    assert make(desk, "a=b/tests.json=SVV-3", out="two.dura").returncode == 0
+    assert inspect(desk, "two.dura")["release"]["practices"] == ["SVV-3"]
+    assert desk.dura("release", "verify", "two.dura", "--folder", "a=b").returncode == 0
+
+
 def test_a_firmware_and_a_policy_are_attested_as_well(desk):
     desk.write("fw.bin", b"firmware")
     fw = hashlib.sha256(b"firmware").hexdigest()
