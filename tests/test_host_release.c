@@ -472,6 +472,10 @@ DT_TEST(host_words, every_bit_state_component_and_role_has_one)
         for (uint32_t other = 0; other < bit; other++)
             dt_ok(dura_why_name(1u << bit) && strcmp(dura_why_name(1u << bit), dura_why_name(1u << other)) != 0);
     dt_ok(dura_why_name(1u << 31) == NULL && dura_why_text(0) == NULL);
+    for (uint32_t bit = 32; bit < 38; bit++)
+        dt_ok(dura_why_name(UINT64_C(1) << bit) && dura_why_text(UINT64_C(1) << bit), "%u", (unsigned)bit);
+    dt_str(dura_why_name((uint64_t)DURA_WHY2_MACHINE << 32), "machine");
+    dt_ok(dura_why_name(UINT64_C(1) << 38) == NULL);
     for (uint32_t bit = 0; bit < 28; bit++) {
         const char *name = dura_practice_name(UINT64_C(1) << bit);
         dt_ok(name && dura_practice_bit(name) == UINT64_C(1) << bit, "practice %u", bit);
@@ -548,6 +552,18 @@ DT_TEST(host_check, says_every_condition_that_is_not_met)
     dt_eq(CHECK(3600), DURA_WHY_NOT_YET);
     dt_eq(CHECK(3 * 86400 + 3600), DURA_WHY_EXPIRED);
     dt_eq(CHECK(0), DURA_WHY_CLOCK);
+    c.require = DURA_PRACTICE_SVV_3 | DURA_PRACTICE_A_7_5;
+    r.practices = DURA_PRACTICE_SVV_3;
+    dt_eq(CHECK(86400 + 3900), DURA_WHY_WINDOW | (uint64_t)DURA_WHY2_EVIDENCE << 32);
+    r.practices |= DURA_PRACTICE_A_7_5 | DURA_PRACTICE_A_9_4;
+    dt_eq(CHECK(86400 + 3900), DURA_WHY_WINDOW);
+    r.flags = DURA_RELEASE_EMERGENCY;
+    dt_eq(CHECK(86400 + 3900), 0, "an emergency waits for no window");
+    r.flags = 0;
+    r.struct_size = (uint32_t)offsetof(dura_release, evidence);
+    dt_eq(CHECK(90000), (uint64_t)DURA_WHY2_EVIDENCE << 32, "an older struct shows nothing");
+    c.require = 0;
+    r = d.release;
     memcpy(r.device, "*", 2);
     dt_eq(CHECK(90000), 0);
     memcpy(r.device, "other", 6);

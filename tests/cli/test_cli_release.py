@@ -197,6 +197,29 @@ def test_every_unmet_condition_is_named(desk, more, now, why):
     assert check(desk, "--subject", "rel.dura.brain", "--now", str(now))["why"] == why
 
 
+def test_evidence_and_the_extra_role_of_an_emergency_are_asked_for(desk):
+    assert desk.dura("key", "make", "security").returncode == 0
+    policy = json.loads((desk.folder / "policy.json").read_text())
+    policy["updates"].update(require=["SVV-3", "A.7.5"], emergency_role="security")
+    policy["release_keys"].append({"key": (desk.folder / "security.pub").read_text().strip(), "role": "security"})
+    desk.write("policy.json", json.dumps(policy))
+    desk.write("index.json", "{}")
+    assert release(desk, "--evidence", "index.json", "--practices", "SVV-3", out="a.dura").returncode == 0
+    sign(desk, VENDOR, OPERATOR, name="a.dura")
+    assert check(desk, name="a.dura")["why"] == ["evidence"]
+    more = ("--evidence", "index.json", "--practices", "SVV-3,A.7.5,SUM-1")
+    assert release(desk, *more, out="b.dura").returncode == 0
+    sign(desk, VENDOR, OPERATOR, name="b.dura")
+    assert check(desk, name="b.dura")["why"] == []
+    assert release(desk, *more, "--emergency", out="c.dura").returncode == 0
+    sign(desk, VENDOR, OPERATOR, name="c.dura")
+    assert check(desk, name="c.dura")["why"] == ["emergency"]
+    sign(desk, "security", name="c.dura")
+    assert check(desk, name="c.dura")["why"] == []
+    told = desk.dura("gate", "check", "a.dura", "--policy", "policy.json")
+    assert "its evidence does not show a practice" in told.stdout, told.stdout
+
+
 def test_another_policy_and_a_changed_brain_are_seen(desk):
     release(desk)
     sign(desk, VENDOR, OPERATOR)
