@@ -466,10 +466,10 @@ static inline size_t rig_payload(const dura_release *r, uint8_t *out, size_t cap
     int policy = memcmp(r->policy, none, 32) != 0;
     durai_cbor c;
     int evidence = memcmp(r->evidence, none, 32) != 0;
-    uint32_t needs = (r->need_max[1] != 0) + (r->need_max[2] != 0) + (r->need_max[3] != 0);
+    uint32_t needs = (r->need_max[1] ? 1u : 0u) + (r->need_max[2] ? 1u : 0u) + (r->need_max[3] ? 1u : 0u);
     durai_cbor_init(&c, out, cap);
     durai_cbor_map(&c, 7u + (r->name[0] != 0) + (size_t)policy + (r->not_before_s != 0) + (r->not_after_s != 0) +
-                           (r->probation_frames != 0) + (needs != 0) + (size_t)evidence + (r->practices != 0) +
+                           (size_t)(r->probation_frames != 0) + (needs != 0) + (size_t)evidence + (r->practices != 0) +
                            (r->flags != 0));
     durai_cbor_kuint(&c, 1, 1);
     durai_cbor_kuint(&c, 2, r->component);

@@ -170,7 +170,10 @@ DT_TEST(guard_update, falls_back_when_safe_until_a_release_brings_a_brain)
     dt_box b;
     static const scale better = {1.0f, 1.0f, 0.0f, 0}, wrong = {0.5f, 0.0f, 40.0f, 1}, third = {0.25f, 0.0f, 0.0f, 0};
     dura_guard_status st = DURA_GUARD_STATUS_INIT;
-    default_box(&b);
+    dt_spec s;
+    dt_spec_init(&s);
+    s.shadow_frames = 30; /* beside nothing there is nothing to run: skipped while it is safe */
+    start_box(&b, &s);
     release_brain(&better, 3, 3);
     offer(&b);
     dt_ok(frames_until(&b, DURA_GATE_COMMITTED, 10.0f, 80) > 0, "why %x", (unsigned)gate_of(&b).why);
@@ -222,6 +225,111 @@ DT_TEST(guard_update, never_opens_bytes_that_were_not_signed)
     }
 }
 
+/* ---- the shadow run ------------------------------------------------------------------------------ */
+
+/* Decisions on 200 frames that now and then provoke the candidate; it is offered when there is
+ * one. The state the gate ended in. */
+static uint8_t decide(const scale *candidate, dura_decision d[200], uint32_t shadow_frames)
+{
+    dt_box b;
+    dt_spec s;
+    dt_spec_init(&s);
+    s.shadow_frames = shadow_frames;
+    start_box(&b, &s);
+    for (uint64_t n = 0; n < 200; n++) {
+        if (n == 5 && candidate) {
+            release_brain(candidate, 1, 0);
+            offer(&b);
+        }
+        dt_eq(dt_box_step(&b, n, FRAME_MS, n % 7 == 6 ? 1e9f : n > 60 ? (float)(n % 90) : (float)(n % 30), &d[n]), DURA_OK, "");
+    }
+    dt_eq(ran_dead, 0, "");
+    return gate_of(&b).state;
+}
+
+DT_TEST(guard_update, nothing_of_a_shadow_run_is_driven_or_decided)
+{
+    static const struct { const char *row; scale s; uint8_t ends; } rows[] = {
+        {"good", {0.25f, 3.0f, 0.0f, 0}, DURA_GATE_ACCEPTED}, {"far out", {0.5f, 0.0f, 40.0f, 1}, DURA_GATE_REJECTED},
+        {"not a number", {0.5f, 0.0f, 40.0f, 2}, DURA_GATE_REJECTED}, {"an error", {0.5f, 0.0f, 40.0f, 3}, DURA_GATE_REJECTED},
+        {"off by half, which nobody asked about", {0.5f, 0.0f, 40.0f, 4}, DURA_GATE_ACCEPTED}};
+    static dura_decision alone[200], beside[200];
+    (void)decide(NULL, alone, 1000);
+    for (size_t r = 0; r < sizeof rows / sizeof rows[0]; r++) {
+        dt_eq(decide(&rows[r].s, beside, 1000), rows[r].ends, "row %s", rows[r].row);
+        dt_mem(beside, alone, sizeof alone, "row %s", rows[r].row);
+    }
+}
+
+DT_TEST(guard_update, a_shadow_run_ends_with_what_was_wrong)
+{
+    static const struct { const char *row; scale s; float limit; uint32_t why; } rows[] = {
+        {"the mean is just within", {0.5f, 1.2f, 0.0f, 0}, 0.0101f, 0}, {"and just not", {0.5f, 1.2f, 0.0f, 0}, 0.0099f, DURA_WHY_DISAGREE},
+        {"below counts as above", {0.5f, -1.2f, 0.0f, 0}, 0.0099f, DURA_WHY_DISAGREE},
+        {"one answer far off in forty, within the mean", {0.5f, 0.0f, 40.0f, 4}, 0.0061f, 0},
+        {"and not within", {0.5f, 0.0f, 40.0f, 4}, 0.0051f, DURA_WHY_DISAGREE},
+        {"no limit", {0.5f, 30.0f, 0.0f, 0}, 0.0f, 0}, {"outside lo..hi", {0.5f, 0.0f, 40.0f, 1}, 0.0f, DURA_WHY_OUTPUT},
+        {"not a number", {0.5f, 0.0f, 40.0f, 2}, 0.0f, DURA_WHY_OUTPUT}, {"an error", {0.5f, 0.0f, 40.0f, 3}, 0.0f, DURA_WHY_BACKEND}};
+    for (size_t r = 0; r < sizeof rows / sizeof rows[0]; r++) {
+        dt_box b;
+        dt_spec s;
+        dt_spec_init(&s);
+        s.shadow_frames = 40;
+        s.shadow_disagreement = rows[r].limit;
+        start_box(&b, &s);
+        release_brain(&rows[r].s, 1, 1);
+        offer(&b);
+        dt_ok(frames_until(&b, DURA_GATE_ACCEPTED, 10.0f, 20) > 0, "row %s", rows[r].row);
+        uint32_t left = gate_of(&b).shadow_left;
+        dt_eq(gate_of(&b).why2, DURA_WHY2_SHADOW, "row %s", rows[r].row);
+        for (uint32_t i = 0; i < left && gate_of(&b).state == DURA_GATE_ACCEPTED; i++)
+            dt_ok(step(&b, i == 20 ? 50.0f : 10.0f) == (i == 20 ? 25.0f : 5.0f), "row %s frame %u", rows[r].row, (unsigned)i);
+        dt_eq(acts, frames, "row %s: no frame was lost to it", rows[r].row);
+        if (rows[r].why) {
+            dt_ok(gate_of(&b).state == DURA_GATE_REJECTED || frames_until(&b, DURA_GATE_REJECTED, 10.0f, 3), "row %s", rows[r].row);
+            dt_ok(gate_of(&b).why == rows[r].why && gate_of(&b).why2 == DURA_WHY2_SHADOW, "row %s why %x", rows[r].row,
+                  (unsigned)gate_of(&b).why);
+            dt_ok(step(&b, 20.0f) == 10.0f, "row %s", rows[r].row);
+        } else {
+            dt_ok(gate_of(&b).state > DURA_GATE_ACCEPTED && frames_until(&b, DURA_GATE_COMMITTED, 10.0f, 40) > 0,
+                  "row %s state %u why %x", rows[r].row, gate_of(&b).state, (unsigned)gate_of(&b).why);
+        }
+        dt_eq(ran_dead, 0, "row %s", rows[r].row);
+    }
+}
+
+DT_TEST(guard_update, a_shadow_run_can_be_withdrawn_and_begins_anew_after_a_restart)
+{
+    static const scale better = {1.0f, 1.0f, 0.0f, 0};
+    dt_box b;
+    dt_spec s;
+    dt_spec_init(&s);
+    s.shadow_frames = 40;
+    start_box(&b, &s);
+    release_brain(&better, 1, 0);
+    offer(&b);
+    dt_ok(frames_until(&b, DURA_GATE_ACCEPTED, 10.0f, 20) > 0, "");
+    for (int i = 0; i < 25; i++)
+        dt_ok(step(&b, 10.0f) == 5.0f, "");
+    dt_ok(gate_of(&b).shadow_left <= 16, "%u", (unsigned)gate_of(&b).shadow_left);
+    dt_box_reboot(&b, DT_KEPT, 3);
+    plug_model(&b);
+    dt_eq(dt_box_boot(&b), DURA_OK, "");
+    dt_ok(frames_until(&b, DURA_GATE_ACCEPTED, 10.0f, 20) > 0, "");
+    dt_ok(gate_of(&b).shadow_left >= 38, "%u", (unsigned)gate_of(&b).shadow_left);
+    for (int i = 0; i < 25; i++)
+        dt_ok(step(&b, 10.0f) == 5.0f, "");
+    dt_eq(dura_guard_withdraw(b.guard, &b.now), DURA_OK, "");
+    dt_ok(gate_of(&b).state == DURA_GATE_REJECTED || frames_until(&b, DURA_GATE_REJECTED, 10.0f, 4) > 0, "");
+    release_brain(&better, 2, 0);
+    offer(&b);
+    dt_ok(frames_until(&b, DURA_GATE_ACCEPTED, 10.0f, 20) > 0, "");
+    dt_ok(gate_of(&b).shadow_left >= 38, "nothing of the former one counts");
+    dt_ok(frames_until(&b, DURA_GATE_COMMITTED, 10.0f, 80) > 0, "");
+    dt_ok(step(&b, 10.0f) == 11.0f, "");
+    dt_eq(ran_dead, 0, "");
+}
+
 /* ---- what holds it back ------------------------------------------------------------------------------ */
 
 DT_TEST(guard_update, waits_while_an_operator_has_stopped_the_model)
@@ -237,6 +345,32 @@ DT_TEST(guard_update, waits_while_an_operator_has_stopped_the_model)
     dt_eq(gate_of(&b).state, DURA_GATE_ARMED, "");
     dt_ok(gate_of(&b).why & DURA_WHY_STOPPED, "why %x", (unsigned)gate_of(&b).why);
     dt_eq(dura_guard_override(b.guard, DURA_OVERRIDE_RELEASE, "kim", "test", &b.now), DURA_OK, "");
+    dt_ok(frames_until(&b, DURA_GATE_COMMITTED, 10.0f, 80) > 0, "why %x", (unsigned)gate_of(&b).why);
+}
+
+static int machine_is(void *user, uint32_t component)
+{
+    return component == DURA_COMPONENT_BRAIN ? *(const int *)user : -1;
+}
+
+DT_TEST(guard_update, asks_the_port_whether_the_machine_may_be_switched)
+{
+    dt_box b;
+    int safe = 0;
+    static const scale better = {1.0f, 1.0f, 0.0f, 0};
+    default_box(&b);
+    b.port.safe_state = machine_is;
+    b.port.sink_user = &safe;
+    release_brain(&better, 1, 0);
+    offer(&b);
+    for (int i = 0; i < 30; i++)
+        dt_ok(step(&b, 10.0f) == 5.0f, "");
+    dt_eq(gate_of(&b).state, DURA_GATE_ARMED, "");
+    dt_eq(gate_of(&b).why2, DURA_WHY2_MACHINE, "");
+    safe = 2;
+    for (int i = 0; i < 9; i++)
+        dt_ok(step(&b, 10.0f) == 5.0f, "only 1 is yes");
+    safe = 1;
     dt_ok(frames_until(&b, DURA_GATE_COMMITTED, 10.0f, 80) > 0, "why %x", (unsigned)gate_of(&b).why);
 }
 

@@ -472,6 +472,10 @@ DT_TEST(host_words, every_bit_state_component_and_role_has_one)
         for (uint32_t other = 0; other < bit; other++)
             dt_ok(dura_why_name(1u << bit) && strcmp(dura_why_name(1u << bit), dura_why_name(1u << other)) != 0);
     dt_ok(dura_why_name(1u << 31) == NULL && dura_why_text(0) == NULL);
+    for (uint32_t bit = 32; bit < 38; bit++)
+        dt_ok(dura_why_name(UINT64_C(1) << bit) && dura_why_text(UINT64_C(1) << bit), "%u", (unsigned)bit);
+    dt_str(dura_why_name((uint64_t)DURA_WHY2_MACHINE << 32), "machine");
+    dt_ok(dura_why_name(UINT64_C(1) << 38) == NULL);
     for (uint32_t bit = 0; bit < 28; bit++) {
         const char *name = dura_practice_name(UINT64_C(1) << bit);
         dt_ok(name && dura_practice_bit(name) == UINT64_C(1) << bit, "practice %u", bit);
@@ -591,6 +595,18 @@ DT_TEST(host_check, says_every_condition_that_is_not_met)
     dt_eq(CHECK(3600), DURA_WHY_NOT_YET);
     dt_eq(CHECK(3 * 86400 + 3600), DURA_WHY_EXPIRED);
     dt_eq(CHECK(0), DURA_WHY_CLOCK);
+    c.require = DURA_PRACTICE_SVV_3 | DURA_PRACTICE_A_7_5;
+    r.practices = DURA_PRACTICE_SVV_3;
+    dt_eq(CHECK(86400 + 3900), DURA_WHY_WINDOW | (uint64_t)DURA_WHY2_EVIDENCE << 32);
+    r.practices |= DURA_PRACTICE_A_7_5 | DURA_PRACTICE_A_9_4;
+    dt_eq(CHECK(86400 + 3900), DURA_WHY_WINDOW);
+    r.flags = DURA_RELEASE_EMERGENCY;
+    dt_eq(CHECK(86400 + 3900), 0, "an emergency waits for no window");
+    r.flags = 0;
+    r.struct_size = (uint32_t)offsetof(dura_release, evidence);
+    dt_eq(CHECK(90000), (uint64_t)DURA_WHY2_EVIDENCE << 32, "an older struct shows nothing");
+    c.require = 0;
+    r = d.release;
     memcpy(r.device, "*", 2);
     dt_eq(CHECK(90000), 0);
     memcpy(r.device, "other", 6);
@@ -706,4 +722,27 @@ DT_TEST(host_release, made_here_runs_there)
     dt_eq(dura_journal_query(w.box.region[0].flash.live, RIG_JOURNAL, &info), DURA_EINVAL);
     dura_sodium_deinit(&w.sodium);
     close_desk(&d);
+}
+
+DT_TEST(host_release, says_the_state_of_a_patch_in_the_words_of_its_standard)
+{
+    static const struct { uint8_t state; uint32_t why, why2; const char *word; } rows[] = {
+        {DURA_GATE_IDLE, 0, 0, NULL}, {DURA_GATE_SAFE, DURA_WHY_STORAGE, 0, NULL}, {DURA_GATE_RECEIVED, 0, 0, "available"},
+        {DURA_GATE_STAGING, 0, 0, "available"}, {DURA_GATE_STAGED, 0, 0, "in_internal_test"},
+        {DURA_GATE_ACCEPTED, 0, 0, "in_internal_test"}, {DURA_GATE_ARMED, DURA_WHY_APPROVALS | DURA_WHY_WINDOW, 0, "in_internal_test"},
+        {DURA_GATE_ARMED, DURA_WHY_WINDOW, 0, "authorized"}, {DURA_GATE_ARMED, 0, DURA_WHY2_MACHINE, "authorized"},
+        {DURA_GATE_ARMED, 0, 0, "effective"}, {DURA_GATE_ACTIVATING, 0, 0, "effective"}, {DURA_GATE_PROBATION, 0, 0, "effective"},
+        {DURA_GATE_COMMITTED, 0, 0, "installed"}, {DURA_GATE_ROLLED_BACK, DURA_WHY_DISAGREE, 0, "not_authorized"},
+        {DURA_GATE_REJECTED, DURA_WHY_DEVICE, 0, "not_applicable"}, {DURA_GATE_REJECTED, DURA_WHY_JUMP, 0, "not_applicable"},
+        {DURA_GATE_REJECTED, DURA_WHY_THRESHOLD, 0, "not_approved"}, {DURA_GATE_REJECTED, DURA_WHY_GOLDEN, 0, "not_authorized"},
+        {DURA_GATE_REJECTED, DURA_WHY_ABORTED, 0, "not_authorized"}, {DURA_GATE_REJECTED, 0, DURA_WHY2_EVIDENCE, "not_authorized"}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        dura_gate_status s = DURA_GATE_STATUS_INIT;
+        s.state = rows[i].state;
+        s.why = rows[i].why;
+        s.why2 = rows[i].why2;
+        const char *word = dura_gate_patch_state(&s);
+        dt_ok(rows[i].word ? word && strcmp(word, rows[i].word) == 0 : !word, "row %zu: %s", i, word ? word : "none");
+    }
+    dt_ok(dura_gate_patch_state(NULL) == NULL, "");
 }

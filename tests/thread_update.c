@@ -100,7 +100,7 @@ static void next_release(uint64_t version)
     release_brain(version % 2 ? &good : &wrong, version, 0);
 }
 
-static void work(uint32_t *kept, uint32_t *rolled_back)
+static void work(uint32_t *kept, uint32_t *rolled_back, uint32_t *refused)
 {
     uint64_t version = 1;
     int in_hand = 0;
@@ -110,13 +110,15 @@ static void work(uint32_t *kept, uint32_t *rolled_back)
         box.now.mono_ns += 100000;
         require(dura_guard_idle(box.guard, &now, 50) >= 0, "idle");
         require(dura_guard_release(box.guard, &st) == DURA_OK, "release");
-        if (in_hand && (st.state == DURA_GATE_COMMITTED || st.state == DURA_GATE_ROLLED_BACK)) {
+        int shadowed = st.state == DURA_GATE_REJECTED && st.why2 == DURA_WHY2_SHADOW;
+        if (in_hand && (st.state == DURA_GATE_COMMITTED || st.state == DURA_GATE_ROLLED_BACK || shadowed)) {
             *kept += st.state == DURA_GATE_COMMITTED;
             *rolled_back += st.state == DURA_GATE_ROLLED_BACK;
+            *refused += (uint32_t)shadowed;
             in_hand = 0;
             version++;
         }
-        require(st.state != DURA_GATE_REJECTED && st.state != DURA_GATE_SAFE, "the gate goes on");
+        require((st.state != DURA_GATE_REJECTED || shadowed) && st.state != DURA_GATE_SAFE, "the gate goes on");
         if (!in_hand) {
             next_release(version);
             require(dura_guard_offer(box.guard, envelope, envelope_len, &now) == DURA_OK, "offer");
@@ -132,10 +134,11 @@ int main(void)
     pthread_t producer, load;
     const char *seconds = getenv("DURA_SECONDS");
     uint64_t n = (seconds ? strtoull(seconds, NULL, 10) : 2) * 1000;
-    uint32_t kept = 0, rolled_back = 0;
+    uint32_t kept = 0, rolled_back = 0, refused = 0;
     dt_spec_init(&s);
     s.slot_bytes = DT_BOX_SLOT;
     s.probation_frames = 60;
+    s.shadow_frames = 10; /* short enough that most bad ones get through to probation */
     s.out_lo = -20;
     s.out_hi = 60;
     s.commit_records = 64;
@@ -148,12 +151,13 @@ int main(void)
     dt_box_factory(&box, NULL, 0, NULL, 0);
     require(dt_box_boot(&box) == DURA_OK, "boot");
     require(pthread_create(&producer, NULL, produce, &n) == 0 && pthread_create(&load, NULL, burn, NULL) == 0, "threads");
-    work(&kept, &rolled_back);
+    work(&kept, &rolled_back, &refused);
     require(pthread_join(producer, NULL) == 0 && pthread_join(load, NULL) == 0, "join");
-    printf("thread_update: %llu cycles of 1 ms, %llu missed, %llu bad outputs, %u swaps kept, %u rolled back; worst step "
+    printf("thread_update: %llu cycles of 1 ms, %llu missed, %llu bad outputs, %u swaps kept, %u rolled back, %u "
+           "refused by the shadow run; worst step "
            "%lld us of processor time; %llu cycles late by the machine, worst %lld us\n",
            (unsigned long long)cycles, (unsigned long long)missed, (unsigned long long)bad, (unsigned)kept,
-           (unsigned)rolled_back, (long long)(worst_cpu / 1000), (unsigned long long)late, (long long)(worst_late / 1000));
+           (unsigned)rolled_back, (unsigned)refused, (long long)(worst_cpu / 1000), (unsigned long long)late, (long long)(worst_late / 1000));
     require(missed == 0, "a cycle was missed");
     require(bad == 0, "a bad output was driven");
     require(kept > 0 && rolled_back > 0, "swaps and rollbacks happened");

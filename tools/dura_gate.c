@@ -2,6 +2,7 @@
 /* `dura gate check|status|approve`: what a device will say of a release, what its journal says,
  * and a person's yes to what is in its hand. */
 #include "dura_envelope.h"
+#include "dura_signer.h"
 
 #include <dura/host/keys.h>
 #include <dura/host/pack.h>
@@ -389,7 +390,8 @@ static void status_json(const dura_journal_info *i, const window *w)
     print_hex(s->policy, sizeof s->policy);
     printf("\",\"box\":\"");
     print_hex(i->box, sizeof i->box);
-    printf("\"");
+    printf(dura_gate_patch_state(s) ? "\",\"patch_state\":\"%s\"" : "\",\"patch_state\":null%s",
+           dura_gate_patch_state(s) ? dura_gate_patch_state(s) : "");
     window_json(w);
     printf("}\n");
 }
@@ -406,6 +408,8 @@ static void status_words(const dura_journal_info *i, const window *w)
     for (uint32_t c = 1; c < DURA_COMPONENTS; c++)
         printf("  %-10s version %llu, floor %llu\n", dura_component_name(c), (unsigned long long)s->version[c],
                (unsigned long long)s->floor_[c]);
+    if (dura_gate_patch_state(s))
+        printf("  patch      %s (IEC 62443-2-3)\n", dura_gate_patch_state(s));
     if (s->state == DURA_GATE_STAGING)
         printf("  staged     %llu of %llu bytes\n", (unsigned long long)s->offset, (unsigned long long)s->length);
     if (s->nonce) {
@@ -486,7 +490,7 @@ static int same_release(check *c, const dura_journal_info *i, dura_error *err)
 static int asked_for(const check *c, dura_error *err)
 {
     uint8_t seed[DURA_SEED_BYTES], sig[DURA_SIG_BYTES], pub[DURA_PUBKEY_BYTES];
-    int rc = dura_keyfile_load(key_path, seed, err);
+    int rc = signer_load(key_path, seed, err);
     if (rc != DURA_OK)
         return rc;
     dura_keyfile_sign(seed, seed, 0, sig, pub); /* for the public key of it */
@@ -513,7 +517,7 @@ static int make_approval(const check *c, const dura_journal_info *i, uint8_t *en
     if (rc == DURA_OK)
         rc = dura_approval_make(payload, n, envelope, len);
     if (rc == DURA_OK)
-        rc = dura_keyfile_load(key_path, seed, err);
+        rc = signer_load(key_path, seed, err);
     if (rc == DURA_OK)
         rc = dura_envelope_sign(envelope, len, cap, seed);
     memset(seed, 0, sizeof seed);

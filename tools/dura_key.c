@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `dura key make|show|factory`: the provisioning side, on key files. */
-#include "dura_args.h"
+#include "dura_signer.h"
 
 #include <dura/host/keys.h>
 #include <dura/host/pack.h>
@@ -10,8 +10,10 @@
 #include <string.h>
 
 static const char *words[2], *policy, *model, *key_path, *out_path, *floor_text;
+static int sealed;
 
 static const cli_option options[] = {
+    {"--sealed", NULL, NULL, NULL, &sealed, "make: seal the secret by a passphrase ($DURA_PASSPHRASE, or asked for)"},
     {"--policy", NULL, "FILE", &policy, NULL, "factory: policy.json or its packed image"},
     {"--model", NULL, "FILE", &model, NULL, "factory: model.json or its packed image"},
     {"--key", NULL, "FILE", &key_path, NULL, "factory: secret key file made by `dura key make`"},
@@ -20,7 +22,7 @@ static const cli_option options[] = {
     {NULL, NULL, NULL, NULL, NULL, NULL},
 };
 static const cli_command self = {
-    "key", "make FILE | show FILE | factory --policy P --model M --key FILE -o FILE",
+    "key", "make FILE [--sealed] | show FILE | factory --policy P --model M --key FILE -o FILE",
     "make     a fresh Ed25519 key pair: FILE (secret, mode 0600) and FILE.pub; nothing is overwritten\n"
     "show     the public key of a secret or public key file; put it into policy.json as gate.factory_key\n"
     "factory  the record that lets exactly this model run under exactly this policy\n",
@@ -48,12 +50,13 @@ static int make(const char *path)
     char hex[65], public_path[DURA_KEYS_PATH_MAX];
     if (snprintf(public_path, sizeof public_path, "%s.pub", path) >= (int)sizeof public_path)
         return cli_usage(&self, "%s: the name is too long", path);
-    int rc = dura_keyfile_make(path, public_path, &err);
+    int rc = sealed ? signer_seal(path, public_path, &err) : dura_keyfile_make(path, public_path, &err);
     if (rc == DURA_OK)
         rc = dura_keyfile_public(public_path, pub, &err);
     if (rc != DURA_OK)
         return cli_fail(&self, rc, &err);
-    printf("secret  %s (keep it off the device and out of the run folders)\npublic  %s\n%s\n", path, public_path,
+    printf("secret  %s (%skeep it off the device and out of the run folders)\npublic  %s\n%s\n", path,
+           sealed ? "sealed by the passphrase; " : "", public_path,
            cli_hex(hex, pub, sizeof pub));
     return cli_end(&self, CLI_OK);
 }
@@ -65,9 +68,11 @@ static int show(const char *path)
     char hex[65];
     int rc = dura_keyfile_public(path, pub, &err);
     if (rc == DURA_ESYNTAX) {
-        rc = dura_keyfile_load(path, seed, &second);
+        rc = signer_load(path, seed, &second);
         if (rc == DURA_OK)
             rc = public_of(seed, pub);
+        else if (rc != DURA_ESYNTAX)
+            err = second;
         wipe(seed, sizeof seed);
     }
     if (rc != DURA_OK)
@@ -87,7 +92,7 @@ static int sign_record(const void *p, size_t np, const void *m, size_t nm, uint6
     if (rc == DURA_OK)
         rc = dura_policy_query(p, np, &info);
     if (rc == DURA_OK)
-        rc = dura_keyfile_load(key_path, seed, err);
+        rc = signer_load(key_path, seed, err);
     if (rc != DURA_OK)
         return rc;
     rc = public_of(seed, pub);

@@ -7,22 +7,96 @@
 #include "dura_signer.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
+
+enum { PHRASE_MAX = 1024 };
+
+static void wipe(void *p, size_t n)
+{
+    volatile uint8_t *b = p;
+    while (n--)
+        *b++ = 0;
+}
+
+/* One line from the terminal, not shown. */
+static int ask(int tty, const char *prompt, char out[PHRASE_MAX])
+{
+    struct termios before, quiet;
+    size_t n = 0;
+    char c = 0;
+    if (tcgetattr(tty, &before) != 0)
+        return DURA_EIO;
+    quiet = before;
+    quiet.c_lflag &= ~(tcflag_t)ECHO;
+    (void)tcsetattr(tty, TCSAFLUSH, &quiet);
+    (void)!write(tty, prompt, strlen(prompt));
+    while (n + 1 < PHRASE_MAX && read(tty, &c, 1) == 1 && c != '\n')
+        out[n++] = c;
+    out[n] = 0;
+    (void)tcsetattr(tty, TCSAFLUSH, &before);
+    (void)!write(tty, "\n", 1);
+    return c == '\n' && n ? DURA_OK : DURA_EINVAL;
+}
+
+static int passphrase(const char *path, int twice, char out[PHRASE_MAX], dura_error *err)
+{
+    const char *env = getenv("DURA_PASSPHRASE");
+    char prompt[256], again[PHRASE_MAX];
+    if (env && *env && strlen(env) < PHRASE_MAX) {
+        memcpy(out, env, strlen(env) + 1);
+        return DURA_OK;
+    }
+    int tty = env ? -1 : open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+    if (tty < 0)
+        return dura_error_set(err, DURA_EDENIED, path, 0, NULL, "wants a passphrase: set DURA_PASSPHRASE, or run this in a terminal");
+    (void)snprintf(prompt, sizeof prompt, "passphrase of %.200s: ", path);
+    int rc = ask(tty, prompt, out);
+    if (rc == DURA_OK && twice && (rc = ask(tty, "once more: ", again)) == DURA_OK && strcmp(out, again) != 0)
+        rc = dura_error_set(err, DURA_EINVAL, path, 0, NULL, "the two passphrases differ");
+    wipe(again, sizeof again);
+    (void)close(tty);
+    return rc == DURA_OK || (err && err->text[0]) ? rc : dura_error_set(err, rc, path, 0, NULL, "there was no passphrase");
+}
+
+int signer_load(const char *path, uint8_t seed[DURA_SEED_BYTES], dura_error *err)
+{
+    char phrase[PHRASE_MAX];
+    int rc = dura_keyfile_open(path, NULL, 0, seed, err);
+    if (rc != DURA_EDENIED)
+        return rc;
+    if (err)
+        memset(err, 0, sizeof *err);
+    rc = passphrase(path, 0, phrase, err);
+    if (rc == DURA_OK)
+        rc = dura_keyfile_open(path, phrase, strlen(phrase), seed, err);
+    wipe(phrase, sizeof phrase);
+    return rc;
+}
+
+int signer_seal(const char *path, const char *public_path, dura_error *err)
+{
+    char phrase[PHRASE_MAX];
+    int rc = passphrase(path, 1, phrase, err);
+    if (rc == DURA_OK)
+        rc = dura_keyfile_seal(path, public_path, phrase, strlen(phrase), err);
+    wipe(phrase, sizeof phrase);
+    return rc;
+}
 
 int signer_open(signer_key *k, dura_error *err)
 {
-    return k->command ? dura_keyfile_public(k->pub_path, k->pub, err) : dura_keyfile_load(k->path, k->seed, err);
+    return k->command ? dura_keyfile_public(k->pub_path, k->pub, err) : signer_load(k->path, k->seed, err);
 }
 
 void signer_close(signer_key *k)
 {
-    volatile uint8_t *b = k->seed;
-    for (size_t i = 0; i < sizeof k->seed; i++)
-        b[i] = 0;
+    wipe(k->seed, sizeof k->seed);
 }
 
 static int digit(char c)

@@ -14,6 +14,12 @@ typedef struct signer_key {
     uint8_t seed[DURA_SEED_BYTES], pub[DURA_PUBKEY_BYTES];
 } signer_key;
 
+/* A secret key file, plain or sealed. The passphrase of a sealed one is $DURA_PASSPHRASE, else asked
+ * for on the terminal. Wipe seed after use. A DURA_E* code. */
+int signer_load(const char *path, uint8_t seed[DURA_SEED_BYTES], dura_error *err);
+/* A new key pair sealed by a passphrase, asked for twice on a terminal. */
+int signer_seal(const char *path, const char *public_path, dura_error *err);
+
 /* Read the key, or the command's public key. A DURA_E* code. */
 int signer_open(signer_key *k, dura_error *err);
 void signer_close(signer_key *k);

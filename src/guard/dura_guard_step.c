@@ -124,20 +124,22 @@ static int32_t run_one(const dura_guard *g, void *instance, float *out)
 }
 
 /* What is wrong with the candidate's answer x: further than `limit` of lo..hi from the other's y,
- * where that is not 0. DURA_WHY_*, 0: nothing. */
-static uint32_t find_fault(const dura_guard *g, int32_t rc, const float *x, const float *y, float limit)
+ * where that is not 0. DURA_WHY_*; 0: nothing, and *far is the largest share they differ by. */
+static uint32_t find_fault(const dura_guard *g, int32_t rc, const float *x, const float *y, float limit, float *far)
 {
+    *far = 0.0f;
     if (rc != DURA_OK)
         return DURA_WHY_BACKEND;
     if (!all_finite(x, g->n_outputs))
         return DURA_WHY_OUTPUT;
     for (uint16_t i = 0; i < g->n_outputs; i++) {
         const durai_bounds *e = &g->envelope[i];
-        float far = limit * (e->hi - e->lo), apart = x[i] - y[i];
+        float share = (x[i] < y[i] ? y[i] - x[i] : x[i] - y[i]) / (e->hi - e->lo);
         if (x[i] < e->lo || x[i] > e->hi)
             return DURA_WHY_OUTPUT;
-        if (limit > 0.0f && (apart > far || -apart > far))
+        if (limit > 0.0f && share > limit)
             return DURA_WHY_DISAGREE;
+        *far = share > *far ? share : *far;
     }
     return 0;
 }
@@ -150,11 +152,12 @@ static DURAI_NOINLINE int32_t run_both(dura_guard *g, step *s, uint32_t word)
     uint32_t drives = durai_drives(word), beside = durai_beside(word), why = 0;
     DURA_ASSERT(drives < DURAI_BRAINS && beside < DURAI_BRAINS && drives != beside);
     int32_t rc = DURA_OK;
+    float far;
     int32_t former = beside == DURAI_BRAIN_NOBODY ? DURA_EDENIED : run_one(g, w->brain[beside].instance, w->raw);
     if (durai_load(&w->failed) == 0) {
         rc = run_one(g, w->brain[drives].instance, g->raw);
         why = find_fault(g, rc, g->raw, w->raw,
-                         former == DURA_OK && all_finite(w->raw, g->n_outputs) ? w->max_disagreement : 0.0f);
+                         former == DURA_OK && all_finite(w->raw, g->n_outputs) ? w->max_disagreement : 0.0f, &far);
         if (why == 0) {
             durai_store(&w->served, w->served + 1u);
             s->brain = (uint8_t)drives;
@@ -168,32 +171,20 @@ static DURAI_NOINLINE int32_t run_both(dura_guard *g, step *s, uint32_t word)
     return former;
 }
 
-/* How far apart two answers are: the largest share of lo..hi, as it is added up. */
-static uint32_t how_far(const dura_guard *g, const float *x, const float *y)
-{
-    uint32_t most = 0;
-    for (uint16_t i = 0; i < g->n_outputs; i++) {
-        const durai_bounds *e = &g->envelope[i];
-        float apart = x[i] - y[i];
-        uint32_t share = durai_swap_share((apart < 0.0f ? -apart : apart) / (e->hi - e->lo));
-        most = share > most ? share : most;
-    }
-    return most;
-}
-
 /* Shadow run: the candidate answers what the champion answered, and what it says goes no
  * further than here. After its first fault, or when it has answered often enough, it rests. */
 static DURAI_NOINLINE int32_t run_shadow(dura_guard *g, step *s, uint32_t word)
 {
     durai_swap *w = g->swap;
+    float far;
     s->brain = (uint8_t)durai_drives(word);
     int32_t rc = run_one(g, w->brain[s->brain].instance, g->raw);
     if (rc != DURA_OK || !all_finite(g->raw, g->n_outputs) || durai_load(&w->failed) != 0 ||
         w->served >= w->shadow_frames)
         return rc;
-    uint32_t why = find_fault(g, run_one(g, w->brain[durai_beside(word)].instance, w->raw), w->raw, g->raw, 0.0f);
+    uint32_t why = find_fault(g, run_one(g, w->brain[durai_beside(word)].instance, w->raw), w->raw, g->raw, 0.0f, &far);
     if (why == 0) {
-        w->apart += how_far(g, w->raw, g->raw);
+        w->apart += durai_swap_share(far);
         why = w->apart > w->may_differ ? DURA_WHY_DISAGREE : 0;
     }
     if (why)

@@ -132,6 +132,7 @@ static int hook_open(void *user, const void *model, size_t len)
     int rc = open_in(g, b, model, len);
     if (rc == DURA_OK)
         g->swap->candidate = b;
+    g->swap->shadow = SHADOW_NOT_YET;
     return rc;
 }
 
@@ -156,22 +157,35 @@ static int hook_activate(void *user, uint32_t probation)
     return DURA_OK;
 }
 
-/* Begins with the first call. Where nothing drives there is nothing to run beside. */
+/* Begins with the first call, and is over when no step holds a word with the candidate beside:
+ * what activation clears is then nobody else's. Where nothing drives there is nothing to run
+ * beside. */
 static uint32_t hook_shadow(void *user, uint32_t *frames)
 {
     dura_guard *g = user;
     durai_swap *s = g->swap;
+    uint32_t served = durai_load(&s->served), failed = durai_load(&s->failed);
     *frames = UINT32_MAX;
-    if (s->champion == DURAI_BRAIN_NOBODY || s->candidate == DURAI_BRAIN_NONE)
+    if (s->champion == DURAI_BRAIN_NOBODY)
         return 0;
-    if (durai_beside(s->active) == DURAI_BRAIN_NONE) {
+    DURA_ASSERT(s->candidate != DURAI_BRAIN_NONE);
+    if (s->shadow == SHADOW_NOT_YET) {
         durai_store(&s->failed, 0);
         durai_store(&s->served, 0);
         s->apart = 0;
+        s->shadow = SHADOW_RUNS;
         switch_to(s, s->champion, s->candidate | DURAI_SHADOW >> 8);
+        *frames = 0;
+        return 0;
     }
-    *frames = durai_load(&s->served);
-    return durai_load(&s->failed);
+    if (s->shadow == SHADOW_RUNS && (failed || served >= s->shadow_frames)) {
+        s->shadow = SHADOW_OVER;
+        switch_to(s, s->champion, DURAI_BRAIN_NONE);
+    }
+    if (s->shadow == SHADOW_OVER && unused(s, s->candidate))
+        return failed;
+    *frames = served < s->shadow_frames ? served : s->shadow_frames - 1u;
+    return 0;
 }
 
 /* The port's word; a port of before it asks nobody. */

@@ -28,6 +28,7 @@ static inline uint32_t durai_brains(uint32_t drives, uint32_t beside) { return d
 static inline uint32_t durai_drives(uint32_t word) { return word & 0xFFu; }
 static inline uint32_t durai_beside(uint32_t word) { return word >> 8 & 0xFFu; }
 enum { DURAI_SHADOW = 1 << 16 };
+enum { SHADOW_NOT_YET = 0, SHADOW_RUNS = 1, SHADOW_OVER = 2 };
 
 typedef struct durai_brain {
     void *instance;              /* NULL: not open */
@@ -65,6 +66,7 @@ typedef struct durai_swap {
     dura_fact told[2];
     float max_disagreement;
     uint32_t shadow_frames;
+    uint32_t shadow;             /* SHADOW_* of the candidate */
     uint64_t may_differ;         /* what `apart` may come to; all ones: no limit */
     union {                      /* one at a time, and so not on the stack */
         struct {

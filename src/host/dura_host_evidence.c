@@ -259,6 +259,8 @@ static int take_claims(item *i, const char *list, dura_error *err)
 static int take_path(item *i, const char *folder, const char *given, dura_error *err)
 {
     const char *end = strrchr(given, '='), *base;
+    if (end && strchr(end, '/'))
+        end = NULL;              /* a folder's */
     size_t n = end ? (size_t)(end - given) : strlen(given), at = 0;
     if (folder)
         at = durai_host_join(i->path, sizeof i->path, folder, "");

@@ -24,6 +24,11 @@
 
 #define TEXT_MAX 256      /* bytes of the longest file here, `head` */
 #define SECRET_WORD "dura-ed25519-secret "
+#define SEALED_WORD "dura-ed25519-sealed argon2id "
+
+/* Argon2id as RFC 9106 section 4 recommends where memory is short: 3 passes, 64 MiB. A file may
+ * ask for more, but not for so much that reading it is an attack. */
+enum { SEAL_PASSES = 3, SEAL_KIB = 65536, SEAL_PASSES_MAX = 32, SEAL_KIB_MAX = 1 << 20, SEAL_BOX = 32 + crypto_secretbox_MACBYTES };
 
 /* SHA-256("dura demo key: public, never for production") and the public key that follows;
  * tests derive all four again. */
@@ -645,6 +650,93 @@ static int load_keyfile(const char *path, char text[TEXT_MAX], dura_error *err)
     return durai_io_error(err, rc == DURA_ENOENT ? rc : DURA_EIO, path, rc, "read the key file");
 }
 
+/* ---- sealed by a passphrase --------------------------------------------------------------------- */
+
+static int seal_key(uint8_t key[crypto_secretbox_KEYBYTES], const char *passphrase, size_t n, unsigned passes, unsigned kib,
+                    const uint8_t salt[crypto_pwhash_SALTBYTES])
+{
+    return crypto_pwhash(key, crypto_secretbox_KEYBYTES, passphrase, n, salt, passes, (size_t)kib << 10,
+                         crypto_pwhash_ALG_ARGON2ID13) == 0 ? DURA_OK : DURA_ENOSPC;
+}
+
+/* The salt is fresh, so the key is used once and the nonce may be zeros. */
+static int seal_text(char text[TEXT_MAX], const uint8_t seed[32], const char *passphrase, size_t n)
+{
+    static const uint8_t nonce[crypto_secretbox_NONCEBYTES];
+    uint8_t key[crypto_secretbox_KEYBYTES], salt[crypto_pwhash_SALTBYTES], box[SEAL_BOX];
+    char salt_hex[2 * sizeof salt + 1], box_hex[2 * sizeof box + 1];
+    randombytes_buf(salt, sizeof salt);
+    int rc = seal_key(key, passphrase, n, SEAL_PASSES, SEAL_KIB, salt);
+    if (rc != DURA_OK)
+        return rc;
+    (void)crypto_secretbox_easy(box, seed, 32, nonce, key);
+    sodium_memzero(key, sizeof key);
+    hex(salt_hex, salt, sizeof salt);
+    hex(box_hex, box, sizeof box);
+    return snprintf(text, TEXT_MAX, SEALED_WORD "%d %d %s %s\n", SEAL_PASSES, SEAL_KIB, salt_hex, box_hex);
+}
+
+int dura_keyfile_seal(const char *secret_path, const char *public_path, const char *passphrase, size_t n, dura_error *err)
+{
+    uint8_t seed[32], pub[32], secret[64];
+    char text[TEXT_MAX];
+    if (!secret_path || !public_path || !passphrase || !n || sodium_init() < 0)
+        return dura_error_set(err, DURA_EINVAL, secret_path, 0, NULL, "no path or no passphrase given, or no randomness");
+    randombytes_buf(seed, sizeof seed);
+    (void)crypto_sign_seed_keypair(pub, secret, seed);
+    int len = seal_text(text, seed, passphrase, n), rc = len < 0 ? len : DURA_OK;
+    if (rc == DURA_OK)
+        rc = durai_io_put(AT_FDCWD, secret_path, 0600, text, (size_t)len);
+    if (durai_io_errno(rc) == EEXIST)
+        rc = dura_error_set(err, DURA_ESTATE, secret_path, 0, NULL,
+                            "is there already; a key file is never overwritten, choose another name");
+    else if (rc != DURA_OK)
+        rc = durai_io_error(err, rc == DURA_ENOSPC ? rc : DURA_EIO, secret_path, rc, "write the key file");
+    if (rc == DURA_OK && (rc = put_keyfile(public_path, 0644, "", pub, err)) != DURA_OK)
+        wipe_file(AT_FDCWD, secret_path);
+    sodium_memzero(seed, sizeof seed);
+    sodium_memzero(secret, sizeof secret);
+    return rc;
+}
+
+/* The text behind SEALED_WORD. */
+static int unseal(const char *text, const char *passphrase, size_t n, uint8_t seed[32])
+{
+    static const uint8_t nonce[crypto_secretbox_NONCEBYTES];
+    uint8_t key[crypto_secretbox_KEYBYTES], salt[crypto_pwhash_SALTBYTES], box[SEAL_BOX];
+    unsigned passes = 0, kib = 0;
+    int at = 0;
+    if (sscanf(text, "%2u %7u %n", &passes, &kib, &at) != 2 || at == 0 || passes < 1 || passes > SEAL_PASSES_MAX || kib < 8 ||
+        kib > SEAL_KIB_MAX || strlen(text + at) != 2 * sizeof salt + 1 + 2 * sizeof box + 1)
+        return DURA_ESYNTAX;
+    const char *second = text + at + 2 * sizeof salt;
+    if (unhex(salt, text + at, sizeof salt) != 0 || *second != ' ' || unhex(box, second + 1, sizeof box) != 0)
+        return DURA_ESYNTAX;
+    int rc = seal_key(key, passphrase, n, passes, kib, salt);
+    if (rc == DURA_OK && crypto_secretbox_open_easy(seed, box, sizeof box, nonce, key) != 0)
+        rc = DURA_EAUTH;
+    sodium_memzero(key, sizeof key);
+    return rc;
+}
+
+int dura_keyfile_open(const char *path, const char *passphrase, size_t n, uint8_t seed[DURA_SEED_BYTES], dura_error *err)
+{
+    char text[TEXT_MAX];
+    size_t word = sizeof SEALED_WORD - 1;
+    int rc = sodium_init() < 0 ? DURA_EINVAL : load_keyfile(path, text, err);
+    if (rc != DURA_OK)
+        return rc;
+    if (strncmp(text, SEALED_WORD, word) != 0)
+        rc = dura_keyfile_load(path, seed, err);
+    else if (!passphrase)
+        rc = dura_error_set(err, DURA_EDENIED, path, 0, NULL, "is sealed by a passphrase, and none is given");
+    else if ((rc = unseal(text + word, passphrase, n, seed)) != DURA_OK)
+        rc = dura_error_set(err, rc, path, 0, NULL, rc == DURA_EAUTH ? "does not open: another passphrase, or the file was altered"
+                            : rc == DURA_ENOSPC ? "takes more memory than there is" : "is no sealed key file of this build");
+    sodium_memzero(text, sizeof text);
+    return rc;
+}
+
 int dura_keyfile_load(const char *path, uint8_t seed[DURA_SEED_BYTES], dura_error *err)
 {
     char text[TEXT_MAX];
@@ -652,7 +744,8 @@ int dura_keyfile_load(const char *path, uint8_t seed[DURA_SEED_BYTES], dura_erro
     int rc = load_keyfile(path, text, err);
     if (rc == DURA_OK && (strncmp(text, SECRET_WORD, word) != 0 || parse_line(seed, text + word) != 0))
         rc = dura_error_set(err, DURA_ESYNTAX, path, 1, NULL,
-                            "is not a secret key file; it begins with \"" SECRET_WORD "\"");
+                            strncmp(text, SEALED_WORD, sizeof SEALED_WORD - 1) == 0
+                                ? "is sealed by a passphrase" : "is not a secret key file; it begins with \"" SECRET_WORD "\"");
     sodium_memzero(text, sizeof text);
     return rc;
 }
@@ -661,7 +754,8 @@ int dura_keyfile_public(const char *path, uint8_t pub[DURA_PUBKEY_BYTES], dura_e
 {
     char text[TEXT_MAX];
     int rc = load_keyfile(path, text, err);
-    if (rc == DURA_OK && strncmp(text, SECRET_WORD, sizeof SECRET_WORD - 1) == 0)
+    if (rc == DURA_OK && (strncmp(text, SECRET_WORD, sizeof SECRET_WORD - 1) == 0 ||
+                          strncmp(text, SEALED_WORD, sizeof SEALED_WORD - 1) == 0))
         rc = dura_error_set(err, DURA_ESYNTAX, path, 1, NULL,
                             "is the secret key; give the public one, and keep this to yourself");
     else if (rc == DURA_OK && parse_line(pub, text) != 0)

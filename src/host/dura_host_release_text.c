@@ -96,6 +96,33 @@ static uint8_t number(const char *const *list, size_t n, const char *name)
 
 const char *dura_gate_state_name(uint32_t state) { return word(states, COUNT(states), state); }
 
+/* Why a release is rejected says whose no it was: it is for another device, the vendor's
+ * keys do not stand behind it, or this owner's conditions. */
+static const char *patch_rejected(uint32_t why)
+{
+    if (why & (DURA_WHY_DEVICE | DURA_WHY_COMPONENT | DURA_WHY_VERSION | DURA_WHY_JUMP | DURA_WHY_REQUIRES | DURA_WHY_POLICY | DURA_WHY_SIZE))
+        return "not_applicable";
+    return why & (DURA_WHY_FORMAT | DURA_WHY_SIGNATURE | DURA_WHY_THRESHOLD | DURA_WHY_ROLE) ? "not_approved" : "not_authorized";
+}
+
+const char *dura_gate_patch_state(const dura_gate_status *s)
+{
+    switch (s ? s->state : DURA_GATE_IDLE) {
+    case DURA_GATE_RECEIVED:
+    case DURA_GATE_STAGING: return "available";
+    case DURA_GATE_STAGED:
+    case DURA_GATE_ACCEPTED: return "in_internal_test";
+    case DURA_GATE_ARMED:
+        return s->why & DURA_WHY_APPROVALS ? "in_internal_test" : s->why || s->why2 ? "authorized" : "effective";
+    case DURA_GATE_ACTIVATING:
+    case DURA_GATE_PROBATION: return "effective";
+    case DURA_GATE_COMMITTED: return "installed";
+    case DURA_GATE_ROLLED_BACK: return "not_authorized";
+    case DURA_GATE_REJECTED: return patch_rejected(s->why);
+    default: return NULL;
+    }
+}
+
 const char *dura_component_name(uint32_t component) { return word(components, COUNT(components), component); }
 
 const char *dura_role_name(uint32_t role) { return word(roles, COUNT(roles), role); }

@@ -140,9 +140,10 @@ def test_swupdate_itself_takes_the_archive(box):
               "-days", "2", "-addext", "extendedKeyUsage=emailProtection")
     assert ran.returncode == 0, ran.stderr
     archive(box, sign=True)
-    ran = run(box, ADAPTERS / "swupdate_gate.sh", "update.swu", "-c", "-k", "c.pem", "-H", "press:1.0")
-    print(ran.stdout, ran.stderr)
-    assert ran.returncode == 0 and "box 7 may be installed" in ran.stderr
+    own = box.folder / "tmp"          # its sockets: another one on this computer is no business of ours
+    own.mkdir()
+    ran = run(box, ADAPTERS / "swupdate_gate.sh", "update.swu", "-c", "-k", "c.pem", "-H", "press:1.0", TMPDIR=f"{own}/", RUNTIME_DIRECTORY=str(own))
+    assert "box 7 may be installed" in ran.stderr and "SWUPDATE successful" in ran.stdout, (ran.stdout, ran.stderr)
 
 
 def test_a_plain_file_is_exchanged_as_a_whole_or_not(box):

@@ -155,6 +155,14 @@ def test_a_file_stands_for_what_its_kind_may(desk):
         assert told.returncode == 2 and said in told.stderr, told.stderr
 
 
+def test_an_equals_sign_in_a_folder_is_no_claim(desk):
+    (desk.folder / "a=b").mkdir()
+    assert make(desk, dump(desk, "a=b/tests.json", passed(desk))).returncode == 0
+    assert make(desk, "a=b/tests.json=SVV-3", out="two.dura").returncode == 0
+    assert inspect(desk, "two.dura")["release"]["practices"] == ["SVV-3"]
+    assert desk.dura("release", "verify", "two.dura", "--folder", "a=b").returncode == 0
+
+
 def test_a_firmware_and_a_policy_are_attested_as_well(desk):
     desk.write("fw.bin", b"firmware")
     fw = hashlib.sha256(b"firmware").hexdigest()
@@ -372,3 +380,30 @@ def test_what_the_policy_requires_must_be_attested(desk):
     assert told.returncode == 0, told.stderr
     told = desk.dura("gate", "check", "rel.dura", "--policy", "policy.json", "--subject", "rel.dura.brain")
     assert "signature" in told.stdout and "evidence  " not in told.stdout.split("NO, because")[1], told.stdout
+
+
+# ---- keys sealed by a passphrase --------------------------------------------------------------------
+
+def test_a_sealed_key_signs_with_its_passphrase_only(desk, monkeypatch):
+    monkeypatch.setenv("DURA_PASSPHRASE", "correct horse")
+    told = desk.dura("key", "make", "safe", "--sealed")
+    assert told.returncode == 0 and "sealed by the passphrase" in told.stdout, told.stderr
+    text = (desk.folder / "safe").read_text()
+    assert text.startswith("dura-ed25519-sealed argon2id 3 65536 ") and (desk.folder / "safe").stat().st_mode & 0o777 == 0o600
+    pub = (desk.folder / "safe.pub").read_text().strip()
+    assert desk.dura("key", "show", "safe").stdout.strip() == pub
+    assert desk.dura("sign", "draft.dura", "--key", "safe", "-o", "signed.dura").returncode == 0
+    assert inspect(desk, "signed.dura")["signatures"] == [hashlib.sha256(bytes.fromhex(pub)).hexdigest()[:16]]
+    for phrase, said in (("wrong horse", "another passphrase"), ("", "wants a passphrase")):
+        monkeypatch.setenv("DURA_PASSPHRASE", phrase)
+        told = desk.dura("sign", "draft.dura", "--key", "safe")
+        assert told.returncode == 2 and said in told.stderr, told.stderr
+    monkeypatch.setenv("DURA_PASSPHRASE", "correct horse")
+    head, salt, box = text.rsplit(" ", 2)
+    for altered in (f"{head} {salt} {box[:-3]}0\n", text.replace(" 3 65536 ", " 3 4194304 "), text.replace(" 3 65536 ", " 99 65536 "),
+                    text[:-9] + "\n", text.replace("argon2id 3", "argon2id -3")):
+        if altered == text:
+            continue
+        desk.write("safe", altered)
+        told = desk.dura("sign", "draft.dura", "--key", "safe")
+        assert told.returncode == 2 and ("altered" in told.stderr or "no sealed key file" in told.stderr), (altered, told.stderr)

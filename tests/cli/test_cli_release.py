@@ -197,6 +197,29 @@ def test_every_unmet_condition_is_named(desk, more, now, why):
     assert check(desk, "--subject", "rel.dura.brain", "--now", str(now))["why"] == why
 
 
+def test_evidence_and_the_extra_role_of_an_emergency_are_asked_for(desk):
+    assert desk.dura("key", "make", "security").returncode == 0
+    policy = json.loads((desk.folder / "policy.json").read_text())
+    policy["updates"].update(require=["SVV-3", "A.7.5"], emergency_role="security")
+    policy["release_keys"].append({"key": (desk.folder / "security.pub").read_text().strip(), "role": "security"})
+    desk.write("policy.json", json.dumps(policy))
+    desk.write("index.json", "{}")
+    assert release(desk, "--evidence", "index.json", "--practices", "SVV-3", out="a.dura").returncode == 0
+    sign(desk, VENDOR, OPERATOR, name="a.dura")
+    assert check(desk, name="a.dura")["why"] == ["evidence"]
+    more = ("--evidence", "index.json", "--practices", "SVV-3,A.7.5,SUM-1")
+    assert release(desk, *more, out="b.dura").returncode == 0
+    sign(desk, VENDOR, OPERATOR, name="b.dura")
+    assert check(desk, name="b.dura")["why"] == []
+    assert release(desk, *more, "--emergency", out="c.dura").returncode == 0
+    sign(desk, VENDOR, OPERATOR, name="c.dura")
+    assert check(desk, name="c.dura")["why"] == ["emergency"]
+    sign(desk, "security", name="c.dura")
+    assert check(desk, name="c.dura")["why"] == []
+    told = desk.dura("gate", "check", "a.dura", "--policy", "policy.json")
+    assert "its evidence does not show a practice" in told.stdout, told.stdout
+
+
 def test_another_policy_and_a_changed_brain_are_seen(desk):
     release(desk)
     sign(desk, VENDOR, OPERATOR)
@@ -266,7 +289,7 @@ def test_status_tells_the_newest_record(world):
     said = json.loads(told.stdout)
     assert said["state"] == "rolled_back" and said["seq"] == "8" and said["records"] == 3
     assert said["why"] == ["backend", "reboot"] and said["slot"] == "A" and said["candidate"] == "6"
-    assert said["components"]["brain"] == {"version": "5", "floor": "3"}
+    assert said["components"]["brain"] == {"version": "5", "floor": "3"} and said["patch_state"] == "not_authorized"
     told = world.dura("gate", "status", "journal")
     assert told.stdout.startswith("rolled_back: brain 6\n") and "the model failed or was late" in told.stdout
     torn = bytearray(new)

@@ -130,6 +130,19 @@ DURA_API DURA_CHECK int dura_keyfile_make(const char *secret_path, const char *p
 DURA_API DURA_CHECK int dura_keyfile_load(const char *path, uint8_t seed[DURA_SEED_BYTES],
                                           dura_error *err);
 
+/** The same, the secret sealed by a passphrase of n >= 1 bytes (Argon2id, XSalsa20-Poly1305;
+ *  docs/cmd/key.md): whoever finds the file has to guess. Needs 64 MiB for a moment.
+ *  returns  as dura_keyfile_make(); DURA_ENOSPC.                                [any] */
+DURA_API DURA_CHECK int dura_keyfile_seal(const char *secret_path, const char *public_path,
+                                          const char *passphrase, size_t n, dura_error *err);
+
+/** Read a secret key file, plain or sealed; wipe seed after use. A plain one does not look at
+ *  the passphrase (NULL: none is known).
+ *  returns  as dura_keyfile_load(); DURA_EDENIED: it is sealed and passphrase is NULL;
+ *           DURA_EAUTH: another passphrase, or an altered file; DURA_ENOSPC.    [any] */
+DURA_API DURA_CHECK int dura_keyfile_open(const char *path, const char *passphrase, size_t n,
+                                          uint8_t seed[DURA_SEED_BYTES], dura_error *err);
+
 /** Read a public key file. As load.                                             [any] */
 DURA_API DURA_CHECK int dura_keyfile_public(const char *path, uint8_t pub[DURA_PUBKEY_BYTES],
                                             dura_error *err);

@@ -203,6 +203,11 @@ DURA_API DURA_CHECK uint64_t dura_practice_bit(const char *name);
 
 /** "armed", "brain", "vendor"; "?" when there is no such. Static storage.     [any] O(1) */
 DURA_API DURA_CHECK const char *dura_gate_state_name(uint32_t state);
+/** What the state is called in the life of a patch after IEC TR 62443-2-3 ("available",
+ *  "in_internal_test", "authorized", "effective", "installed", "not_applicable", "not_approved",
+ *  "not_authorized"): a fixed view, docs/gate.md has it as a table. NULL: no release is in hand
+ *  and none was decided on. Static storage.                                    [any] O(1) */
+DURA_API DURA_CHECK const char *dura_gate_patch_state(const dura_gate_status *s);
 DURA_API DURA_CHECK const char *dura_component_name(uint32_t component);
 DURA_API DURA_CHECK const char *dura_role_name(uint32_t role);
 
