@@ -90,5 +90,6 @@ int cmd_gate(int argc, char **argv);
 int cmd_drift(int argc, char **argv);
 int cmd_accuracy(int argc, char **argv);
 int cmd_drill(int argc, char **argv);
+int cmd_catalog(int argc, char **argv);
 
 #endif
