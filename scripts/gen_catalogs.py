@@ -152,6 +152,9 @@ def bridge(home):
         in_force(where, row.get("requirements", ()), home, ("requirement", "enhancement"), ("62443-4-2", "62443-4-1"))
         in_force(where, row.get("controls", ()), home, ("control",))
         in_force(where, row.get("hooks", ()), home, ("hook",))
+        for h in row.get("hooks", ()):
+            if h in home and not set(home[h][1].get("causes", ())) & set(row.get("causes", ())):
+                wrong(where, f"{h} counts for none of its causes")
         if row.get("shared") and row["shared"] not in groups:
             wrong(where, f"shares {row['shared']}, which says nothing")
         if len(row.get("reason", "").split()) < 6:
@@ -162,7 +165,7 @@ def bridge(home):
             wrong(where, f"causes are of {', '.join(CAUSES)}, at least one")
         if home.get(row["from"], (0, {}))[1].get("generative"):
             wrong(where, "is out of a predictive model's way and has a row")
-    for i, (name, item) in home.items() if rows else ():
+    for i, (name, item) in home.items():
         if name in ("atlas", "attack-ics") and item["kind"] == "technique" and \
                 item.get("status", "active") == "active" and not item.get("generative") and i not in seen:
             wrong("catalogs/bridge.json", f"{i} {item['title']} has no row")
