@@ -22,7 +22,7 @@ ASSETS = ("sensor", "model", "actuator", "dataset", "update", "log", "human", "n
           "compute", "secret")
 HEAD_KEYS = {"catalog", "title", "source", "version", "date", "licence", "notice", "entries"}
 ITEM_KEYS = {"id", "title", "kind", "group", "parent", "successor", "status", "note", "maps", "fr", "sl",
-             "unverified", "generative", "causes", "days", "hours"}
+             "unverified", "generative", "outside", "causes", "days", "hours"}
 ROW_KEYS = {"from", "ics", "requirements", "controls", "hooks", "causes", "reason", "shared", "none"}
 problems = []
 
@@ -202,7 +202,8 @@ def mask(names, order):
 def item_line(item, n, lists):
     status = ("", "active", "revoked", "renamed").index(item.get("status", "active"))
     group = item.get("group") or (f"FR {item['fr']}" if item.get("fr") else "")
-    flags = (1 if item.get("unverified") else 0) | (2 if item.get("generative") else 0)
+    flags = (1 if item.get("unverified") else 0) | (2 if item.get("generative") else 0) | \
+        (4 if item.get("outside") else 0)
     words = [item["id"], item["title"], group, item.get("parent", ""), item.get("successor", ""), item.get("note", "")]
     numbers = [item.get("days", 0), item.get("hours", 0), n, status, KINDS.index(item["kind"]) + 1, flags,
                item.get("fr", 0), item.get("sl", 0), mask(item.get("causes", ()), CAUSES), 0]

@@ -115,9 +115,9 @@ static void list_item(const dura_catalog_item *item)
     print_member("note", item->note);
     print_list("maps", item->maps);
     print_causes(item->causes);
-    printf(",\"fr\":%u,\"sl\":%u,\"days\":%u,\"hours\":%u,\"unverified\":%s,\"generative\":%s}\n", item->fr, item->sl,
+    printf(",\"fr\":%u,\"sl\":%u,\"days\":%u,\"hours\":%u,\"unverified\":%s,\"generative\":%s,\"outside\":%s}\n", item->fr, item->sl,
            item->clock_days, item->clock_hours, item->flags & DURA_CATALOG_UNVERIFIED ? "true" : "false",
-           item->flags & DURA_CATALOG_GENERATIVE ? "true" : "false");
+           item->flags & DURA_CATALOG_GENERATIVE ? "true" : "false", item->flags & DURA_CATALOG_OUTSIDE ? "true" : "false");
 }
 
 static int list(void)

@@ -41,6 +41,7 @@ def test_list_of_one_is_the_file_in_its_order(world, name):
     for row, entry in zip(rows, want):
         assert row["title"] == entry["title"] and row["kind"] == entry["kind"]
         assert row["maps"] == entry.get("maps", []) and row["sl"] == entry.get("sl", 0)
+        assert row["outside"] == entry.get("outside", False) and row["unverified"] == entry.get("unverified", False)
         assert row["causes"] == [c for c in ("fault", "drift", "attack", "misuse") if c in entry.get("causes", [])]
     for_people = world.dura("catalog", "list", name)
     assert for_people.returncode == 0 and data(name)["notice"] in for_people.stdout
