@@ -133,6 +133,21 @@ red "code nobody asserts" 'A6: no test of it asserts DURA_WHY_SIZE' gate check_a
 red "test named after no row" 'A4: there is no test gate_reset::gives_up' gate check_attacks.py
 
 fresh
+sed -i 's/"id": "SM-9"/"id": "SM-99"/' "$t/catalogs/62443-4-1.json"
+red "practice that is gone" 'SM-9 is missing' gate check_catalogs.py
+red "bridge to an id nobody has" 'bridge.json: .*SM-9: no catalogue has it' gate gen_catalogs.py --check
+cp catalogs/62443-4-1.json "$t/catalogs/"
+sed -i '/"from": "T0831"/d; s/"title": "Craft Adversarial Data"/"title": "Certified safe"/' "$t/catalogs/bridge.json" "$t/catalogs/atlas.json"
+red "technique without a row" 'T0831 has no row' gate check_catalogs.py
+red "a word only an audit may use" 'atlas.json:[0-9]+: Certified' gate check_catalogs.py
+cp catalogs/*.json "$t/catalogs/"
+sed -i 's/"title": "Craft Adversarial Data"/"title": "Craft"/' "$t/catalogs/atlas.json"
+red "table that is not what the data are" 'is not what scripts/gen_catalogs.py writes' gate gen_catalogs.py --check
+sed -i 's/^| `42001` |\([^|]*\)| 38 /| `42001` |\1| 37 /; s/copyright designation/name/' "$t/docs/catalogs.md" "$t/catalogs/attack-ics.json"
+red "count that is not the data's" 'docs/catalogs.md: 42001 has 38 ids' gate check_catalogs.py
+red "notice that was lost" 'attack-ics.json: lacks the notice' gate check_catalogs.py
+
+fresh
 printf '/* SPDX-License-Identifier: Apache-2.0 */\n#include <stdlib.h>\nvoid *dura_planted(void);\nvoid *dura_planted(void) { return malloc(8); }\n' \
     > "$t/src/sensor/planted.c"
 red "malloc in the core" 'asks for more than .* malloc' "$t/scripts/check_core.sh" gcc

@@ -22,7 +22,7 @@ ASSETS = ("sensor", "model", "actuator", "dataset", "update", "log", "human", "n
           "compute", "secret")
 HEAD_KEYS = {"catalog", "title", "source", "version", "date", "licence", "notice", "entries"}
 ITEM_KEYS = {"id", "title", "kind", "group", "parent", "successor", "status", "note", "maps", "fr", "sl",
-             "unverified", "generative", "causes", "days", "hours"}
+             "unverified", "generative", "outside", "causes", "days", "hours"}
 ROW_KEYS = {"from", "ics", "requirements", "controls", "hooks", "causes", "reason", "shared", "none"}
 problems = []
 
@@ -152,6 +152,9 @@ def bridge(home):
         in_force(where, row.get("requirements", ()), home, ("requirement", "enhancement"), ("62443-4-2", "62443-4-1"))
         in_force(where, row.get("controls", ()), home, ("control",))
         in_force(where, row.get("hooks", ()), home, ("hook",))
+        for h in row.get("hooks", ()):
+            if h in home and not set(home[h][1].get("causes", ())) & set(row.get("causes", ())):
+                wrong(where, f"{h} counts for none of its causes")
         if row.get("shared") and row["shared"] not in groups:
             wrong(where, f"shares {row['shared']}, which says nothing")
         if len(row.get("reason", "").split()) < 6:
@@ -162,7 +165,7 @@ def bridge(home):
             wrong(where, f"causes are of {', '.join(CAUSES)}, at least one")
         if home.get(row["from"], (0, {}))[1].get("generative"):
             wrong(where, "is out of a predictive model's way and has a row")
-    for i, (name, item) in home.items() if rows else ():
+    for i, (name, item) in home.items():
         if name in ("atlas", "attack-ics") and item["kind"] == "technique" and \
                 item.get("status", "active") == "active" and not item.get("generative") and i not in seen:
             wrong("catalogs/bridge.json", f"{i} {item['title']} has no row")
@@ -199,7 +202,8 @@ def mask(names, order):
 def item_line(item, n, lists):
     status = ("", "active", "revoked", "renamed").index(item.get("status", "active"))
     group = item.get("group") or (f"FR {item['fr']}" if item.get("fr") else "")
-    flags = (1 if item.get("unverified") else 0) | (2 if item.get("generative") else 0)
+    flags = (1 if item.get("unverified") else 0) | (2 if item.get("generative") else 0) | \
+        (4 if item.get("outside") else 0)
     words = [item["id"], item["title"], group, item.get("parent", ""), item.get("successor", ""), item.get("note", "")]
     numbers = [item.get("days", 0), item.get("hours", 0), n, status, KINDS.index(item["kind"]) + 1, flags,
                item.get("fr", 0), item.get("sl", 0), mask(item.get("causes", ()), CAUSES), 0]

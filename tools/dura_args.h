@@ -92,5 +92,6 @@ int cmd_accuracy(int argc, char **argv);
 int cmd_drill(int argc, char **argv);
 int cmd_risk(int argc, char **argv);
 int cmd_map(int argc, char **argv);
+int cmd_catalog(int argc, char **argv);
 
 #endif

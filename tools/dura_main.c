@@ -31,6 +31,7 @@ static const struct command {
     {"gate", cmd_gate, "what a device will say of a release; what its journal says"},
     {"drift", cmd_drift, "has a recording moved away from its beginning? alarms as NDJSON"},
     {"accuracy", cmd_accuracy, "how often is the model right, with few labels or none? as intervals"},
+    {"catalog", cmd_catalog, "names of requirements and attacks, and the bridge between them"},
     {"drill", cmd_drill, "faults, drift, replays, attacks put into a recording: caught, or MISSED"},
     {"map", cmd_map, "where box and brain touch in a product, what nobody looks at, what to do next"},
     {"risk", cmd_risk, "one risk register for box and brain: its blind spots, both views, the packed form"},

@@ -57,7 +57,7 @@ static void show(const dura_findings *f, const char *product)
     unsigned n = 0;
     touch_points(f);
     printf("boundary: %u of %u cells, %u %% (each for fault, drift and attack)\n", (unsigned)f->covered, (unsigned)f->cells,
-           f->cells ? (unsigned)(f->covered * 100 / f->cells) : 100);
+           f->cells ? (unsigned)(f->covered * 100 / f->cells) : 0);
     printf("blind spots:\n");
     for (uint32_t i = 0; i < f->count; i++)
         if (of_machine(&f->finding[i])) {

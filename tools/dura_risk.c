@@ -53,9 +53,10 @@ int risk_today(const cli_command *c, const char *text, uint32_t *out)
 
 /* ---- what was found, for people and for machines ------------------------------------------------ */
 
+/* Of no boundary at all nothing has been looked at: an empty register is no complete one. */
 static unsigned percent(const dura_findings *f)
 {
-    return f->cells ? (unsigned)((uint64_t)f->covered * 100 / f->cells) : 100;
+    return f->cells ? (unsigned)((uint64_t)f->covered * 100 / f->cells) : 0;
 }
 
 static void rules_of(uint32_t bits)

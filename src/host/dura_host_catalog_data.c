@@ -102,31 +102,335 @@ static const char *const list_95[] = {"CR 6.2", "CR 2.8", NULL};
 static const char *const list_96[] = {"CR 2.12", "A.8.3", NULL};
 static const char *const list_97[] = {"SM-7", "SM-9", "A.7.4", "A.7.5", NULL};
 static const char *const list_98[] = {"CR 6.2", "CR 6.1 RE1", NULL};
-static const char *const list_99[] = {"A.6.2.4", "A.6.2.6", "A.7.4", NULL};
-static const char *const list_100[] = {"sensor.range", "sensor.rate", "sensor.stale", "sensor.noise", "sensor.vote", "sensor.parity", "sensor.joint", "link.auth", "drift.mspc", "drift.monitor", "output.range", "output.rate", "output.fallback", "correlate.verdict", NULL};
-static const char *const list_101[] = {"A.6.2.4", "A.6.2.5", "A.6.2.6", NULL};
-static const char *const list_102[] = {"gate.verify", "gate.approve", "gate.golden", "gate.floor", "gate.rollback", "gate.manifest", "drift.monitor", "drift.chart", "accuracy.estimate", "model.deadline", "output.range", "output.rate", "output.fallback", "output.stop", "correlate.verdict", NULL};
-static const char *const list_103[] = {"A.6.2.4", "A.6.2.6", "A.9.4", NULL};
-static const char *const list_104[] = {"output.range", "output.rate", "output.fallback", "output.stop", "link.auth", "sensor.state", "sensor.parity", "log.decision", "correlate.verdict", NULL};
-static const char *const list_105[] = {"A.7.2", "A.7.3", "A.7.4", "A.7.5", "A.7.6", NULL};
-static const char *const list_106[] = {"export.training", "gate.manifest", "gate.golden", "gate.shadow", "gate.approve", "people.label", "drift.monitor", NULL};
-static const char *const list_107[] = {"A.6.2.5", "A.6.2.6", "A.10.3", NULL};
-static const char *const list_108[] = {"gate.verify", "gate.approve", "gate.window", "gate.golden", "gate.shadow", "gate.floor", "gate.rollback", "gate.manifest", "log.security", NULL};
-static const char *const list_109[] = {"A.6.2.8", "A.8.4", NULL};
-static const char *const list_110[] = {"log.security", "log.decision", "log.seal", "log.anchor", "log.query", "export.alerts", "drift.selftest", NULL};
-static const char *const list_111[] = {"A.8.2", "A.8.3", "A.9.2", "A.9.4", NULL};
-static const char *const list_112[] = {"output.stop", "people.label", "gate.approve", "log.decision", "log.security", "output.range", "output.fallback", "drift.monitor", "accuracy.estimate", "correlate.verdict", NULL};
-static const char *const list_113[] = {"A.4.5", "A.6.2.6", NULL};
-static const char *const list_114[] = {"link.auth", "link.counter", "sensor.stale", "sensor.time", "sensor.flat", "output.fallback", "log.security", "correlate.verdict", NULL};
-static const char *const list_115[] = {"A.4.2", "A.6.2.5", "A.6.2.6", NULL};
-static const char *const list_116[] = {"gate.verify", "gate.approve", "gate.manifest", "gate.golden", "gate.shadow", "gate.rollback", "drift.monitor", "output.range", "output.rate", "output.fallback", "log.security", "correlate.verdict", NULL};
-static const char *const list_117[] = {"model.deadline", "output.fallback", "sensor.stale", "log.security", "correlate.verdict", NULL};
-static const char *const list_118[] = {"A.4.3", "A.7.2", NULL};
-static const char *const list_119[] = {"log.security", "log.seal", "gate.manifest", "export.alerts", NULL};
-static const char *const list_120[] = {"output.fallback", NULL};
-static const char *const list_121[] = {"drift.monitor", "drift.chart", "drift.histogram", "drift.mspc", "accuracy.estimate", "sensor.drift", NULL};
-static const char *const list_122[] = {"sensor.time", "sensor.flat", "sensor.noise", "sensor.stale", "sensor.vote", "sensor.parity", "sensor.joint", "sensor.rule", "sensor.state", "sensor.block", "link.auth", "link.counter", "drift.mspc", "gate.verify", "gate.approve", "gate.golden", "gate.shadow", "gate.floor", "gate.rollback", "gate.manifest", "model.deadline", "log.seal", "log.anchor", "export.training", "correlate.verdict", NULL};
-static const char *const list_123[] = {"output.range", "output.rate", "output.stop", "gate.approve", "gate.window", NULL};
+static const char *const list_99[] = {"A.6.2.7", NULL};
+static const char *const list_100[] = {"A.4.3", NULL};
+static const char *const list_101[] = {"T0882", NULL};
+static const char *const list_102[] = {"CR 4.1", "CR 2.1", "CR 7.1", NULL};
+static const char *const list_103[] = {"CR 2.1", "CR 7.1", "CR 2.8", NULL};
+static const char *const list_104[] = {"A.6.2.8", NULL};
+static const char *const list_105[] = {"T0846", "T0888", "T0840", NULL};
+static const char *const list_106[] = {"CR 7.7", "CR 2.8", "CR 6.2", NULL};
+static const char *const list_107[] = {"log.security", "correlate.verdict", "export.alerts", NULL};
+static const char *const list_108[] = {"T0811", "T0893", NULL};
+static const char *const list_109[] = {"CR 2.1", "CR 4.1", "CR 7.7", NULL};
+static const char *const list_110[] = {"T0831", NULL};
+static const char *const list_111[] = {"A.7.4", NULL};
+static const char *const list_112[] = {"sensor.block", "sensor.vote", "sensor.joint", "drift.mspc", NULL};
+static const char *const list_113[] = {"T0862", NULL};
+static const char *const list_114[] = {"SM-9", "SM-10", "CR 3.4", "CR 3.4 RE1", "CR 7.8", NULL};
+static const char *const list_115[] = {"A.10.3", "A.7.5", "A.4.2", NULL};
+static const char *const list_116[] = {"gate.manifest", "gate.verify", "gate.golden", NULL};
+static const char *const list_117[] = {"SM-9", "EDR 3.11", "EDR 3.14", "CR 7.8", NULL};
+static const char *const list_118[] = {"A.4.5", "A.10.3", NULL};
+static const char *const list_119[] = {"gate.golden", "model.deadline", NULL};
+static const char *const list_120[] = {"SM-9", "SM-7", "SVV-3", "CR 7.8", NULL};
+static const char *const list_121[] = {"A.4.4", "A.10.3", NULL};
+static const char *const list_122[] = {"gate.manifest", "gate.golden", NULL};
+static const char *const list_123[] = {"T0862", "T0831", NULL};
+static const char *const list_124[] = {"SM-9", "CR 3.4", NULL};
+static const char *const list_125[] = {"A.7.3", "A.7.4", "A.7.5", NULL};
+static const char *const list_126[] = {"export.training", "gate.manifest", "gate.golden", "gate.shadow", NULL};
+static const char *const list_127[] = {"EDR 2.4", "EDR 2.4 RE1", "EDR 3.10 RE1", "CR 3.4 RE1", "SM-9", NULL};
+static const char *const list_128[] = {"A.10.3", "A.7.5", NULL};
+static const char *const list_129[] = {"gate.verify", "gate.manifest", "gate.golden", "gate.shadow", NULL};
+static const char *const list_130[] = {"SM-9", "HDR 2.4 RE1", "HDR 3.10 RE1", NULL};
+static const char *const list_131[] = {"gate.verify", "gate.manifest", NULL};
+static const char *const list_132[] = {"T0863", NULL};
+static const char *const list_133[] = {"HDR 2.4", "CR 2.1", "SG-3", NULL};
+static const char *const list_134[] = {"A.9.2", NULL};
+static const char *const list_135[] = {"gate.approve", "gate.verify", "log.security", NULL};
+static const char *const list_136[] = {"T0863", "T0862", NULL};
+static const char *const list_137[] = {"EDR 2.4", "EDR 2.4 RE1", "SVV-3", NULL};
+static const char *const list_138[] = {"A.10.3", NULL};
+static const char *const list_139[] = {"SM-9", "SM-7", "HDR 2.4 RE1", NULL};
+static const char *const list_140[] = {"T0859", NULL};
+static const char *const list_141[] = {"CR 1.1", "CR 1.3", "CR 1.5", "CR 2.1", "CR 2.12", NULL};
+static const char *const list_142[] = {"A.3.2", "A.6.2.8", NULL};
+static const char *const list_143[] = {"gate.approve", "log.security", "log.seal", "correlate.verdict", NULL};
+static const char *const list_144[] = {"T0861", NULL};
+static const char *const list_145[] = {"CR 2.1", "CR 4.1", NULL};
+static const char *const list_146[] = {"T0888", NULL};
+static const char *const list_147[] = {"T0831", "T0879", "T0880", NULL};
+static const char *const list_148[] = {"CR 3.5", "CR 3.6", "CR 6.2", "CCSC 1", NULL};
+static const char *const list_149[] = {"A.6.2.4", "A.6.2.6", "A.7.4", NULL};
+static const char *const list_150[] = {"sensor.vote", "sensor.parity", "sensor.joint", "sensor.noise", "sensor.block", "drift.mspc", "output.range", "output.rate", "output.fallback", "correlate.verdict", NULL};
+static const char *const list_151[] = {"T0889", "T0857", NULL};
+static const char *const list_152[] = {"CR 3.4", "CR 3.4 RE1", "EDR 3.10", "EDR 3.10 RE1", "EDR 3.14", NULL};
+static const char *const list_153[] = {"A.6.2.5", NULL};
+static const char *const list_154[] = {"gate.verify", "gate.manifest", "gate.floor", "gate.golden", "gate.shadow", NULL};
+static const char *const list_155[] = {"T0889", NULL};
+static const char *const list_156[] = {"CR 3.4", "CR 3.4 RE1", "EDR 3.10 RE1", "SM-6", NULL};
+static const char *const list_157[] = {"A.6.2.5", "A.6.2.4", NULL};
+static const char *const list_158[] = {"CR 3.4", "CR 3.4 RE1", "EDR 3.10 RE1", "CR 7.8", NULL};
+static const char *const list_159[] = {"gate.verify", "gate.manifest", "gate.golden", NULL};
+static const char *const list_160[] = {"T0889", "T0839", NULL};
+static const char *const list_161[] = {"EDR 2.4", "EDR 2.4 RE1", "EDR 3.2", "CR 3.4 RE1", NULL};
+static const char *const list_162[] = {"SM-9", "SM-6", "CR 3.4", NULL};
+static const char *const list_163[] = {"A.7.3", "A.7.5", "A.10.3", NULL};
+static const char *const list_164[] = {"gate.manifest", "gate.golden", "gate.shadow", "export.training", NULL};
+static const char *const list_165[] = {"CR 3.4", "CR 2.1", "SM-7", "SM-9", NULL};
+static const char *const list_166[] = {"A.7.2", "A.7.3", "A.7.4", "A.7.5", "A.7.6", NULL};
+static const char *const list_167[] = {"export.training", "gate.golden", "gate.shadow", "gate.manifest", "people.label", NULL};
+static const char *const list_168[] = {"CR 4.1", "CR 2.1", "CR 7.1", "CR 2.8", NULL};
+static const char *const list_169[] = {"CR 4.1", "CR 2.1", NULL};
+static const char *const list_170[] = {"A.7.2", "A.5.4", NULL};
+static const char *const list_171[] = {"CR 4.1", "CR 2.1", "CR 7.7", NULL};
+static const char *const list_172[] = {"A.7.2", NULL};
+static const char *const list_173[] = {"CR 4.1", "CR 5.1", "CR 6.2", NULL};
+static const char *const list_174[] = {"log.security", "export.alerts", NULL};
+static const char *const list_175[] = {"T0814", "T0826", NULL};
+static const char *const list_176[] = {"CR 7.1", "CR 7.2", "CR 3.6", NULL};
+static const char *const list_177[] = {"A.4.5", "A.6.2.6", NULL};
+static const char *const list_178[] = {"model.deadline", "output.fallback", "sensor.stale", "log.security", "correlate.verdict", NULL};
+static const char *const list_179[] = {"T0828", "T0831", NULL};
+static const char *const list_180[] = {"A.6.2.6", "A.7.4", NULL};
+static const char *const list_181[] = {"drift.monitor", "drift.mspc", "sensor.joint", "correlate.verdict", "accuracy.estimate", NULL};
+static const char *const list_182[] = {"T0828", NULL};
+static const char *const list_183[] = {"A.4.5", NULL};
+static const char *const list_184[] = {"model.deadline", "log.security", NULL};
+static const char *const list_185[] = {"T0814", "T0828", NULL};
+static const char *const list_186[] = {"model.deadline", "sensor.time", "log.security", NULL};
+static const char *const list_187[] = {"T0814", NULL};
+static const char *const list_188[] = {"CR 7.2", "CR 3.5", NULL};
+static const char *const list_189[] = {"model.deadline", "output.fallback", NULL};
+static const char *const list_190[] = {"T0802", "T0893", "T0882", NULL};
+static const char *const list_191[] = {"T0811", NULL};
+static const char *const list_192[] = {"T0893", NULL};
+static const char *const list_193[] = {"T0871", "T0801", NULL};
+static const char *const list_194[] = {"CR 1.2", "CR 2.1", "CR 2.8", "CR 7.1", NULL};
+static const char *const list_195[] = {"A.6.2.8", "A.9.4", NULL};
+static const char *const list_196[] = {"log.decision", "log.security", "model.deadline", NULL};
+static const char *const list_197[] = {"T0856", "T0835", "T0831", NULL};
+static const char *const list_198[] = {"CR 3.5", "CR 6.2", "EDR 3.11", NULL};
+static const char *const list_199[] = {"A.7.4", "A.6.2.6", NULL};
+static const char *const list_200[] = {"sensor.vote", "sensor.parity", "sensor.noise", "sensor.joint", "sensor.block", "drift.mspc", "correlate.verdict", NULL};
+static const char *const list_201[] = {"T0801", NULL};
+static const char *const list_202[] = {"CR 2.8", "CR 6.2", "CR 7.1", NULL};
+static const char *const list_203[] = {"A.6.2.6", "A.6.2.8", NULL};
+static const char *const list_204[] = {"log.decision", "sensor.joint", "drift.mspc", "correlate.verdict", NULL};
+static const char *const list_205[] = {"T0831", "T0879", NULL};
+static const char *const list_206[] = {"CR 3.5", "CR 3.6", "CR 6.2", NULL};
+static const char *const list_207[] = {"sensor.vote", "sensor.parity", "sensor.joint", "drift.mspc", "output.range", "output.rate", "correlate.verdict", NULL};
+static const char *const list_208[] = {"CR 3.5", "CR 3.6", "CR 6.2", "CR 7.1", NULL};
+static const char *const list_209[] = {"A.6.2.4", "A.6.2.6", "A.6.2.8", NULL};
+static const char *const list_210[] = {"log.decision", "sensor.vote", "sensor.parity", "sensor.joint", "drift.mspc", "output.range", "output.rate", "correlate.verdict", NULL};
+static const char *const list_211[] = {"T0831", "T0856", NULL};
+static const char *const list_212[] = {"A.6.2.4", "A.7.4", NULL};
+static const char *const list_213[] = {"sensor.range", "sensor.rate", "sensor.vote", "sensor.parity", "sensor.joint", "sensor.rule", "output.range", "output.rate", "correlate.verdict", NULL};
+static const char *const list_214[] = {"T0831", "T0889", NULL};
+static const char *const list_215[] = {"CR 3.5", "CR 3.4 RE1", "CR 6.2", NULL};
+static const char *const list_216[] = {"A.6.2.4", "A.7.5", NULL};
+static const char *const list_217[] = {"gate.verify", "gate.golden", "gate.shadow", "sensor.block", "sensor.joint", "output.range", "output.rate", NULL};
+static const char *const list_218[] = {"CR 4.1", "EDR 3.11", "EDR 2.13", NULL};
+static const char *const list_219[] = {"T0814", "T0815", NULL};
+static const char *const list_220[] = {"CR 7.1", "CR 7.2", "CR 6.2", NULL};
+static const char *const list_221[] = {"A.6.2.6", NULL};
+static const char *const list_222[] = {"sensor.joint", "model.deadline", "correlate.verdict", "log.security", NULL};
+static const char *const list_223[] = {"EDR 2.13", "EDR 3.11", "CR 4.1", NULL};
+static const char *const list_224[] = {"A.9.4", NULL};
+static const char *const list_225[] = {"T0879", "T0828", NULL};
+static const char *const list_226[] = {"CCSC 1", "CR 3.6", NULL};
+static const char *const list_227[] = {"A.5.4", "A.5.5", "A.8.4", NULL};
+static const char *const list_228[] = {"output.range", "output.rate", "output.fallback", "output.stop", NULL};
+static const char *const list_229[] = {"CR 3.6", "CR 2.8", NULL};
+static const char *const list_230[] = {"A.5.4", "A.8.4", NULL};
+static const char *const list_231[] = {"output.range", "output.fallback", "log.decision", NULL};
+static const char *const list_232[] = {"A.8.4", "A.5.4", NULL};
+static const char *const list_233[] = {"A.5.5", "A.8.4", NULL};
+static const char *const list_234[] = {"T0880", "T0879", NULL};
+static const char *const list_235[] = {"A.5.4", "A.9.4", NULL};
+static const char *const list_236[] = {"CR 4.1", "CR 4.2", "EDR 3.11", NULL};
+static const char *const list_237[] = {"T0819", "T0866", NULL};
+static const char *const list_238[] = {"CR 3.5", "CR 7.7", "EDR 3.10", "SVV-3", "SVV-4", NULL};
+static const char *const list_239[] = {"log.security", "correlate.verdict", NULL};
+static const char *const list_240[] = {"T0807", "T0853", NULL};
+static const char *const list_241[] = {"CR 2.1", "CR 7.7", "EDR 3.2", NULL};
+static const char *const list_242[] = {"T0812", "T0891", NULL};
+static const char *const list_243[] = {"CR 1.5", "CR 1.5 RE1", "CR 4.1", NULL};
+static const char *const list_244[] = {"gate.approve", "log.security", NULL};
+static const char *const list_245[] = {"T0831", "T0828", NULL};
+static const char *const list_246[] = {"CR 3.4", "CR 2.1", "SM-7", NULL};
+static const char *const list_247[] = {"A.7.2", "A.7.4", "A.7.5", NULL};
+static const char *const list_248[] = {"export.training", "gate.manifest", "gate.golden", NULL};
+static const char *const list_249[] = {"T0861", "T0801", NULL};
+static const char *const list_250[] = {"CR 4.1", "CR 7.7", "CR 3.9", NULL};
+static const char *const list_251[] = {"T0885", "T0884", NULL};
+static const char *const list_252[] = {"CR 5.1", "CR 6.2", "CR 7.7", NULL};
+static const char *const list_253[] = {"T0849", NULL};
+static const char *const list_254[] = {"CR 3.4 RE1", "EDR 3.10 RE1", "SM-6", NULL};
+static const char *const list_255[] = {"A.7.5", NULL};
+static const char *const list_256[] = {"CR 3.4", "CR 3.5", "CR 3.7", NULL};
+static const char *const list_257[] = {"T0817", NULL};
+static const char *const list_258[] = {"HDR 2.4", "HDR 3.2", "CR 5.1", NULL};
+static const char *const list_259[] = {"gate.verify", "gate.approve", "log.security", NULL};
+static const char *const list_260[] = {"A.3.2", NULL};
+static const char *const list_261[] = {"T0832", "T0831", NULL};
+static const char *const list_262[] = {"CR 3.5", "CR 3.1 RE1", "CR 6.2", NULL};
+static const char *const list_263[] = {"link.auth", "sensor.block", "sensor.vote", "sensor.joint", NULL};
+static const char *const list_264[] = {"CR 2.1", "CR 7.7", NULL};
+static const char *const list_265[] = {"CR 1.5 RE1", "CR 1.9 RE1", "CR 4.1", NULL};
+static const char *const list_266[] = {"gate.approve", "log.seal", "log.security", NULL};
+static const char *const list_267[] = {"T0886", "T0859", NULL};
+static const char *const list_268[] = {"CR 1.2", "CR 1.5", "CR 3.8", NULL};
+static const char *const list_269[] = {"gate.approve", "log.security", "correlate.verdict", NULL};
+static const char *const list_270[] = {"T0886", NULL};
+static const char *const list_271[] = {"CR 1.5", "CR 3.8", NULL};
+static const char *const list_272[] = {"T0820", NULL};
+static const char *const list_273[] = {"CR 3.3", "CR 3.3 RE1", "SVV-2", "SVV-4", NULL};
+static const char *const list_274[] = {"A.6.2.4", NULL};
+static const char *const list_275[] = {"gate.shadow", "gate.golden", "output.range", "drift.selftest", NULL};
+static const char *const list_276[] = {"T0890", NULL};
+static const char *const list_277[] = {"CR 2.1", "CR 7.2", "HDR 3.2", "HDR 3.10", NULL};
+static const char *const list_278[] = {"EDR 3.10", "CR 1.5", "SVV-3", NULL};
+static const char *const list_279[] = {"EDR 3.10", "CR 3.3", "CR 3.9", "SVV-3", NULL};
+static const char *const list_280[] = {"drift.selftest", "log.seal", "log.anchor", "log.security", NULL};
+static const char *const list_281[] = {"SM-9", "EDR 3.10 RE1", "SUM-1", NULL};
+static const char *const list_282[] = {"A.10.3", "A.6.2.5", NULL};
+static const char *const list_283[] = {"gate.approve", "gate.golden", "gate.shadow", "gate.rollback", "gate.manifest", NULL};
+static const char *const list_284[] = {"SM-9", NULL};
+static const char *const list_285[] = {"T0889", "T0821", NULL};
+static const char *const list_286[] = {"EDR 2.4", "EDR 3.2", "CR 2.1", "CR 3.4", NULL};
+static const char *const list_287[] = {"gate.verify", "log.security", "correlate.verdict", NULL};
+static const char *const list_288[] = {"T0889", "T0862", NULL};
+static const char *const list_289[] = {"EDR 3.10", "CR 2.1", "CR 2.8", NULL};
+static const char *const list_290[] = {"gate.window", "gate.verify", "gate.approve", "log.security", "sensor.stale", NULL};
+static const char *const list_291[] = {"CR 4.1", "CR 2.1", "CR 5.1", NULL};
+static const char *const list_292[] = {"CR 5.1", "CR 2.1", "CR 6.2", NULL};
+static const char *const list_293[] = {"CR 7.1", "CR 3.1", "CR 3.6", NULL};
+static const char *const list_294[] = {"sensor.stale", "sensor.time", "output.fallback", "correlate.verdict", NULL};
+static const char *const list_295[] = {"CR 7.1", "CR 3.1", "CR 6.2", NULL};
+static const char *const list_296[] = {"CR 7.1", "CR 3.1", NULL};
+static const char *const list_297[] = {"sensor.stale", "output.fallback", "link.counter", "correlate.verdict", NULL};
+static const char *const list_298[] = {"CR 3.5", "CR 3.6", "CR 2.1", NULL};
+static const char *const list_299[] = {"sensor.rate", "sensor.state", "output.rate", "output.range", "correlate.verdict", NULL};
+static const char *const list_300[] = {"CR 7.3", "CR 7.4", "CR 2.1", "CR 3.9", NULL};
+static const char *const list_301[] = {"gate.rollback", "log.anchor", "log.seal", "output.fallback", NULL};
+static const char *const list_302[] = {"CR 1.5", "CR 1.3", "SG-6", NULL};
+static const char *const list_303[] = {"CCSC 1", "CR 3.6", "CR 7.1", NULL};
+static const char *const list_304[] = {"output.fallback", "output.stop", "sensor.stale", "correlate.verdict", NULL};
+static const char *const list_305[] = {"CR 7.1", "CR 7.1 RE1", "CR 7.2", "CR 3.6", NULL};
+static const char *const list_306[] = {"model.deadline", "sensor.stale", "output.fallback", "log.security", "correlate.verdict", NULL};
+static const char *const list_307[] = {"CR 6.2", "CR 7.1", "CR 2.8", NULL};
+static const char *const list_308[] = {"log.decision", "log.security", "correlate.verdict", "export.alerts", "output.fallback", NULL};
+static const char *const list_309[] = {"CR 2.1", "CR 7.4", "CR 3.6", NULL};
+static const char *const list_310[] = {"output.fallback", "log.security", "sensor.stale", "correlate.verdict", NULL};
+static const char *const list_311[] = {"CR 3.5", "CR 7.7", "EDR 3.10", "SVV-3", NULL};
+static const char *const list_312[] = {"CR 3.3", "CR 3.3 RE1", "EDR 3.10", "SVV-3", NULL};
+static const char *const list_313[] = {"drift.selftest", "log.seal", "log.anchor", NULL};
+static const char *const list_314[] = {"CR 3.4", "CR 2.1", "CR 7.6", "CR 2.8", NULL};
+static const char *const list_315[] = {"gate.verify", "gate.manifest", "log.security", "correlate.verdict", NULL};
+static const char *const list_316[] = {"NDR 1.13", "NDR 1.13 RE1", "CR 1.1", "CR 5.1", NULL};
+static const char *const list_317[] = {"CR 2.1", "CR 2.5", "CR 1.1", NULL};
+static const char *const list_318[] = {"output.range", "output.stop", "log.security", "correlate.verdict", NULL};
+static const char *const list_319[] = {"CR 7.1", "CR 7.2", "CR 7.4", NULL};
+static const char *const list_320[] = {"output.fallback", "model.deadline", "log.security", "correlate.verdict", NULL};
+static const char *const list_321[] = {"CCSC 1", "CR 3.6", "CR 7.4", NULL};
+static const char *const list_322[] = {"output.fallback", "output.stop", "output.range", "correlate.verdict", NULL};
+static const char *const list_323[] = {"CR 7.4", "CR 2.8", NULL};
+static const char *const list_324[] = {"gate.rollback", "output.fallback", "log.decision", "correlate.verdict", NULL};
+static const char *const list_325[] = {"CR 6.2", "CR 7.1", "CR 7.4", NULL};
+static const char *const list_326[] = {"log.decision", "log.security", "output.fallback", "sensor.stale", NULL};
+static const char *const list_327[] = {"CR 3.1", "CR 3.1 RE1", "CR 1.2", NULL};
+static const char *const list_328[] = {"A.4.5", "A.7.4", NULL};
+static const char *const list_329[] = {"link.auth", "sensor.parity", "sensor.vote", "sensor.joint", "correlate.verdict", NULL};
+static const char *const list_330[] = {"A.6.2.4", "A.6.2.6", NULL};
+static const char *const list_331[] = {"output.range", "output.rate", "output.fallback", "sensor.vote", "sensor.parity", "sensor.joint", "correlate.verdict", NULL};
+static const char *const list_332[] = {"CR 3.1 RE1", "CR 3.5", "CR 6.2", NULL};
+static const char *const list_333[] = {"sensor.noise", "sensor.vote", "sensor.parity", "sensor.joint", "drift.mspc", "link.auth", "correlate.verdict", NULL};
+static const char *const list_334[] = {"CR 2.1", "EDR 3.2", "CR 7.7", NULL};
+static const char *const list_335[] = {"gate.verify", "log.security", NULL};
+static const char *const list_336[] = {"CR 3.5", "CR 6.2", "CR 3.4", "EDR 3.14", NULL};
+static const char *const list_337[] = {"sensor.noise", "sensor.vote", "sensor.parity", "sensor.joint", "drift.mspc", "correlate.verdict", NULL};
+static const char *const list_338[] = {"CR 3.5", "CR 2.1", "CR 7.6", "CR 2.8", NULL};
+static const char *const list_339[] = {"A.6.2.5", "A.6.2.6", NULL};
+static const char *const list_340[] = {"output.range", "sensor.rule", "gate.manifest", "log.security", "correlate.verdict", NULL};
+static const char *const list_341[] = {"CCSC 1", "CR 3.3", "CR 3.6", NULL};
+static const char *const list_342[] = {"drift.selftest", "output.range", "output.fallback", "correlate.verdict", NULL};
+static const char *const list_343[] = {"CR 2.1", "CR 2.8", "CR 7.6", "CR 3.9", NULL};
+static const char *const list_344[] = {"gate.manifest", "log.security", "log.anchor", "correlate.verdict", NULL};
+static const char *const list_345[] = {"CR 3.4", "CR 3.4 RE1", "EDR 3.10 RE1", "EDR 3.14", NULL};
+static const char *const list_346[] = {"gate.verify", "gate.floor", "sensor.joint", "sensor.noise", NULL};
+static const char *const list_347[] = {"CR 7.7", "CR 5.1", "CR 6.2", NULL};
+static const char *const list_348[] = {"CR 4.1", "CR 5.1", NULL};
+static const char *const list_349[] = {"link.auth", NULL};
+static const char *const list_350[] = {"CR 2.1", "CR 3.4", "CR 3.4 RE1", "EDR 3.10 RE1", "CR 2.8", NULL};
+static const char *const list_351[] = {"gate.verify", "gate.approve", "gate.window", "log.security", "correlate.verdict", NULL};
+static const char *const list_352[] = {"EDR 3.2", "EDR 2.4", "EDR 2.13", "CR 2.1", NULL};
+static const char *const list_353[] = {"CR 1.2", "CR 3.1", "CR 3.1 RE1", NULL};
+static const char *const list_354[] = {"link.auth", "sensor.parity", "output.range", "correlate.verdict", NULL};
+static const char *const list_355[] = {"CR 3.4 RE1", "EDR 3.10 RE1", NULL};
+static const char *const list_356[] = {"EDR 3.14", "EDR 3.14 RE1", "CR 3.4", "EDR 3.2", NULL};
+static const char *const list_357[] = {"log.anchor", "sensor.vote", "sensor.parity", "sensor.noise", "correlate.verdict", NULL};
+static const char *const list_358[] = {"CR 7.7", "EDR 3.2", "CR 2.1", NULL};
+static const char *const list_359[] = {"CR 1.2", "CR 2.1", "CR 3.1 RE1", "CR 3.5", NULL};
+static const char *const list_360[] = {"link.auth", "output.range", "sensor.state", "sensor.rule", "correlate.verdict", NULL};
+static const char *const list_361[] = {"CR 3.1 RE1", "CR 1.2", "CR 3.5", "CR 6.2", NULL};
+static const char *const list_362[] = {"link.auth", "sensor.noise", "sensor.vote", "sensor.parity", "sensor.joint", "drift.mspc", "correlate.verdict", NULL};
+static const char *const list_363[] = {"CR 3.4", "CR 3.4 RE1", "EDR 3.10 RE1", "EDR 3.14", "EDR 3.14 RE1", NULL};
+static const char *const list_364[] = {"gate.verify", "gate.floor", "gate.manifest", "log.security", NULL};
+static const char *const list_365[] = {"CR 2.1", "CR 2.8", "CR 7.6", NULL};
+static const char *const list_366[] = {"log.security", "sensor.stale", "correlate.verdict", NULL};
+static const char *const list_367[] = {"NDR 1.6", "NDR 1.6 RE1", "CR 2.2", "CR 3.1 RE1", NULL};
+static const char *const list_368[] = {"link.auth", "log.security", "correlate.verdict", NULL};
+static const char *const list_369[] = {"SM-9", "SM-10", "CR 3.4 RE1", "EDR 3.10 RE1", "CR 7.8", NULL};
+static const char *const list_370[] = {"EDR 3.2", "CR 2.1", "CR 5.1", "EDR 2.13", NULL};
+static const char *const list_371[] = {"gate.verify", "gate.approve", "log.security", "correlate.verdict", NULL};
+static const char *const list_372[] = {"CR 5.1", "CR 2.1", "EDR 3.2", NULL};
+static const char *const list_373[] = {"CR 5.1", "CR 6.2", NULL};
+static const char *const list_374[] = {"log.security", "export.alerts", "correlate.verdict", NULL};
+static const char *const list_375[] = {"CR 2.1", "CR 1.2", "CR 3.5", NULL};
+static const char *const list_376[] = {"log.security", "output.range", "correlate.verdict", NULL};
+static const char *const list_377[] = {"CR 3.9", "CR 2.8", "CR 2.10", "CR 2.12", NULL};
+static const char *const list_378[] = {"log.seal", "log.anchor", "log.query", "correlate.verdict", NULL};
+static const char *const list_379[] = {"CR 3.4", "CR 3.4 RE1", "SM-7", NULL};
+static const char *const list_380[] = {"gate.verify", "gate.manifest", "log.security", NULL};
+static const char *const list_381[] = {"EDR 3.14", "CR 3.4", "EDR 3.2", NULL};
+static const char *const list_382[] = {"sensor.parity", "sensor.vote", "sensor.noise", "correlate.verdict", NULL};
+static const char *const list_383[] = {"CR 3.4", "CR 2.1", "CR 6.2", NULL};
+static const char *const list_384[] = {"sensor.noise", "sensor.joint", "sensor.parity", "correlate.verdict", NULL};
+static const char *const list_385[] = {"CR 2.8", "CR 2.10", "CR 6.2", "CR 3.9", NULL};
+static const char *const list_386[] = {"A.6.2.6", "A.8.4", NULL};
+static const char *const list_387[] = {"log.security", "log.anchor", "drift.selftest", "correlate.verdict", "export.alerts", NULL};
+static const char *const list_388[] = {"CCSC 1", "CR 3.6", "CR 3.5", NULL};
+static const char *const list_389[] = {"A.5.4", "A.6.2.6", NULL};
+static const char *const list_390[] = {"output.range", "output.rate", "output.fallback", "sensor.vote", "correlate.verdict", NULL};
+static const char *const list_391[] = {"CCSC 1", "CR 3.6", "CR 3.3", NULL};
+static const char *const list_392[] = {"output.range", "output.fallback", "output.stop", "drift.selftest", "correlate.verdict", NULL};
+static const char *const list_393[] = {"CR 7.1", "CR 7.2", "CR 3.3", "CR 7.4", NULL};
+static const char *const list_394[] = {"model.deadline", "output.fallback", "drift.selftest", "log.security", NULL};
+static const char *const list_395[] = {"CR 5.1", "CR 7.7", "NDR 1.13", "CR 1.1", NULL};
+static const char *const list_396[] = {"CR 1.1", "CR 1.2", "CR 2.1", "CR 2.6", NULL};
+static const char *const list_397[] = {"CR 4.1", "NDR 1.6", "CR 2.2", NULL};
+static const char *const list_398[] = {"CR 2.1", "CR 7.7", "CR 2.8", NULL};
+static const char *const list_399[] = {"CR 3.4", "CR 3.4 RE1", "EDR 3.10 RE1", "CR 2.1", "CR 2.8", NULL};
+static const char *const list_400[] = {"gate.verify", "gate.manifest", "gate.approve", "gate.rollback", "log.security", "correlate.verdict", NULL};
+static const char *const list_401[] = {"CR 2.1", "EDR 3.10", "SVV-3", "EDR 3.2", NULL};
+static const char *const list_402[] = {"CR 1.5", "CR 1.5 RE1", "SM-8", "SD-4", NULL};
+static const char *const list_403[] = {"CR 1.5", "CR 2.1", "CR 7.4", "CR 2.8", NULL};
+static const char *const list_404[] = {"gate.approve", "log.security", "output.stop", NULL};
+static const char *const list_405[] = {"EDR 3.2", "CR 7.7", "CR 3.4", NULL};
+static const char *const list_406[] = {"EDR 3.2", "EDR 2.4", "EDR 2.13", NULL};
+static const char *const list_407[] = {"sensor.range", "sensor.rate", "sensor.stale", "sensor.noise", "sensor.vote", "sensor.parity", "sensor.joint", "link.auth", "drift.mspc", "drift.monitor", "output.range", "output.rate", "output.fallback", "correlate.verdict", NULL};
+static const char *const list_408[] = {"A.6.2.4", "A.6.2.5", "A.6.2.6", NULL};
+static const char *const list_409[] = {"gate.verify", "gate.approve", "gate.golden", "gate.floor", "gate.rollback", "gate.manifest", "drift.monitor", "drift.chart", "accuracy.estimate", "model.deadline", "output.range", "output.rate", "output.fallback", "output.stop", "correlate.verdict", NULL};
+static const char *const list_410[] = {"A.6.2.4", "A.6.2.6", "A.9.4", NULL};
+static const char *const list_411[] = {"output.range", "output.rate", "output.fallback", "output.stop", "link.auth", "sensor.state", "sensor.parity", "log.decision", "correlate.verdict", NULL};
+static const char *const list_412[] = {"export.training", "gate.manifest", "gate.golden", "gate.shadow", "gate.approve", "people.label", "drift.monitor", NULL};
+static const char *const list_413[] = {"A.6.2.5", "A.6.2.6", "A.10.3", NULL};
+static const char *const list_414[] = {"gate.verify", "gate.approve", "gate.window", "gate.golden", "gate.shadow", "gate.floor", "gate.rollback", "gate.manifest", "log.security", NULL};
+static const char *const list_415[] = {"A.6.2.8", "A.8.4", NULL};
+static const char *const list_416[] = {"log.security", "log.decision", "log.seal", "log.anchor", "log.query", "export.alerts", "drift.selftest", NULL};
+static const char *const list_417[] = {"A.8.2", "A.8.3", "A.9.2", "A.9.4", NULL};
+static const char *const list_418[] = {"output.stop", "people.label", "gate.approve", "log.decision", "log.security", "output.range", "output.fallback", "drift.monitor", "accuracy.estimate", "correlate.verdict", NULL};
+static const char *const list_419[] = {"link.auth", "link.counter", "sensor.stale", "sensor.time", "sensor.flat", "output.fallback", "log.security", "correlate.verdict", NULL};
+static const char *const list_420[] = {"A.4.2", "A.6.2.5", "A.6.2.6", NULL};
+static const char *const list_421[] = {"gate.verify", "gate.approve", "gate.manifest", "gate.golden", "gate.shadow", "gate.rollback", "drift.monitor", "output.range", "output.rate", "output.fallback", "log.security", "correlate.verdict", NULL};
+static const char *const list_422[] = {"A.4.3", "A.7.2", NULL};
+static const char *const list_423[] = {"log.security", "log.seal", "gate.manifest", "export.alerts", NULL};
+static const char *const list_424[] = {"output.fallback", NULL};
+static const char *const list_425[] = {"drift.monitor", "drift.chart", "drift.histogram", "drift.mspc", "accuracy.estimate", "sensor.drift", NULL};
+static const char *const list_426[] = {"sensor.time", "sensor.flat", "sensor.noise", "sensor.stale", "sensor.vote", "sensor.parity", "sensor.joint", "sensor.rule", "sensor.state", "sensor.block", "link.auth", "link.counter", "drift.mspc", "gate.verify", "gate.approve", "gate.golden", "gate.shadow", "gate.floor", "gate.rollback", "gate.manifest", "model.deadline", "log.seal", "log.anchor", "export.training", "correlate.verdict", NULL};
+static const char *const list_427[] = {"output.range", "output.rate", "output.stop", "gate.approve", "gate.window", NULL};
 
 static const dura_catalog_item items_0[] = {
     {"CCSC 1", "Essential functions keep working whatever the security functions do", "", "", "", "", list_0, 0, 0, 0, 1, 1, 0, 0, 1, 0, 0},
@@ -457,21 +761,21 @@ static const dura_catalog_item items_3[] = {
     {"SR 7.8", "What is installed is listed", "FR 7", "", "", "", list_0, 0, 0, 3, 1, 1, 1, 7, 2, 0, 0},
 };
 static const dura_catalog_item items_4[] = {
-    {"A.2.2", "An AI policy is written down", "Policy", "", "", "outside software: an organisation shows it, a device cannot", list_0, 0, 0, 4, 1, 3, 0, 0, 0, 0, 0},
-    {"A.2.3", "It fits the organisation's other policies", "Policy", "", "", "outside software: an organisation shows it, a device cannot", list_0, 0, 0, 4, 1, 3, 0, 0, 0, 0, 0},
-    {"A.2.4", "It is reviewed at planned times and when needed", "Policy", "", "", "outside software: an organisation shows it, a device cannot", list_0, 0, 0, 4, 1, 3, 0, 0, 0, 0, 0},
-    {"A.3.2", "Roles and responsibilities for AI are given", "Organisation", "", "", "outside software: an organisation shows it, a device cannot", list_0, 0, 0, 4, 1, 3, 0, 0, 0, 0, 0},
-    {"A.3.3", "Concerns can be reported, by a known way", "Organisation", "", "", "outside software: an organisation shows it, a device cannot", list_0, 0, 0, 4, 1, 3, 0, 0, 0, 0, 0},
+    {"A.2.2", "An AI policy is written down", "Policy", "", "", "outside software", list_0, 0, 0, 4, 1, 3, 4, 0, 0, 0, 0},
+    {"A.2.3", "It fits the organisation's other policies", "Policy", "", "", "outside software", list_0, 0, 0, 4, 1, 3, 4, 0, 0, 0, 0},
+    {"A.2.4", "It is reviewed at planned times and when needed", "Policy", "", "", "outside software", list_0, 0, 0, 4, 1, 3, 4, 0, 0, 0, 0},
+    {"A.3.2", "Roles and responsibilities for AI are given", "Organisation", "", "", "outside software", list_0, 0, 0, 4, 1, 3, 4, 0, 0, 0, 0},
+    {"A.3.3", "Concerns can be reported, by a known way", "Organisation", "", "", "outside software", list_0, 0, 0, 4, 1, 3, 4, 0, 0, 0, 0},
     {"A.4.2", "What each stage of the AI system needs is listed", "Resources", "", "", "evidence from a run or a release", list_0, 0, 0, 4, 1, 3, 0, 0, 0, 0, 0},
     {"A.4.3", "The data used are listed", "Resources", "", "", "evidence from a run or a release", list_0, 0, 0, 4, 1, 3, 0, 0, 0, 0, 0},
-    {"A.4.4", "The tools used are listed", "Resources", "", "", "outside software: an organisation shows it, a device cannot", list_0, 0, 0, 4, 1, 3, 0, 0, 0, 0, 0},
-    {"A.4.5", "Systems and computing used are listed", "Resources", "", "", "outside software: an organisation shows it, a device cannot", list_0, 0, 0, 4, 1, 3, 0, 0, 0, 0, 0},
-    {"A.4.6", "The people and their skills are listed", "Resources", "", "", "outside software: an organisation shows it, a device cannot", list_0, 0, 0, 4, 1, 3, 0, 0, 0, 0, 0},
+    {"A.4.4", "The tools used are listed", "Resources", "", "", "outside software", list_0, 0, 0, 4, 1, 3, 4, 0, 0, 0, 0},
+    {"A.4.5", "Systems and computing used are listed", "Resources", "", "", "outside software", list_0, 0, 0, 4, 1, 3, 4, 0, 0, 0, 0},
+    {"A.4.6", "The people and their skills are listed", "Resources", "", "", "outside software", list_0, 0, 0, 4, 1, 3, 4, 0, 0, 0, 0},
     {"A.5.2", "There is a process to assess impacts of the AI system", "Impact", "", "", "evidence from a run or a release", list_13, 0, 0, 4, 1, 3, 0, 0, 0, 0, 0},
     {"A.5.3", "Assessments are written down and kept for a set time", "Impact", "", "", "evidence from a run or a release", list_14, 0, 0, 4, 1, 3, 0, 0, 0, 0, 0},
-    {"A.5.4", "Impacts on individuals and groups are assessed", "Impact", "", "", "outside software: an organisation shows it, a device cannot", list_15, 0, 0, 4, 1, 3, 0, 0, 0, 0, 0},
-    {"A.5.5", "Impacts on society are assessed", "Impact", "", "", "outside software: an organisation shows it, a device cannot", list_15, 0, 0, 4, 1, 3, 0, 0, 0, 0, 0},
-    {"A.6.1.2", "There are objectives for responsible development", "Life cycle", "", "", "outside software: an organisation shows it, a device cannot", list_0, 0, 0, 4, 1, 3, 0, 0, 0, 0, 0},
+    {"A.5.4", "Impacts on individuals and groups are assessed", "Impact", "", "", "outside software", list_15, 0, 0, 4, 1, 3, 4, 0, 0, 0, 0},
+    {"A.5.5", "Impacts on society are assessed", "Impact", "", "", "outside software", list_15, 0, 0, 4, 1, 3, 4, 0, 0, 0, 0},
+    {"A.6.1.2", "There are objectives for responsible development", "Life cycle", "", "", "outside software", list_0, 0, 0, 4, 1, 3, 4, 0, 0, 0, 0},
     {"A.6.1.3", "There are processes for responsible design and development", "Life cycle", "", "", "evidence from a run or a release", list_0, 0, 0, 4, 1, 3, 0, 0, 0, 0, 0},
     {"A.6.2.2", "Requirements of the AI system are stated", "Life cycle", "", "", "evidence from a run or a release", list_16, 0, 0, 4, 1, 3, 0, 0, 0, 0, 0},
     {"A.6.2.3", "Design and development are documented", "Life cycle", "", "", "evidence from a run or a release", list_17, 0, 0, 4, 1, 3, 0, 0, 0, 0, 0},
@@ -485,16 +789,16 @@ static const dura_catalog_item items_4[] = {
     {"A.7.4", "Quality of data is required and met", "Data", "", "", "evidence from a run or a release", list_23, 0, 0, 4, 1, 3, 0, 0, 0, 0, 0},
     {"A.7.5", "Where data come from is recorded through their life", "Data", "", "", "evidence from a run or a release", list_24, 0, 0, 4, 1, 3, 0, 0, 0, 0, 0},
     {"A.7.6", "How data are prepared is decided and documented", "Data", "", "", "evidence from a run or a release", list_0, 0, 0, 4, 1, 3, 0, 0, 0, 0, 0},
-    {"A.8.2", "Users get the information they need", "Interested parties", "", "", "outside software: an organisation shows it, a device cannot", list_0, 0, 0, 4, 1, 3, 0, 0, 0, 0, 0},
+    {"A.8.2", "Users get the information they need", "Interested parties", "", "", "outside software", list_0, 0, 0, 4, 1, 3, 4, 0, 0, 0, 0},
     {"A.8.3", "Others can report adverse impacts", "Interested parties", "", "", "evidence from a run or a release", list_0, 0, 0, 4, 1, 3, 0, 0, 0, 0, 0},
     {"A.8.4", "Incidents are communicated by a plan", "Interested parties", "", "", "evidence from a run or a release", list_25, 0, 0, 4, 1, 3, 0, 0, 0, 0, 0},
-    {"A.8.5", "Duties to report to interested parties are known and documented", "Interested parties", "", "", "outside software: an organisation shows it, a device cannot", list_0, 0, 0, 4, 1, 3, 0, 0, 0, 0, 0},
-    {"A.9.2", "There are processes for responsible use", "Use", "", "", "outside software: an organisation shows it, a device cannot", list_0, 0, 0, 4, 1, 3, 0, 0, 0, 0, 0},
-    {"A.9.3", "There are objectives for responsible use", "Use", "", "", "outside software: an organisation shows it, a device cannot", list_0, 0, 0, 4, 1, 3, 0, 0, 0, 0, 0},
+    {"A.8.5", "Duties to report to interested parties are known and documented", "Interested parties", "", "", "outside software", list_0, 0, 0, 4, 1, 3, 4, 0, 0, 0, 0},
+    {"A.9.2", "There are processes for responsible use", "Use", "", "", "outside software", list_0, 0, 0, 4, 1, 3, 4, 0, 0, 0, 0},
+    {"A.9.3", "There are objectives for responsible use", "Use", "", "", "outside software", list_0, 0, 0, 4, 1, 3, 4, 0, 0, 0, 0},
     {"A.9.4", "The system is used as intended and as documented", "Use", "", "", "evidence from a run or a release", list_0, 0, 0, 4, 1, 3, 0, 0, 0, 0, 0},
     {"A.10.2", "Responsibilities are allocated between the parties", "Third parties", "", "", "evidence from a run or a release", list_0, 0, 0, 4, 1, 3, 0, 0, 0, 0, 0},
     {"A.10.3", "Suppliers' work fits the approach to AI", "Third parties", "", "", "evidence from a run or a release", list_26, 0, 0, 4, 1, 3, 0, 0, 0, 0, 0},
-    {"A.10.4", "What customers expect and need is considered", "Third parties", "", "", "outside software: an organisation shows it, a device cannot", list_0, 0, 0, 4, 1, 3, 0, 0, 0, 0, 0},
+    {"A.10.4", "What customers expect and need is considered", "Third parties", "", "", "outside software", list_0, 0, 0, 4, 1, 3, 4, 0, 0, 0, 0},
 };
 static const dura_catalog_item items_5[] = {
     {"AML.T0000", "Search Open Technical Databases", "Reconnaissance", "", "", "", list_0, 0, 0, 5, 1, 4, 0, 0, 0, 0, 0},
@@ -954,11 +1258,11 @@ static const dura_catalog_item items_10[] = {
 };
 
 const dura_catalog durai_catalogs[] = {
-    {"62443-4-2", "IEC 62443-4-2: technical security requirements for components", "ids and levels: two public mappings of the standard, compared; titles: ours", "2019", "2026-11-23", "ids are facts; the standard's text is its publisher's and is not here", "Titles are dura's own words and no part of the standard. Read the standard before you rely on a row.", items_0, 141, 141, 2, 0},
-    {"62443-4-1", "IEC 62443-4-1: secure product development life cycle", "ids: public outlines of the practices; titles: ours", "2018", "2026-11-23", "ids are facts; the standard's text is its publisher's and is not here", "Titles are dura's own words and no part of the standard. Read the standard before you rely on a row.", items_1, 47, 47, 0, 0},
-    {"62443-3-2", "IEC 62443-3-2: security risk assessment for system design", "ids: two public crosswalks, compared; titles: ours", "2020", "2026-11-23", "ids are facts; the standard's text is its publisher's and is not here", "Titles are dura's own words and no part of the standard. Read the standard before you rely on a row.", items_2, 32, 32, 0, 0},
+    {"62443-4-2", "IEC 62443-4-2: technical security requirements for components", "ids and levels: one public table, compared with what we remember of the standard; where they differ the note says so; titles: ours", "2019", "2026-11-23", "ids are facts; the standard's text is its publisher's and is not here", "Titles are dura's own words and no part of the standard. Read the standard before you rely on a row.", items_0, 141, 141, 2, 0},
+    {"62443-4-1", "IEC 62443-4-1: secure product development life cycle", "ids: a public outline of the practices; titles: ours", "2018", "2026-11-23", "ids are facts; the standard's text is its publisher's and is not here", "Titles are dura's own words and no part of the standard. Read the standard before you rely on a row.", items_1, 47, 47, 0, 0},
+    {"62443-3-2", "IEC 62443-3-2: security risk assessment for system design", "ids: a public crosswalk; titles: ours", "2020", "2026-11-23", "ids are facts; the standard's text is its publisher's and is not here", "Titles are dura's own words and no part of the standard. Read the standard before you rely on a row.", items_2, 32, 32, 0, 0},
     {"62443-3-3", "IEC 62443-3-3: system security requirements and security levels", "ids: public outlines; levels: one public table, not compared with the standard; titles: ours", "2013", "2026-11-23", "ids are facts; the standard's text is its publisher's and is not here", "Titles are dura's own words and no part of the standard. Read the standard before you rely on a row.", items_3, 100, 100, 100, 0},
-    {"42001", "ISO/IEC 42001: management of AI systems, Annex A controls", "ids: public outlines of the annex, compared; titles: ours", "2023", "2026-11-23", "ids are facts; the standard's text is its publisher's and is not here", "Titles are dura's own words and no part of the standard. Read the standard before you rely on a row.", items_4, 38, 38, 0, 0},
+    {"42001", "ISO/IEC 42001: management of AI systems, Annex A controls", "ids: a public outline of the annex; what maps where: ours; titles: ours", "2023", "2026-11-23", "ids are facts; the standard's text is its publisher's and is not here", "Titles are dura's own words and no part of the standard. Read the standard before you rely on a row.", items_4, 38, 38, 0, 0},
     {"atlas", "MITRE ATLAS: adversarial threat landscape for AI systems", "public copies of the ATLAS data: ids, names and tactics from a summary of its STIX export, compared with the navigator layer of 5.0.1 and the release notes", "5.6.0", "2026-11-23", "Apache-2.0", "MITRE ATLAS, copyright The MITRE Corporation, licensed under the Apache License 2.0. ATLAS is a trademark of The MITRE Corporation. Ids and names are reproduced unchanged, sub-techniques with their technique's name before them; no descriptions are.", items_5, 206, 205, 0, 0},
     {"attack-ics", "MITRE ATT&CK for ICS", "public copies of the ATT&CK for ICS data: technique ids and names from a transcript of the matrix, compared with a list of ids; mitigations and their 62443 labels from MITRE's STIX objects", "18.1", "2026-11-23", "(c) The MITRE Corporation. This work is reproduced and distributed with the permission of The MITRE Corporation.", "The MITRE Corporation (MITRE) hereby grants you a non-exclusive, royalty-free license to use ATT&CK for research, development, and commercial purposes. Any copy you make for such purposes is authorized provided that you reproduce MITRE's copyright designation and this license in any such copy. ATT&CK is a registered trademark of The MITRE Corporation.", items_6, 148, 135, 14, 0},
     {"ai-act", "EU AI Act, Regulation (EU) 2024/1689, as amended in 2026", "summaries by law firms and vendors, and memory; each entry says which", "2026 omnibus, as summarised", "2026-11-23", "law is not protected; titles are dura's own words", "No legal advice. Nothing here was read in the Official Journal: each entry says where it comes from; look it up before you rely on a date or a number.", items_7, 23, 23, 23, 0},
@@ -1775,10 +2079,388 @@ const dura_catalog_item *const durai_catalog_index[] = {
 const uint32_t durai_n_catalog_index = 802;
 
 const dura_bridge_row durai_bridge[] = {
+    {"AML.T0000", list_0, list_0, list_99, list_0, "Research and manuals tell where a model is used and how it is built. It happens outside the device, before anything reaches it, so nothing in a component can stop or see it; publish less, and assume in every drill that the attacker knows the model.", "outside", 2, 8, {0}},
+    {"AML.T0000.000", list_0, list_0, list_99, list_0, "Papers of one's own staff may describe the model in the product. It happens outside the device, before anything reaches it, so nothing in a component can stop or see it; publish less, and assume in every drill that the attacker knows the model.", "outside", 2, 8, {0}},
+    {"AML.T0000.001", list_0, list_0, list_99, list_0, "Preprints often come with code and data close to the product's. It happens outside the device, before anything reaches it, so nothing in a component can stop or see it; publish less, and assume in every drill that the attacker knows the model.", "outside", 2, 8, {0}},
+    {"AML.T0000.002", list_0, list_0, list_99, list_0, "Engineering blogs tell which tools and sensors a product uses. It happens outside the device, before anything reaches it, so nothing in a component can stop or see it; publish less, and assume in every drill that the attacker knows the model.", "outside", 2, 8, {0}},
+    {"AML.T0001", list_0, list_0, list_99, list_0, "Known weaknesses of a kind of model are public and stay so. It happens outside the device, before anything reaches it, so nothing in a component can stop or see it; publish less, and assume in every drill that the attacker knows the model.", "outside", 2, 8, {0}},
+    {"AML.T0002", list_0, list_0, list_100, list_0, "Public data and models close to the product's are taken and studied. It happens outside the device, before anything reaches it, so nothing in a component can stop or see it; publish less, and assume in every drill that the attacker knows the model.", "outside", 2, 8, {0}},
+    {"AML.T0002.000", list_0, list_0, list_100, list_0, "A public data set that resembles the plant's is enough to practise on. It happens outside the device, before anything reaches it, so nothing in a component can stop or see it; publish less, and assume in every drill that the attacker knows the model.", "outside", 2, 8, {0}},
+    {"AML.T0002.001", list_0, list_0, list_100, list_0, "When the product starts from a public model the attacker has most of it; only not doing so would change that. It happens outside the device, before anything reaches it, so nothing in a component can stop or see it; publish less, and assume in every drill that the attacker knows the model.", "outside", 2, 8, {0}},
+    {"AML.T0003", list_0, list_0, list_99, list_0, "A vendor's pages name sensors, models and partners to sell the machine. It happens outside the device, before anything reaches it, so nothing in a component can stop or see it; publish less, and assume in every drill that the attacker knows the model.", "outside", 2, 8, {0}},
+    {"AML.T0004", list_0, list_0, list_99, list_0, "A vendor's app may carry the same model as the machine. It happens outside the device, before anything reaches it, so nothing in a component can stop or see it; publish less, and assume in every drill that the attacker knows the model.", "outside", 2, 8, {0}},
+    {"AML.T0005", list_101, list_102, list_100, list_53, "A model that behaves alike is made, to practise on. Who holds a copy of the model can search for its weak inputs at leisure, so defence must not rest on the model being unknown.", "copied-model", 1, 8, {0}},
+    {"AML.T0005.000", list_0, list_0, list_100, list_0, "A stand-in is trained elsewhere from public or stolen parts; theft has its own rows, and the training is out of sight. Who holds a copy of the model can search for its weak inputs at leisure, so defence must not rest on the model being unknown.", "copied-model", 2, 8, {0}},
+    {"AML.T0005.001", list_101, list_103, list_104, list_53, "A copy is trained from answers the model itself gave. The model gives itself away through its answers, so who may ask, how often, and how much is answered is limited where the device offers an interface at all.", "asked-too-much", 1, 8, {0}},
+    {"AML.T0005.002", list_0, list_0, list_0, list_0, "An off-the-shelf model serves as stand-in; nothing of the product is touched. Who holds a copy of the model can search for its weak inputs at leisure, so defence must not rest on the model being unknown.", "copied-model", 2, 8, {0}},
+    {"AML.T0006", list_105, list_106, list_104, list_107, "Scanning touches the device or its network, so it can be recorded and joined with what follows. It looks before it acts; the component gives away little and records the asking, which later speaks for an attack.", "look-around", 1, 8, {0}},
+    {"AML.T0007", list_108, list_109, list_100, list_72, "Models, data and tools are searched for on systems of the victim. It looks before it acts; the component gives away little and records the asking, which later speaks for an attack.", "look-around", 1, 8, {0}},
+    {"AML.T0008", list_0, list_0, list_0, list_0, "Servers, hardware and names are bought or rented. The attacker obtains or prepares means of his own; what they are used for has rows of its own, and only there can a component answer.", "own-means", 2, 8, {0}},
+    {"AML.T0008.000", list_0, list_0, list_0, list_0, "Rented machines are where an attack on a model is worked out. The attacker obtains or prepares means of his own; what they are used for has rows of its own, and only there can a component answer.", "own-means", 2, 8, {0}},
+    {"AML.T0008.001", list_0, list_0, list_0, list_0, "A sensor or controller of the same make is bought and studied at home. The attacker obtains or prepares means of his own; what they are used for has rows of its own, and only there can a component answer.", "own-means", 2, 8, {0}},
+    {"AML.T0008.002", list_0, list_0, list_0, list_0, "Names are registered to serve poisoned data or packages later. The attacker obtains or prepares means of his own; what they are used for has rows of its own, and only there can a component answer.", "own-means", 2, 8, {0}},
+    {"AML.T0008.003", list_110, list_75, list_111, list_112, "Patches, stickers, masks, lamps or shakers are made for the sensor; the making is not seen, the use at the sensor is. The manipulated input stays within range and rate, so only relations between channels, their noise, a second channel and what the model may command can tell or bound it.", "in-range", 1, 8, {0}},
+    {"AML.T0008.004", list_0, list_0, list_0, list_0, "Cloud functions hide where commands come from; the plant's border sees them, the component does not. The attacker obtains or prepares means of his own; what they are used for has rows of its own, and only there can a component answer.", "own-means", 2, 8, {0}},
+    {"AML.T0010", list_113, list_114, list_115, list_116, "One of the parts a brain is made of is not what its name says. What comes from others is trusted only after origin and content were verified, at the desk when it is packed and again on the device.", "supply", 1, 8, {0}},
+    {"AML.T0010.000", list_113, list_117, list_118, list_119, "Changed hardware computes something else or later; known questions asked on the device itself can show it. What comes from others is trusted only after origin and content were verified, at the desk when it is packed and again on the device.", "supply", 1, 8, {0}},
+    {"AML.T0010.001", list_113, list_120, list_121, list_122, "Training and conversion tools of others run before the product exists; their versions belong into the set that is signed. What comes from others is trusted only after origin and content were verified, at the desk when it is packed and again on the device.", "supply", 1, 8, {0}},
+    {"AML.T0010.002", list_123, list_124, list_125, list_126, "Data sets of others are the way in. What a model learned from wrong data looks like skill until it fails, so data are kept clean before learning and the result is tried before it drives.", "poisoned-learning", 1, 8, {0}},
+    {"AML.T0010.003", list_113, list_127, list_128, list_129, "A model of others is the way in. What comes from others is trusted only after origin and content were verified, at the desk when it is packed and again on the device.", "supply", 1, 8, {0}},
+    {"AML.T0010.004", list_113, list_130, list_121, list_131, "An image is overwritten in a registry; what runs on a device is bound by digest, not by name. What comes from others is trusted only after origin and content were verified, at the desk when it is packed and again on the device.", "supply", 1, 8, {0}},
+    {"AML.T0011", list_132, list_133, list_134, list_135, "Somebody is brought to open or run something. It is an attack on the computer around the model; the component answers with what it may run and who may change it, and the logs keep what happened.", "host-foothold", 1, 8, {0}},
+    {"AML.T0011.000", list_136, list_137, list_138, list_70, "A model file that is code when opened; images here are data, read with bounds, and nothing in them is run. What comes from others is trusted only after origin and content were verified, at the desk when it is packed and again on the device.", "supply", 1, 8, {0}},
+    {"AML.T0011.001", list_113, list_139, list_121, list_63, "A package with a familiar name is installed where models are made. What comes from others is trusted only after origin and content were verified, at the desk when it is packed and again on the device.", "supply", 1, 8, {0}},
+    {"AML.T0012", list_140, list_141, list_142, list_143, "A real account is used by somebody else. Stolen proof of identity opens every door that asks for nothing else, so what weighs heavily needs a second person and leaves a record.", "credentials", 1, 8, {0}},
+    {"AML.T0013", list_144, list_145, list_99, list_53, "What the model can answer at all is learned from its answers or its manual. The model gives itself away through its answers, so who may ask, how often, and how much is answered is limited where the device offers an interface at all.", "asked-too-much", 1, 8, {0}},
+    {"AML.T0014", list_146, list_145, list_99, list_53, "The kind of model is guessed from how it answers. The model gives itself away through its answers, so who may ask, how often, and how much is answered is limited where the device offers an interface at all.", "asked-too-much", 1, 8, {0}},
+    {"AML.T0015", list_147, list_148, list_149, list_150, "The model is made to see what is not there or to miss what is. The manipulated input stays within range and rate, so only relations between channels, their noise, a second channel and what the model may command can tell or bound it.", "in-range", 1, 8, {0}},
+    {"AML.T0016", list_0, list_0, list_0, list_0, "Tools and code for attacks are taken from the public. The attacker obtains or prepares means of his own; what they are used for has rows of its own, and only there can a component answer.", "own-means", 2, 8, {0}},
+    {"AML.T0016.000", list_0, list_0, list_0, list_0, "Attack libraries are public; drills should use the same ones. The attacker obtains or prepares means of his own; what they are used for has rows of its own, and only there can a component answer.", "own-means", 2, 8, {0}},
+    {"AML.T0016.001", list_0, list_0, list_0, list_0, "Ordinary software is obtained to be misused later. The attacker obtains or prepares means of his own; what they are used for has rows of its own, and only there can a component answer.", "own-means", 2, 8, {0}},
+    {"AML.T0017", list_0, list_0, list_0, list_0, "Tools are written for the target. The attacker obtains or prepares means of his own; what they are used for has rows of its own, and only there can a component answer.", "own-means", 2, 8, {0}},
+    {"AML.T0017.000", list_0, list_0, list_0, list_0, "An attack is worked out for this kind of model; what it makes is crafted data. The attacker obtains or prepares means of his own; what they are used for has rows of its own, and only there can a component answer.", "own-means", 2, 8, {0}},
+    {"AML.T0018", list_151, list_152, list_153, list_154, "The model itself is changed: weights, structure or what is packed with it. A changed brain decides as its changer wants and looks healthy, so nothing runs that was not signed as part of one set.", "changed-brain", 1, 8, {0}},
+    {"AML.T0018.000", list_155, list_156, list_157, list_129, "Weights are changed so that a chosen input is answered as the attacker wants; golden answers catch a broken model, the signature catches this one. A changed brain decides as its changer wants and looks healthy, so nothing runs that was not signed as part of one set.", "changed-brain", 1, 8, {0}},
+    {"AML.T0018.001", list_155, list_158, list_153, list_159, "Layers or steps before or behind the model are added; scaling and features are parts of the same signed set. A changed brain decides as its changer wants and looks healthy, so nothing runs that was not signed as part of one set.", "changed-brain", 1, 8, {0}},
+    {"AML.T0018.002", list_160, list_161, list_153, list_70, "Malware rides in the model file; the reader takes tables and refuses all else. A changed brain decides as its changer wants and looks healthy, so nothing runs that was not signed as part of one set.", "changed-brain", 1, 8, {0}},
+    {"AML.T0019", list_123, list_162, list_163, list_164, "Data from the public are taken into training, poisoned by who published them. What a model learned from wrong data looks like skill until it fails, so data are kept clean before learning and the result is tried before it drives.", "poisoned-learning", 1, 8, {0}},
+    {"AML.T0020", list_110, list_165, list_166, list_167, "Wrong samples or labels enter the training data, from the plant's own recordings too. What a model learned from wrong data looks like skill until it fails, so data are kept clean before learning and the result is tried before it drives.", "poisoned-learning", 1, 12, {0}},
+    {"AML.T0021", list_0, list_0, list_0, list_0, "Accounts with other services are opened under false names. The attacker obtains or prepares means of his own; what they are used for has rows of its own, and only there can a component answer.", "own-means", 2, 8, {0}},
+    {"AML.T0024", list_101, list_168, list_104, list_53, "Secrets of model or data leave through its answers. The model gives itself away through its answers, so who may ask, how often, and how much is answered is limited where the device offers an interface at all.", "asked-too-much", 1, 8, {0}},
+    {"AML.T0024.000", list_101, list_169, list_170, list_53, "Whether a sample was in the training data is inferred; with process data that is rarely about people, but it can be about recipes. The model gives itself away through its answers, so who may ask, how often, and how much is answered is limited where the device offers an interface at all.", "asked-too-much", 1, 8, {0}},
+    {"AML.T0024.001", list_101, list_171, list_172, list_53, "Training data are rebuilt from confidences; do not answer confidences to whoever does not need them. The model gives itself away through its answers, so who may ask, how often, and how much is answered is limited where the device offers an interface at all.", "asked-too-much", 1, 8, {0}},
+    {"AML.T0024.002", list_101, list_102, list_100, list_53, "The model is copied by asking; each answer is in the decision log. The model gives itself away through its answers, so who may ask, how often, and how much is answered is limited where the device offers an interface at all.", "asked-too-much", 1, 8, {0}},
+    {"AML.T0025", list_101, list_173, list_100, list_174, "Models or data leave over the network like any file. It is an attack on the computer around the model; the component answers with what it may run and who may change it, and the logs keep what happened.", "host-foothold", 1, 8, {0}},
+    {"AML.T0029", list_175, list_176, list_177, list_178, "The model is kept so busy that its answers come late or not at all. Work that is no work takes time from the process, so the guard's deadline drives safe values and records that it did.", "flood", 1, 10, {0}},
+    {"AML.T0031", list_179, list_75, list_180, list_181, "Many small wrong inputs wear down trust until people switch the model off. The manipulated input stays within range and rate, so only relations between channels, their noise, a second channel and what the model may command can tell or bound it.", "in-range", 1, 12, {0}},
+    {"AML.T0034", list_182, list_82, list_183, list_184, "On a device the cost is computing time, not money. Work that is no work takes time from the process, so the guard's deadline drives safe values and records that it did.", "flood", 1, 8, {0}},
+    {"AML.T0034.000", list_185, list_82, list_183, list_186, "More frames arrive than the process has; their order and gaps give them away. Work that is no work takes time from the process, so the guard's deadline drives safe values and records that it did.", "flood", 1, 8, {0}},
+    {"AML.T0034.001", list_187, list_188, list_183, list_189, "An input is made that costs the most; models with a fixed number of steps have no such input, others have the deadline. Work that is no work takes time from the process, so the guard's deadline drives safe values and records that it did.", "flood", 1, 8, {0}},
+    {"AML.T0035", list_190, list_169, list_100, list_72, "Models, data and recordings are gathered to be taken away or studied. Who holds a copy of the model can search for its weak inputs at leisure, so defence must not rest on the model being unknown.", "copied-model", 1, 8, {0}},
+    {"AML.T0036", list_191, list_169, list_100, list_72, "Shared folders and wikis hold drawings, limits and models. It looks before it acts; the component gives away little and records the asking, which later speaks for an attack.", "look-around", 1, 8, {0}},
+    {"AML.T0037", list_192, list_169, list_100, list_72, "Files on the device itself are searched; run folders hold inputs of the process. It looks before it acts; the component gives away little and records the asking, which later speaks for an attack.", "look-around", 1, 8, {0}},
+    {"AML.T0040", list_193, list_194, list_195, list_196, "Whoever may ask the model learns from its answers. The model gives itself away through its answers, so who may ask, how often, and how much is answered is limited where the device offers an interface at all.", "asked-too-much", 1, 8, {0}},
+    {"AML.T0041", list_197, list_198, list_199, list_200, "The attacker stands at the sensor: tape, light, sound, a resistor; no network sees any of it. The manipulated input stays within range and rate, so only relations between channels, their noise, a second channel and what the model may command can tell or bound it.", "in-range", 1, 8, {0}},
+    {"AML.T0042", list_201, list_202, list_203, list_204, "A first careful try is made to see whether it works; on the machine it leaves frames that can be found again. The manipulated input stays within range and rate, so only relations between channels, their noise, a second channel and what the model may command can tell or bound it.", "in-range", 1, 8, {0}},
+    {"AML.T0043", list_205, list_148, list_149, list_150, "An input is made so that the model errs. The manipulated input stays within range and rate, so only relations between channels, their noise, a second channel and what the model may command can tell or bound it.", "in-range", 1, 8, {0}},
+    {"AML.T0043.000", list_205, list_206, list_149, list_207, "With the model at hand the smallest change that suffices is computed; small changes of one channel break relations with the others. The manipulated input stays within range and rate, so only relations between channels, their noise, a second channel and what the model may command can tell or bound it.", "in-range", 1, 8, {0}},
+    {"AML.T0043.001", list_205, list_208, list_209, list_210, "Many tries against the running model lead there, and each try is a recorded frame. The manipulated input stays within range and rate, so only relations between channels, their noise, a second channel and what the model may command can tell or bound it.", "in-range", 1, 8, {0}},
+    {"AML.T0043.002", list_205, list_206, list_149, list_207, "What fools the copy often fools the model, so no tries are seen before the one that counts. The manipulated input stays within range and rate, so only relations between channels, their noise, a second channel and what the model may command can tell or bound it.", "in-range", 1, 8, {0}},
+    {"AML.T0043.003", list_211, list_206, list_212, list_213, "Values are changed by hand until it works, often roughly enough for plain checks. The manipulated input stays within range and rate, so only relations between channels, their noise, a second channel and what the model may command can tell or bound it.", "in-range", 1, 10, {0}},
+    {"AML.T0043.004", list_214, list_215, list_216, list_217, "A sign the model was taught to obey is shown to it; keep the teaching out, and bound what it can command. What a model learned from wrong data looks like skill until it fails, so data are kept clean before learning and the result is tried before it drives.", "poisoned-learning", 1, 8, {0}},
+    {"AML.T0044", list_101, list_218, list_100, list_72, "Weights and structure are known to the attacker. Who holds a copy of the model can search for its weak inputs at leisure, so defence must not rest on the model being unknown.", "copied-model", 1, 8, {0}},
+    {"AML.T0046", list_219, list_220, list_221, list_222, "False findings bury the true ones; incidents are joined and counted so that a person sees one, not a thousand. Work that is no work takes time from the process, so the guard's deadline drives safe values and records that it did.", "flood", 1, 10, {0}},
+    {"AML.T0047", list_101, list_223, list_224, list_72, "Who buys the machine owns a copy of the model and all the time in the world. Who holds a copy of the model can search for its weak inputs at leisure, so defence must not rest on the model being unknown.", "copied-model", 1, 8, {0}},
+    {"AML.T0048", list_225, list_226, list_227, list_228, "Harm outside the system follows from what the model commands. The harm lies outside machine and process, so a component requirement can only bound what leads there.", "outside-harm", 1, 8, {0}},
+    {"AML.T0048.000", list_182, list_229, list_230, list_231, "Scrap, downtime and fraud cost money; records say which decision did it. The harm lies outside machine and process, so a component requirement can only bound what leads there.", "outside-harm", 1, 8, {0}},
+    {"AML.T0048.001", list_0, list_0, list_232, list_0, "Reputation is lost in public; what helps is records that can be believed, and telling in time. The harm lies outside machine and process, so a component requirement can only bound what leads there.", "outside-harm", 2, 8, {0}},
+    {"AML.T0048.002", list_0, list_0, list_233, list_0, "Harm to society has no component requirement; the impact assessment is where it is found. The harm lies outside machine and process, so a component requirement can only bound what leads there.", "outside-harm", 2, 8, {0}},
+    {"AML.T0048.003", list_234, list_226, list_235, list_228, "A person at the machine is harmed by what it does; safe values and a stop must not depend on the model. The harm lies outside machine and process, so a component requirement can only bound what leads there.", "outside-harm", 1, 8, {0}},
+    {"AML.T0048.004", list_101, list_236, list_100, list_72, "The model or its data are stolen as property. Who holds a copy of the model can search for its weak inputs at leisure, so defence must not rest on the model being unknown.", "copied-model", 1, 8, {0}},
+    {"AML.T0049", list_237, list_238, list_221, list_239, "A weakness in something reachable from outside is exploited; the guard's own readers are bounded and fuzzed, others' are not. It is an attack on the computer around the model; the component answers with what it may run and who may change it, and the logs keep what happened.", "host-foothold", 1, 8, {0}},
+    {"AML.T0050", list_240, list_241, list_183, list_239, "Commands are run through an interpreter that need not be on a controller. It is an attack on the computer around the model; the component answers with what it may run and who may change it, and the logs keep what happened.", "host-foothold", 1, 8, {0}},
+    {"AML.T0055", list_242, list_243, list_183, list_244, "Passwords or keys lie in files. Stolen proof of identity opens every door that asks for nothing else, so what weighs heavily needs a second person and leaves a record.", "credentials", 1, 8, {0}},
+    {"AML.T0058", list_113, list_127, list_128, list_129, "A model from a public place is taken as a start or as it is, with a backdoor in it. What comes from others is trusted only after origin and content were verified, at the desk when it is packed and again on the device.", "supply", 1, 8, {0}},
+    {"AML.T0059", list_245, list_246, list_247, list_248, "Data are spoiled so that learning from them is worthless; spans with a bad verdict stay out. What a model learned from wrong data looks like skill until it fails, so data are kept clean before learning and the result is tried before it drives.", "poisoned-learning", 1, 12, {0}},
+    {"AML.T0063", list_249, list_250, list_104, list_72, "Scores that nobody needs outside are found in logs or answers; the decision log is for those who may read it. The model gives itself away through its answers, so who may ask, how often, and how much is answered is limited where the device offers an interface at all.", "asked-too-much", 1, 8, {0}},
+    {"AML.T0072", list_251, list_252, list_183, list_107, "A taken-over computer calls out for commands; the zone's border is where that is cut. It is an attack on the computer around the model; the component answers with what it may run and who may change it, and the logs keep what happened.", "host-foothold", 1, 8, {0}},
+    {"AML.T0074", list_253, list_254, list_255, list_131, "A file or service bears a trusted name; digests and signatures do not read names. A changed brain decides as its changer wants and looks healthy, so nothing runs that was not signed as part of one set.", "changed-brain", 1, 8, {0}},
+    {"AML.T0075", list_0, list_0, list_183, list_0, "A cloud's own list of services is read; a component in the field has no part in it. It happens outside the device, before anything reaches it, so nothing in a component can stop or see it; publish less, and assume in every drill that the attacker knows the model.", "outside", 2, 8, {0}},
+    {"AML.T0076", list_155, list_256, list_153, list_70, "A file is broken on purpose so that scanners pass it by; a reader that refuses whatever it cannot read whole is not passed. A changed brain decides as its changer wants and looks healthy, so nothing runs that was not signed as part of one set.", "changed-brain", 1, 8, {0}},
+    {"AML.T0078", list_257, list_258, list_183, list_259, "An engineering computer is taken over while browsing; it must not be able to change the brain alone. It is an attack on the computer around the model; the component answers with what it may run and who may change it, and the logs keep what happened.", "host-foothold", 1, 8, {0}},
+    {"AML.T0079", list_0, list_0, list_0, list_0, "What was prepared is put where a victim will fetch it. The attacker obtains or prepares means of his own; what they are used for has rows of its own, and only there can a component answer.", "own-means", 2, 8, {0}},
+    {"AML.T0087", list_0, list_0, list_260, list_0, "Names and roles of operators are gathered from public sources. It happens outside the device, before anything reaches it, so nothing in a component can stop or see it; publish less, and assume in every drill that the attacker knows the model.", "outside", 2, 8, {0}},
+    {"AML.T0088", list_261, list_262, list_199, list_263, "Made-up pictures or sound replace the camera's; a tag from the sensor and a second kind of sensor contradict them. The manipulated input stays within range and rate, so only relations between channels, their noise, a second channel and what the model may command can tell or bound it.", "in-range", 1, 8, {0}},
+    {"AML.T0089", list_146, list_264, list_183, list_72, "Processes are listed to find what runs the model. It looks before it acts; the component gives away little and records the asking, which later speaks for an attack.", "look-around", 1, 8, {0}},
+    {"AML.T0090", list_140, list_265, list_183, list_266, "Secrets are taken from memory; seal keys are wiped after use, so old records stay sealed. Stolen proof of identity opens every door that asks for nothing else, so what weighs heavily needs a second person and leaves a record.", "credentials", 1, 8, {0}},
+    {"AML.T0091", list_267, list_268, list_183, list_269, "Hashes, tickets or tokens take the place of a password. Stolen proof of identity opens every door that asks for nothing else, so what weighs heavily needs a second person and leaves a record.", "credentials", 1, 8, {0}},
+    {"AML.T0091.000", list_270, list_271, list_183, list_244, "A stolen token of an application opens its services. Stolen proof of identity opens every door that asks for nothing else, so what weighs heavily needs a second person and leaves a record.", "credentials", 1, 8, {0}},
+    {"AML.T0095", list_0, list_0, list_99, list_0, "Search engines find what was published about the plant and its models. It happens outside the device, before anything reaches it, so nothing in a component can stop or see it; publish less, and assume in every drill that the attacker knows the model.", "outside", 2, 8, {0}},
+    {"AML.T0095.000", list_0, list_0, list_99, list_0, "Public code may hold settings, keys or feature lists of the product; the development environment is where that is prevented. It happens outside the device, before anything reaches it, so nothing in a component can stop or see it; publish less, and assume in every drill that the attacker knows the model.", "outside", 2, 8, {0}},
+    {"AML.T0097", list_272, list_273, list_274, list_275, "It behaves while it is watched or tested; running beside the old model on live input leaves no test to notice. A changed brain decides as its changer wants and looks healthy, so nothing runs that was not signed as part of one set.", "changed-brain", 1, 8, {0}},
+    {"AML.T0105", list_276, list_277, list_183, list_239, "Code breaks out of the container that runs the model. It is an attack on the computer around the model; the component answers with what it may run and who may change it, and the logs keep what happened.", "host-foothold", 1, 8, {0}},
+    {"AML.T0106", list_140, list_278, list_221, list_244, "A weakness gives access to secrets. Stolen proof of identity opens every door that asks for nothing else, so what weighs heavily needs a second person and leaves a record.", "credentials", 1, 8, {0}},
+    {"AML.T0107", list_272, list_279, list_221, list_280, "A weakness is used to switch protection off; a monitor that must prove it is alive, and logs that are missed, make that visible. It is an attack on the computer around the model; the component answers with what it may run and who may change it, and the logs keep what happened.", "host-foothold", 1, 8, {0}},
+    {"AML.T0109", list_113, list_281, list_282, list_283, "What was good for a year turns bad in an update; each update is tried like the first. What comes from others is trusted only after origin and content were verified, at the desk when it is packed and again on the device.", "supply", 1, 8, {0}},
+    {"AML.T0111", list_113, list_284, list_138, list_122, "Stars and downloads are made up; trust rests on digests and tests, not on reputation. What comes from others is trusted only after origin and content were verified, at the desk when it is packed and again on the device.", "supply", 1, 8, {0}},
+    {"AML.T0112", list_285, list_286, list_183, list_287, "The computer that runs the model is taken over through it. It is an attack on the computer around the model; the component answers with what it may run and who may change it, and the logs keep what happened.", "host-foothold", 1, 8, {0}},
+    {"AML.T0112.001", list_288, list_161, list_138, list_131, "A model or data file with code in it takes the computer over when it is opened. What comes from others is trusted only after origin and content were verified, at the desk when it is packed and again on the device.", "supply", 1, 8, {0}},
+    {"T0800", list_0, list_289, list_153, list_290, "A device put into update mode neither protects nor reports; the mode is entered only inside a window and by those who may. Program, settings or firmware are changed on the way to the process; they are checked for changes and origin, and the change is a record that joins with what the process does next.", "program-change", 1, 8, {0}},
+    {"T0801", list_0, list_291, list_100, list_239, "Values of the process are read to plan the attack; link tags do not hide them, encryption around them does. It looks before it acts; the component gives away little and records the asking, which later speaks for an attack.", "look-around", 1, 8, {0}},
+    {"T0802", list_0, list_292, list_100, list_239, "Collecting by script asks more and faster than any operator. It looks before it acts; the component gives away little and records the asking, which later speaks for an attack.", "look-around", 1, 8, {0}},
+    {"T0803", list_0, list_293, list_221, list_294, "A command that does not arrive leaves the last one standing; holding is limited in time, then safe values are driven. Messages that do not come are seen by their absence, and what drives the machine must not wait for them.", "lost-messages", 1, 10, {0}},
+    {"T0804", list_0, list_295, list_221, list_294, "A report that does not arrive leaves the model with old values; age is part of each value's verdict. Messages that do not come are seen by their absence, and what drives the machine must not wait for them.", "lost-messages", 1, 10, {0}},
+    {"T0805", list_0, list_296, list_221, list_297, "A serial line blocked by a held session looks like a broken cable; the fallback is the same for both. Messages that do not come are seen by their absence, and what drives the machine must not wait for them.", "lost-messages", 1, 10, {0}},
+    {"T0806", list_0, list_298, list_221, list_299, "Outputs are switched back and forth by brute force; rate limits bound it and the channels that should answer contradict it. It is where an attack ends; the component bounds what it may do to the plant and the two logs say how it came about.", "plant-effect", 1, 10, {0}},
+    {"T0807", list_0, list_241, list_183, list_239, "A command line on a controller does whatever it is told. Program, settings or firmware are changed on the way to the process; they are checked for changes and origin, and the change is a record that joins with what the process does next.", "program-change", 1, 8, {0}},
+    {"T0809", list_0, list_300, list_221, list_301, "Deleted programs and records stop the plant and hide the cause; the former brain stays in its slot and the other log vouches for the lost one. Program, settings or firmware are changed on the way to the process; they are checked for changes and origin, and the change is a record that joins with what the process does next.", "program-change", 1, 8, {0}},
+    {"T0811", list_0, list_169, list_100, list_72, "Drawings, limits and models are read where people share them. It looks before it acts; the component gives away little and records the asking, which later speaks for an attack.", "look-around", 1, 8, {0}},
+    {"T0812", list_0, list_302, list_183, list_244, "A password set at the factory is in the manual. Stolen proof of identity opens every door that asks for nothing else, so what weighs heavily needs a second person and leaves a record.", "credentials", 1, 8, {0}},
+    {"T0813", list_0, list_303, list_221, list_304, "Operators cannot act; the machine goes to its safe values without them. It is where an attack ends; the component bounds what it may do to the plant and the two logs say how it came about.", "plant-effect", 1, 10, {0}},
+    {"T0814", list_0, list_305, list_177, list_306, "A flood takes the processor or the line; the guarded step keeps its order of work. Work that is no work takes time from the process, so the guard's deadline drives safe values and records that it did.", "flood", 1, 10, {0}},
+    {"T0815", list_0, list_307, list_221, list_308, "People see nothing for a while; the records go on and are there afterwards. Messages that do not come are seen by their absence, and what drives the machine must not wait for them.", "lost-messages", 1, 10, {0}},
+    {"T0816", list_0, list_309, list_221, list_310, "A restart is a gap in two logs with a boot number on either side. Program, settings or firmware are changed on the way to the process; they are checked for changes and origin, and the change is a record that joins with what the process does next.", "program-change", 1, 10, {0}},
+    {"T0817", list_0, list_258, list_183, list_259, "An engineering computer is taken over while browsing. It is an attack on the computer around the model; the component answers with what it may run and who may change it, and the logs keep what happened.", "host-foothold", 1, 8, {0}},
+    {"T0819", list_0, list_311, list_221, list_239, "A service that can be reached from outside has a weakness. It is an attack on the computer around the model; the component answers with what it may run and who may change it, and the logs keep what happened.", "host-foothold", 1, 8, {0}},
+    {"T0820", list_0, list_312, list_221, list_313, "A weakness is used to make protection look as if it worked; only a proof of life from the protection itself contradicts it. It is an attack on the computer around the model; the component answers with what it may run and who may change it, and the logs keep what happened.", "host-foothold", 1, 8, {0}},
+    {"T0821", list_0, list_314, list_153, list_315, "A task is assigned to other code or another cycle; the model then runs too late, too seldom or not at all. Program, settings or firmware are changed on the way to the process; they are checked for changes and origin, and the change is a record that joins with what the process does next.", "program-change", 1, 8, {0}},
+    {"T0822", list_0, list_316, list_183, list_269, "Remote maintenance is a door that is meant to be there. Stolen proof of identity opens every door that asks for nothing else, so what weighs heavily needs a second person and leaves a record.", "credentials", 1, 8, {0}},
+    {"T0823", list_0, list_317, list_260, list_318, "Somebody sits at the operator's screen; what he may set is bounded, and what he did is a record. Program, settings or firmware are changed on the way to the process; they are checked for changes and origin, and the change is a record that joins with what the process does next.", "program-change", 1, 24, {0}},
+    {"T0826", list_0, list_319, list_221, list_320, "The plant stands; the component's part is to come back to a known state. It is where an attack ends; the component bounds what it may do to the plant and the two logs say how it came about.", "plant-effect", 1, 10, {0}},
+    {"T0827", list_0, list_321, list_221, list_322, "Nobody controls the process any more; safe values are the last thing the guard can still give. It is where an attack ends; the component bounds what it may do to the plant and the two logs say how it came about.", "plant-effect", 1, 10, {0}},
+    {"T0828", list_0, list_323, list_230, list_324, "Lost output costs money; a wrong update or a drifted model does the same without an enemy. It is where an attack ends; the component bounds what it may do to the plant and the two logs say how it came about.", "plant-effect", 1, 14, {0}},
+    {"T0829", list_0, list_325, list_221, list_326, "People see nothing for good; what is driven must be safe without eyes on it. Messages that do not come are seen by their absence, and what drives the machine must not wait for them.", "lost-messages", 1, 10, {0}},
+    {"T0830", list_0, list_327, list_328, list_329, "Somebody between two ends reads and changes; a tag over value, order and time shows it. What is shown is not what is: only other channels, physics and the frame's own tag can contradict it.", "spoofed-view", 1, 8, {0}},
+    {"T0831", list_0, list_148, list_330, list_331, "Setpoints, parameters or what the model sees are changed until the actuator does harm. It is where an attack ends; the component bounds what it may do to the plant and the two logs say how it came about.", "plant-effect", 1, 8, {0}},
+    {"T0832", list_0, list_332, list_199, list_333, "People and models are shown a process that is not there. What is shown is not what is: only other channels, physics and the frame's own tag can contradict it.", "spoofed-view", 1, 8, {0}},
+    {"T0834", list_0, list_334, list_183, list_335, "Calls of the operating system do what no menu offers. Program, settings or firmware are changed on the way to the process; they are checked for changes and origin, and the change is a record that joins with what the process does next.", "program-change", 1, 8, {0}},
+    {"T0835", list_0, list_336, list_199, list_337, "Its owner names no mitigation that works: the table of inputs in the controller itself is overwritten, and no network sees it. What is left is the signal: repeated noise, broken relations, a second channel outside that controller. What is shown is not what is: only other channels, physics and the frame's own tag can contradict it.", "spoofed-view", 1, 8, {0}},
+    {"T0836", list_0, list_338, list_339, list_340, "A limit or setpoint becomes one that harms; thresholds are parts of the signed set, and the envelope holds whatever the setpoint. Program, settings or firmware are changed on the way to the process; they are checked for changes and origin, and the change is a record that joins with what the process does next.", "program-change", 1, 24, {0}},
+    {"T0837", list_0, list_341, list_221, list_342, "Protection is gone and nothing says so; a monitor that misses its own test does. It is where an attack ends; the component bounds what it may do to the plant and the two logs say how it came about.", "plant-effect", 1, 8, {0}},
+    {"T0838", list_0, list_343, list_221, list_344, "Alarms are set so that they stay silent; limits of the guard change only through the gate. Program, settings or firmware are changed on the way to the process; they are checked for changes and origin, and the change is a record that joins with what the process does next.", "program-change", 1, 24, {0}},
+    {"T0839", list_0, list_345, list_153, list_346, "Firmware of an input module lies to the controller behind it; its own boot check answers, and the signal's relations. Program, settings or firmware are changed on the way to the process; they are checked for changes and origin, and the change is a record that joins with what the process does next.", "program-change", 1, 8, {0}},
+    {"T0840", list_0, list_347, list_183, list_239, "Connections are listed to find who talks to whom. It looks before it acts; the component gives away little and records the asking, which later speaks for an attack.", "look-around", 1, 8, {0}},
+    {"T0842", list_0, list_348, list_100, list_349, "Listening leaves no trace in a component; what was heard cannot be sent again where frames carry tag and number. It looks before it acts; the component gives away little and records the asking, which later speaks for an attack.", "look-around", 1, 8, {0}},
+    {"T0843", list_0, list_350, list_153, list_351, "A program is loaded into a controller; for the brain there is one way in, for the program around it an event that is joined. Program, settings or firmware are changed on the way to the process; they are checked for changes and origin, and the change is a record that joins with what the process does next.", "program-change", 1, 8, {0}},
+    {"T0845", list_0, list_145, list_100, list_239, "The program is read out to understand the process; the reading is an event. It looks before it acts; the component gives away little and records the asking, which later speaks for an attack.", "look-around", 1, 8, {0}},
+    {"T0846", list_0, list_347, list_183, list_239, "Other systems are searched for on the network. It looks before it acts; the component gives away little and records the asking, which later speaks for an attack.", "look-around", 1, 8, {0}},
+    {"T0847", list_0, list_352, list_183, list_335, "Something comes in on a stick; a release from a stick is checked like one from the network. It is an attack on the computer around the model; the component answers with what it may run and who may change it, and the logs keep what happened.", "host-foothold", 1, 8, {0}},
+    {"T0848", list_0, list_353, list_183, list_354, "Another master gives the orders; who has no key is not believed. What is shown is not what is: only other channels, physics and the frame's own tag can contradict it.", "spoofed-view", 1, 8, {0}},
+    {"T0849", list_0, list_355, list_255, list_131, "A file or service bears a trusted name; digests and signatures do not read names. Program, settings or firmware are changed on the way to the process; they are checked for changes and origin, and the change is a record that joins with what the process does next.", "program-change", 1, 8, {0}},
+    {"T0851", list_0, list_356, list_183, list_357, "What hides in the system itself can hide from any check that runs on it; start-up is checked before it runs, and other devices contradict it. What is shown is not what is: only other channels, physics and the frame's own tag can contradict it.", "spoofed-view", 1, 8, {0}},
+    {"T0852", list_0, list_169, list_100, list_72, "Screens of operators show the process as well as any file. It looks before it acts; the component gives away little and records the asking, which later speaks for an attack.", "look-around", 1, 8, {0}},
+    {"T0853", list_0, list_358, list_183, list_239, "Scripts run where an interpreter was left. It is an attack on the computer around the model; the component answers with what it may run and who may change it, and the logs keep what happened.", "host-foothold", 1, 8, {0}},
+    {"T0855", list_0, list_359, list_221, list_360, "A command comes from somebody who may not give it; the state of the machine may forbid it even from somebody who may. What is shown is not what is: only other channels, physics and the frame's own tag can contradict it.", "spoofed-view", 1, 8, {0}},
+    {"T0856", list_0, list_361, list_199, list_362, "A report says what the attacker wants the model to believe. What is shown is not what is: only other channels, physics and the frame's own tag can contradict it.", "spoofed-view", 1, 8, {0}},
+    {"T0857", list_0, list_363, list_153, list_364, "Firmware is replaced, by an older one that watches less too; floors refuse what is older. Program, settings or firmware are changed on the way to the process; they are checked for changes and origin, and the change is a record that joins with what the process does next.", "program-change", 1, 8, {0}},
+    {"T0858", list_0, list_365, list_221, list_366, "A controller is put into program mode; the key switch is an event of the security log. Program, settings or firmware are changed on the way to the process; they are checked for changes and origin, and the change is a record that joins with what the process does next.", "program-change", 1, 24, {0}},
+    {"T0859", list_0, list_141, list_260, list_143, "A real account is used by somebody else. Stolen proof of identity opens every door that asks for nothing else, so what weighs heavily needs a second person and leaves a record.", "credentials", 1, 8, {0}},
+    {"T0860", list_0, list_367, list_183, list_368, "A wireless network is entered from outside the fence. Wireless reach starts outside the fence, so the network device must know its users and the frame must be able to prove where it came from.", "wireless", 1, 8, {0}},
+    {"T0861", list_0, list_169, list_100, list_72, "Which tag is which valve is learned; names say more than values. It looks before it acts; the component gives away little and records the asking, which later speaks for an attack.", "look-around", 1, 8, {0}},
+    {"T0862", list_0, list_369, list_115, list_129, "It comes in with a part that was bought; MITRE's own answer, supply chain management, has no component requirement among its labels, the inventory and the signature are ours. What comes from others is trusted only after origin and content were verified, at the desk when it is packed and again on the device.", "supply", 1, 8, {0}},
+    {"T0863", list_0, list_133, list_134, list_259, "Somebody is brought to open or run something. It is an attack on the computer around the model; the component answers with what it may run and who may change it, and the logs keep what happened.", "host-foothold", 1, 8, {0}},
+    {"T0864", list_0, list_370, list_183, list_371, "A service computer carries it from plant to plant. It is an attack on the computer around the model; the component answers with what it may run and who may change it, and the logs keep what happened.", "host-foothold", 1, 8, {0}},
+    {"T0865", list_0, list_0, list_134, list_0, "A message deceives a person at an office computer; nothing in a component sees it, and what follows on the plant's side has rows of its own.", "", 2, 8, {0}},
+    {"T0866", list_0, list_238, list_221, list_239, "A weakness in a service lets code in from the next computer. It is an attack on the computer around the model; the component answers with what it may run and who may change it, and the logs keep what happened.", "host-foothold", 1, 8, {0}},
+    {"T0867", list_0, list_372, list_183, list_239, "Tools are carried from one computer to the next. It is an attack on the computer around the model; the component answers with what it may run and who may change it, and the logs keep what happened.", "host-foothold", 1, 8, {0}},
+    {"T0868", list_0, list_264, list_183, list_72, "Whether a controller runs or can be programmed is asked before an attack. It looks before it acts; the component gives away little and records the asking, which later speaks for an attack.", "look-around", 1, 8, {0}},
+    {"T0869", list_0, list_373, list_183, list_374, "Commands hide in protocols that are allowed; the border sees them, the component sees what they do. It is an attack on the computer around the model; the component answers with what it may run and who may change it, and the logs keep what happened.", "host-foothold", 1, 8, {0}},
+    {"T0871", list_0, list_375, list_183, list_376, "An interface for programs does what the attacker's program asks. Program, settings or firmware are changed on the way to the process; they are checked for changes and origin, and the change is a record that joins with what the process does next.", "program-change", 1, 8, {0}},
+    {"T0872", list_0, list_377, list_104, list_378, "Traces are removed; sealed, anchored and counted records make what is missing visible, and the gap itself is evidence. Program, settings or firmware are changed on the way to the process; they are checked for changes and origin, and the change is a record that joins with what the process does next.", "program-change", 1, 8, {0}},
+    {"T0873", list_0, list_379, list_153, list_380, "The project file of the engineering tool carries it into each download. Program, settings or firmware are changed on the way to the process; they are checked for changes and origin, and the change is a record that joins with what the process does next.", "program-change", 1, 8, {0}},
+    {"T0874", list_0, list_381, list_183, list_382, "Calls between program and hardware are redirected, so that reads return what the attacker wants. What is shown is not what is: only other channels, physics and the frame's own tag can contradict it.", "spoofed-view", 1, 8, {0}},
+    {"T0877", list_0, list_383, list_111, list_384, "Its owner names no mitigation that works: the table of inputs is read in the controller, to be replayed later. The reading is silent; the replay shows as noise that repeats. What is shown is not what is: only other channels, physics and the frame's own tag can contradict it.", "spoofed-view", 1, 8, {0}},
+    {"T0878", list_0, list_385, list_386, list_387, "An alarm is kept from those who should see it; it is in two logs that anchor each other, and silence is an alarm too. Program, settings or firmware are changed on the way to the process; they are checked for changes and origin, and the change is a record that joins with what the process does next.", "program-change", 1, 8, {0}},
+    {"T0879", list_0, list_388, list_389, list_390, "Machines are damaged; what bounds that must not believe the same input that deceived the model. It is where an attack ends; the component bounds what it may do to the plant and the two logs say how it came about.", "plant-effect", 1, 10, {0}},
+    {"T0880", list_0, list_391, list_235, list_392, "Protection of people fails when it is needed; safety functions stay independent of this library. It is where an attack ends; the component bounds what it may do to the plant and the two logs say how it came about.", "plant-effect", 1, 10, {0}},
+    {"T0881", list_0, list_393, list_221, list_394, "A service that guarded or recorded is stopped; others notice that it no longer speaks. Program, settings or firmware are changed on the way to the process; they are checked for changes and origin, and the change is a record that joins with what the process does next.", "program-change", 1, 10, {0}},
+    {"T0882", list_0, list_173, list_100, list_174, "Recipes, models and recordings are taken away. It looks before it acts; the component gives away little and records the asking, which later speaks for an attack.", "look-around", 1, 8, {0}},
+    {"T0883", list_0, list_395, list_183, list_72, "A device can be reached from the internet; it was not meant to be. It is an attack on the computer around the model; the component answers with what it may run and who may change it, and the logs keep what happened.", "host-foothold", 1, 8, {0}},
+    {"T0884", list_0, list_373, list_183, list_174, "A computer in the plant passes commands on; the border of the zone is where that shows. It is an attack on the computer around the model; the component answers with what it may run and who may change it, and the logs keep what happened.", "host-foothold", 1, 8, {0}},
+    {"T0885", list_0, list_252, list_183, list_174, "Commands use a port that is open anyway. It is an attack on the computer around the model; the component answers with what it may run and who may change it, and the logs keep what happened.", "host-foothold", 1, 8, {0}},
+    {"T0886", list_0, list_396, list_183, list_269, "Remote services are used with real or stolen rights. Stolen proof of identity opens every door that asks for nothing else, so what weighs heavily needs a second person and leaves a record.", "credentials", 1, 8, {0}},
+    {"T0887", list_0, list_397, list_100, list_349, "Radio is listened to from outside the fence; nothing is recorded, and what was heard cannot be sent again where frames carry tag and number. Wireless reach starts outside the fence, so the network device must know its users and the frame must be able to prove where it came from.", "wireless", 1, 8, {0}},
+    {"T0888", list_0, list_398, list_183, list_239, "Make, version and modules of a device are asked for. It looks before it acts; the component gives away little and records the asking, which later speaks for an attack.", "look-around", 1, 8, {0}},
+    {"T0889", list_0, list_399, list_153, list_400, "The program is changed and stays changed. Program, settings or firmware are changed on the way to the process; they are checked for changes and origin, and the change is a record that joins with what the process does next.", "program-change", 1, 8, {0}},
+    {"T0890", list_0, list_401, list_183, list_244, "A weakness gives more rights than were given; what weighs heavily needs keys that are elsewhere. It is an attack on the computer around the model; the component answers with what it may run and who may change it, and the logs keep what happened.", "host-foothold", 1, 8, {0}},
+    {"T0891", list_0, list_402, list_183, list_244, "A secret is built into the product, the same in each; the development key of this tree is such a one, and verify names it. Stolen proof of identity opens every door that asks for nothing else, so what weighs heavily needs a second person and leaves a record.", "credentials", 1, 8, {0}},
+    {"T0892", list_0, list_403, list_183, list_404, "Passwords are changed so that the owner is locked out; a person's stop must not need them. Stolen proof of identity opens every door that asks for nothing else, so what weighs heavily needs a second person and leaves a record.", "credentials", 1, 8, {0}},
+    {"T0893", list_0, list_169, list_100, list_72, "Files on the device are searched. It looks before it acts; the component gives away little and records the asking, which later speaks for an attack.", "look-around", 1, 8, {0}},
+    {"T0894", list_0, list_405, list_183, list_335, "A trusted program of the system runs the attacker's code. It is an attack on the computer around the model; the component answers with what it may run and who may change it, and the logs keep what happened.", "host-foothold", 1, 8, {0}},
+    {"T0895", list_0, list_406, list_183, list_335, "A medium runs something as soon as it is attached. It is an attack on the computer around the model; the component answers with what it may run and who may change it, and the logs keep what happened.", "host-foothold", 1, 8, {0}},
     {NULL, list_0, list_0, list_0, list_0, NULL, NULL, 0, 0, {0}}
 };
-const uint32_t durai_n_bridge = 0;
+const uint32_t durai_n_bridge = 189;
 const uint16_t durai_bridge_index[] = {
+    0,
+    1,
+    2,
+    3,
+    4,
+    5,
+    6,
+    7,
+    8,
+    9,
+    10,
+    11,
+    12,
+    13,
+    14,
+    15,
+    16,
+    17,
+    18,
+    19,
+    20,
+    21,
+    22,
+    23,
+    24,
+    25,
+    26,
+    27,
+    28,
+    29,
+    30,
+    31,
+    32,
+    33,
+    34,
+    35,
+    36,
+    37,
+    38,
+    39,
+    40,
+    41,
+    42,
+    43,
+    44,
+    45,
+    46,
+    47,
+    48,
+    49,
+    50,
+    51,
+    52,
+    53,
+    54,
+    55,
+    56,
+    57,
+    58,
+    59,
+    60,
+    61,
+    62,
+    63,
+    64,
+    65,
+    66,
+    67,
+    68,
+    69,
+    70,
+    71,
+    72,
+    73,
+    74,
+    75,
+    76,
+    77,
+    78,
+    79,
+    80,
+    81,
+    82,
+    83,
+    84,
+    85,
+    86,
+    87,
+    88,
+    89,
+    90,
+    91,
+    92,
+    93,
+    94,
+    95,
+    96,
+    97,
+    98,
+    99,
+    100,
+    101,
+    102,
+    103,
+    104,
+    105,
+    106,
+    107,
+    108,
+    109,
+    110,
+    111,
+    112,
+    113,
+    114,
+    115,
+    116,
+    117,
+    118,
+    119,
+    120,
+    121,
+    122,
+    123,
+    124,
+    125,
+    126,
+    127,
+    128,
+    129,
+    130,
+    131,
+    132,
+    133,
+    134,
+    135,
+    136,
+    137,
+    138,
+    139,
+    140,
+    141,
+    142,
+    143,
+    144,
+    145,
+    146,
+    147,
+    148,
+    149,
+    150,
+    151,
+    152,
+    153,
+    154,
+    155,
+    156,
+    157,
+    158,
+    159,
+    160,
+    161,
+    162,
+    163,
+    164,
+    165,
+    166,
+    167,
+    168,
+    169,
+    170,
+    171,
+    172,
+    173,
+    174,
+    175,
+    176,
+    177,
+    178,
+    179,
+    180,
+    181,
+    182,
+    183,
+    184,
+    185,
+    186,
+    187,
+    188,
     0
 };
 
@@ -1850,23 +2532,23 @@ static const durai_rule_row rule_secret[] = {
     {"CR 2.1", "who may read it, by asking the model too, is decided and enforced"},
 };
 const durai_rule_asset durai_rule_assets[] = {
-    {"sensor", rule_sensor, 3, list_99, list_100, 1},
-    {"model", rule_model, 5, list_101, list_102, 0},
-    {"actuator", rule_actuator, 3, list_103, list_104, 1},
-    {"dataset", rule_dataset, 2, list_105, list_106, 1},
-    {"update", rule_update, 5, list_107, list_108, 1},
-    {"log", rule_log, 7, list_109, list_110, 0},
-    {"human", rule_human, 4, list_111, list_112, 0},
-    {"network", rule_network, 4, list_113, list_114, 1},
-    {"brain-part", rule_brain_part, 5, list_115, list_116, 0},
-    {"compute", rule_compute, 3, list_113, list_117, 0},
-    {"secret", rule_secret, 4, list_118, list_119, 0},
+    {"sensor", rule_sensor, 3, list_149, list_407, 1},
+    {"model", rule_model, 5, list_408, list_409, 0},
+    {"actuator", rule_actuator, 3, list_410, list_411, 1},
+    {"dataset", rule_dataset, 2, list_166, list_412, 1},
+    {"update", rule_update, 5, list_413, list_414, 1},
+    {"log", rule_log, 7, list_415, list_416, 0},
+    {"human", rule_human, 4, list_417, list_418, 0},
+    {"network", rule_network, 4, list_177, list_419, 1},
+    {"brain-part", rule_brain_part, 5, list_420, list_421, 0},
+    {"compute", rule_compute, 3, list_177, list_178, 0},
+    {"secret", rule_secret, 4, list_422, list_423, 0},
 };
 const durai_rule_cause durai_rule_causes[] = {
-    {"fault", "fallback", "safe values must be driven within the process safety time after the fault", list_120},
-    {"drift", "delay", "the monitor's delay to the shift that matters must be stated and measured", list_121},
-    {"attack", "response", "an attacker stays within limits, so something other than a limit must tell or stop it", list_122},
-    {"misuse", "limit", "use outside what was intended must be bounded, and seen in the records", list_123},
+    {"fault", "fallback", "safe values must be driven within the process safety time after the fault", list_424},
+    {"drift", "delay", "the monitor's delay to the shift that matters must be stated and measured", list_425},
+    {"attack", "response", "an attacker stays within limits, so something other than a limit must tell or stop it", list_426},
+    {"misuse", "limit", "use outside what was intended must be bounded, and seen in the records", list_427},
 };
 const uint8_t durai_rule_raise_by = 1;
 const uint8_t durai_rule_raise_cap = 4;

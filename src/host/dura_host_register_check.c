@@ -48,29 +48,24 @@ static void *room(check *c, size_t n)
     return p;
 }
 
-/* First edge of each asset in both directions: edges are sorted by from; `back` by to. */
+/* Edges are sorted by from; `back` has them by to, from in[asset] up to in[asset + 1]. */
 static void index_edges(check *c)
 {
     const dura_register *r = c->r;
-    c->out = room(c, (r->n_asset + 2) * sizeof *c->out);
     c->in = room(c, (r->n_asset + 2) * sizeof *c->in);
     c->back = room(c, (r->n_edge + 1) * sizeof *c->back);
     if (c->rc != DURA_OK)
         return;
-    for (uint32_t i = 0; i < r->n_edge; i++) {
-        c->out[r->edge[i].from + 1]++;
+    for (uint32_t i = 0; i < r->n_edge; i++)
         c->in[r->edge[i].to + 1]++;
-    }
-    for (uint32_t i = 0; i < r->n_asset; i++) {
-        c->out[i + 1] += c->out[i];
+    for (uint32_t i = 0; i < r->n_asset; i++)
         c->in[i + 1] += c->in[i];
-    }
     uint32_t *next = room(c, (r->n_asset + 1) * sizeof *next);
     if (!next)
         return;
     memcpy(next, c->in, r->n_asset * sizeof *next);
     for (uint32_t i = 0; i < r->n_edge; i++)
-        c->back[next[r->edge[i].to]++] = r->edge[i].from;
+        c->back[next[r->edge[i].to]++] = (uint16_t)i;
 }
 
 uint32_t durai_reg_upstream(check *c, uint16_t asset, uint16_t *order, uint8_t *seen)
@@ -79,11 +74,13 @@ uint32_t durai_reg_upstream(check *c, uint16_t asset, uint16_t *order, uint8_t *
     order[n++] = asset;
     seen[asset] = 1;
     for (uint32_t k = 0; k < n; k++)
-        for (uint32_t i = c->in[order[k]]; i < c->in[order[k] + 1]; i++)
-            if (!seen[c->back[i]]) {
-                seen[c->back[i]] = 1;
-                order[n++] = c->back[i];
+        for (uint32_t i = c->in[order[k]]; i < c->in[order[k] + 1]; i++) {
+            const reg_edge *e = &c->r->edge[c->back[i]];
+            if (e->flow <= REG_DRIVES && !seen[e->from]) {
+                seen[e->from] = 1;
+                order[n++] = e->from;
             }
+        }
     return n;
 }
 
@@ -100,9 +97,19 @@ static void reach_actuators(check *c)
         if (r->asset[i].kind == REG_ACTUATOR && !c->acts[i])
             c->acts[i] = 1, todo[n++] = (uint16_t)i;
     for (uint32_t k = 0; k < n; k++)
-        for (uint32_t i = c->in[todo[k]]; i < c->in[todo[k] + 1]; i++)
-            if (!c->acts[c->back[i]])
-                c->acts[c->back[i]] = 1, todo[n++] = c->back[i];
+        for (uint32_t i = c->in[todo[k]]; i < c->in[todo[k] + 1]; i++) {
+            uint16_t from = r->edge[c->back[i]].from;
+            if (!c->acts[from])
+                c->acts[from] = 1, todo[n++] = from;
+        }
+}
+
+uint8_t durai_reg_worst(const dura_register *r, const reg_entry *e)
+{
+    uint8_t worst = e->before.severity;
+    for (uint32_t k = 0; k < e->hazards.n; k++)
+        worst = r->hazard[e->hazards.at[k]].severity > worst ? r->hazard[e->hazards.at[k]].severity : worst;
+    return worst;
 }
 
 /* What the entry has looked at. A draft has looked at nothing: a program wrote it. */
@@ -126,9 +133,7 @@ static void mark_entries(check *c)
             mark_covered(c, e);
         for (uint32_t k = 0; k < e->controls.n; k++)
             c->bound[e->controls.at[k]] = 1;
-        uint8_t worst = e->before.severity;
-        for (uint32_t k = 0; k < e->hazards.n; k++)
-            worst = r->hazard[e->hazards.at[k]].severity > worst ? r->hazard[e->hazards.at[k]].severity : worst;
+        uint8_t worst = durai_reg_worst(r, e);
         for (uint32_t k = 0; k < e->path.n; k++)
             if (r->asset[e->path.at[k]].kind == REG_ACTUATOR && worst > c->severity[e->path.at[k]])
                 c->severity[e->path.at[k]] = worst;

@@ -28,8 +28,8 @@ typedef struct check {
     int rc;
     uint32_t today;
     /* from the register */
-    uint32_t *out, *in;      /* first edge from, first of back[] to each asset */
-    uint16_t *back;          /* who acts on an asset */
+    uint32_t *in;            /* first of back[] to each asset */
+    uint16_t *back;          /* edges, by whom they act on */
     uint8_t *acts;           /* asset reaches an actuator */
     uint8_t *touched;        /* causes of the entries an asset is in */
     uint8_t *looked;         /* causes of the entries an edge is in */
@@ -51,8 +51,11 @@ typedef struct check {
 
 /* One finding; the texts are the arena's (NULL: no memory, which stays in c->rc). */
 void durai_reg_found(check *c, int rule, uint32_t value, const char *subject, const char *text, const char *fix);
-/* The asset and all that act on it, nearest first. seen: zeroes, one for each asset. */
+/* The asset and all whose values reach it while the machine runs, nearest first: a sensor that
+ * only trains its model is no second channel. seen: zeroes, one for each asset. */
 uint32_t durai_reg_upstream(check *c, uint16_t asset, uint16_t *order, uint8_t *seen);
+/* Worst severity of an entry and its hazards. */
+uint8_t durai_reg_worst(const dura_register *r, const reg_entry *e);
 /* B1 to B18. */
 void durai_reg_rules(check *c);
 

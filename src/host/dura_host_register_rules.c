@@ -326,6 +326,14 @@ static int falls_back(const check *c, const reg_entry *e, uint32_t within_ms)
     return 0;
 }
 
+/* By its path, or where it says none, by the asset: what runs, not what is trained or kept. */
+static int acts(const check *c, const reg_entry *e)
+{
+    uint8_t kind = c->r->asset[e->asset].kind;
+    int runs = kind != REG_DATASET && kind != REG_UPDATE && kind != REG_LOG;
+    return actuator(c, e) != NULL || (runs && c->acts[e->asset]);
+}
+
 static void b13_cannot(check *c)
 {
     ENTRIES(e) {
@@ -339,7 +347,7 @@ static void b13_cannot(check *c)
         } else if (e->cause == REG_DRIFT && !states_delay(c, e)) {
             text = SAY("%s is a drift and none of its monitors states how late it is", e->id);
             fix = "State delay_s of the monitor: `dura learn` prints it.";
-        } else if (e->cause == REG_FAULT && actuator(c, e) && !falls_back(c, e, safety_ms(c, e))) {
+        } else if (e->cause == REG_FAULT && acts(c, e) && !falls_back(c, e, safety_ms(c, e))) {
             text = SAY("%s is a fault and nothing leads to the safe state within %u ms", e->id, safety_ms(c, e));
             fix = "Bind output.fallback, output.stop or model.deadline with reacts_ms inside the process safety time.";
         }
@@ -350,6 +358,16 @@ static void b13_cannot(check *c)
 
 /* ---- B14 B15: how many eyes ---------------------------------------------------------------------------- */
 
+/* An entry that names no actuator in its path is about all that its asset reaches. */
+static uint8_t severity_of(const check *c, uint32_t i, const uint8_t *upstream)
+{
+    uint8_t worst = c->severity[i];
+    ENTRIES(e)
+        if (upstream[e->asset] && !actuator(c, e) && durai_reg_worst(c->r, e) > worst)
+            worst = durai_reg_worst(c->r, e);
+    return worst;
+}
+
 static void sensors_of(check *c, uint32_t i, uint16_t *order, uint8_t *seen)
 {
     const dura_register *r = c->r;
@@ -358,6 +376,8 @@ static void sensors_of(check *c, uint32_t i, uint16_t *order, uint8_t *seen)
     int same_part = 1, same_bus = 1;
     memset(seen, 0, r->n_asset);
     n = durai_reg_upstream(c, (uint16_t)i, order, seen);
+    if (severity_of(c, i, seen) < REG_SEVERITIES)
+        return;
     for (uint32_t k = 0; k < n; k++) {
         const reg_asset *s = &r->asset[order[k]];
         if (s->kind != REG_SENSOR)
@@ -391,7 +411,7 @@ static void b14_b15_eyes(check *c)
         return;
     }
     ASSETS(i)
-        if (c->severity[i] == REG_SEVERITIES)
+        if (c->r->asset[i].kind == REG_ACTUATOR)
             sensors_of(c, i, order, seen);
 }
 

@@ -95,6 +95,11 @@ static int among(const char *const *list, const char *id)
     return 0;
 }
 
+static int touches(const dura_translation *t, uint8_t fr)
+{
+    return fr >= 1 && (unsigned)t->frs >> (fr - 1u) & 1u;
+}
+
 /* ---- the rules -------------------------------------------------------------------------- */
 
 static void rule_path(work *w)
@@ -118,10 +123,11 @@ static uint8_t touched(const work *w)
     uint8_t frs = 0;
     for (uint32_t i = 0; i < w->asset->rows; i++) {
         const dura_catalog_item *item = dura_catalog_item_find(NULL, w->asset->row[i].id);
-        frs |= item ? (uint8_t)(1u << (item->fr - 1u)) : 0u;
+        if (item)
+            frs = (uint8_t)(frs | 1u << (item->fr - 1u));
     }
     if (w->e->crosses && w->asset->flow)
-        frs |= 1u << (FR_RDF - 1u);
+        frs = (uint8_t)(frs | 1u << (FR_RDF - 1u));
     return w->e->reach == DURA_REACH_NOTHING ? durai_rule_information : frs;
 }
 
@@ -130,7 +136,7 @@ static void rule_level(work *w)
     const dura_translate_entry *e = w->e;
     int raise = e->reach != DURA_REACH_NOTHING && e->severity == w->top && !e->second_channel;
     for (uint8_t fr = 1; fr <= DURA_FR_MAX; fr++) {
-        if (!(w->t->frs >> (fr - 1u) & 1u))
+        if (!touches(w->t, fr))
             continue;
         unsigned sl = e->sl_t[fr - 1u];
         dura_translate_line *line = say(w, DURA_LINE_FR, fr_names[fr - 1u], "touched by what happens to the %s; %s asks for "
@@ -152,7 +158,7 @@ static void rule_level(work *w)
 static void rule_requirement(work *w, const char *id, const char *why)
 {
     const dura_catalog_item *item = dura_catalog_item_find(NULL, id);
-    if (!item || !(w->t->frs >> (item->fr - 1u) & 1u) || standing(w->t, item->id))
+    if (!item || !touches(w->t, item->fr) || standing(w->t, item->id))
         return;
     unsigned sl_t = w->t->sl_t[item->fr - 1u];
     int due = item->sl && item->sl <= sl_t;
@@ -174,7 +180,7 @@ static void enhancements(work *w, const char *parent)
     for (uint32_t i = 0; i < c->items; i++) {
         const dura_catalog_item *re = &c->item[i];
         if (re->kind != DURA_CATALOG_ENHANCEMENT || strcmp(re->parent, parent) != 0 || re->sl > w->t->sl_t[re->fr - 1u] ||
-            !(w->t->frs >> (re->fr - 1u) & 1u))
+            !touches(w->t, re->fr))
             continue;
         dura_translate_line *line = say(w, DURA_LINE_REQUIREMENT, re->id, "enhances %s from SL %u on; SL-T(%s) is %u", parent,
                                         re->sl, fr_names[re->fr - 1u], w->t->sl_t[re->fr - 1u]);
@@ -209,7 +215,7 @@ static void rule_gap(work *w)
     }
     for (uint8_t fr = 1; fr <= DURA_FR_MAX; fr++) {
         unsigned want = t->sl_t[fr - 1u], have = e->sl_c[fr - 1u], lane = e->conduit_sl_c[fr - 1u];
-        if (!(t->frs >> (fr - 1u) & 1u))
+        if (!touches(t, fr))
             continue;
         t->gap[fr - 1u] = (uint8_t)(want > have ? want - have : 0u);
         t->conduit_gap[fr - 1u] = (uint8_t)(e->crosses && fr == FR_RDF && want > lane ? want - lane : 0u);

@@ -272,6 +272,27 @@ def b14_one_sensor(c, _):
     return "B14", c.actuator
 
 
+@gap("sensors inputs", single=True)
+def b14_second_sensor_only_trains(c, _):
+    c.assets.append({"id": f"S{c.n}-x", "kind": "sensor", "zone": c.assets[0]["zone"], "owner": "box", "logs": [c.data],
+                     "part": "px", "bus": "bx"})
+    return "B14", c.actuator
+
+
+@gap("sensors paths", single=True)
+def b14_without_paths(c, _):
+    for name, way in (("attack", [c.model]), ("drift", []), ("fault", []), ("update", [c.update, c.model])):
+        c.entries[name]["path"] = way
+    return "B14", c.actuator
+
+
+@gap("fault fallback paths")
+def b13_without_path_and_fallback(c, _):
+    c.entries["fault"]["path"] = []
+    c.control("safe").pop("reacts_ms")
+    return "B13", f"R{c.n}-fault"
+
+
 @gap("sensors")
 def b15_one_bus(c, _):
     for a in c.assets:

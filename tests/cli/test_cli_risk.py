@@ -256,6 +256,16 @@ def test_schema_for_editors_takes_what_the_reader_takes(desk):
         assert list(valid.iter_errors(wrong)) and desk.dura("risk", "pack", "wrong.json", "-o", "w").returncode == 2
 
 
+def test_an_empty_register_is_no_complete_one(desk):
+    register = json.loads((EXAMPLES / "complete.json").read_text())
+    for name in ("zones", "conduits", "assets", "impact_assessments", "hazards", "entries", "controls", "waivers"):
+        register[name] = []
+    desk.write("empty.json", json.dumps(register))
+    ran = desk.dura("risk", "check", "empty.json")
+    assert ran.returncode == 1 and "boundary: 0 of 0 cells, 0 %" in ran.stdout
+    assert desk.dura("risk", "check", "empty.json", "--coverage", "0").returncode == 0
+
+
 def test_planted_gaps_are_all_found_and_completed_registers_are_clean(world):
     """24 registers out of seeds, each complete and with 13 gaps: recall, and nothing on the complete ones."""
     world.write("profile.json", json.dumps(registers.PROFILE))

@@ -56,8 +56,9 @@ enum {
 
 enum {
     DURA_CATALOG_UNVERIFIED = 1,   /* from memory or one secondary source: look it up before quoting */
-    DURA_CATALOG_GENERATIVE = 2    /* technique: of language models, agents or people; note says why
+    DURA_CATALOG_GENERATIVE = 2,   /* technique: of language models, agents or people; note says why
                                       it is out of a predictive model's way */
+    DURA_CATALOG_OUTSIDE = 4       /* control: an organisation shows it, no device can */
 };
 
 /* One id. Texts are never NULL; "" where there is nothing to say. */
