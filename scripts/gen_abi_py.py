@@ -29,7 +29,9 @@ STRUCTS = """dura_time dura_layout_row dura_fn dura_frame dura_decision dura_gua
     dura_people_options dura_people_report dura_gate_key dura_gate_rule dura_gate_calendar
     dura_gate_config dura_release dura_golden dura_crypto dura_mac_key dura_sodium
     dura_link_config dura_link_key dura_link_report dura_link_status
-    dura_block_config dura_block_report""".split()
+    dura_block_config dura_block_report
+    dura_accuracy_reference dura_accuracy_config dura_accuracy_state dura_accuracy_slice dura_accuracy_calls dura_accuracy_rows
+    dura_arl dura_trend""".split()
 FUNCTIONS = """dura_abi dura_version dura_strerror dura_layout
     dura_sensor_bytes dura_sensor_init dura_sensor_attach dura_sensor_update dura_sensor_update_n
     dura_sensor_verdicts dura_sensor_reasons dura_sensor_query dura_sensor_reset
@@ -61,7 +63,8 @@ FUNCTIONS = """dura_abi dura_version dura_strerror dura_layout
     dura_golden_from dura_golden_random dura_golden_deinit dura_brain_make dura_brain_check
     dura_release_encode dura_release_decode dura_release_verify dura_release_policy dura_release_check dura_release_window
     dura_envelope_make dura_envelope_sign dura_envelope_open dura_envelope_signature
-    dura_why_name dura_why_text dura_practice_name dura_practice_bit dura_component_number""".split()
+    dura_why_name dura_why_text dura_practice_name dura_practice_bit dura_component_number
+    dura_accuracy_part dura_accuracy_learn dura_arl_run dura_arl_limit dura_arl_lambda dura_trend_fit dura_trend_reach""".split()
 CONSTANTS = {}                    # enumerators by name, for the lengths of arrays
 SCALARS = {"int8_t": "c_int8", "uint8_t": "c_uint8", "int16_t": "c_int16", "uint16_t": "c_uint16",
            "int32_t": "c_int32", "uint32_t": "c_uint32", "int64_t": "c_int64", "uint64_t": "c_uint64",

@@ -3,7 +3,8 @@
  * dura_accuracy.c - builds the object, counts decisions and labels.
  *
  * What the counts say is worked out in dura_accuracy_query.c, of a slice in
- * dura_accuracy_slice.c; saved and loaded in dura_accuracy_save.c. A reference is checked here once and whole; the others rely on it.
+ * dura_accuracy_slice.c; saved and loaded in dura_accuracy_save.c. A reference is checked
+ * here once and whole; the others rely on it.
  */
 #include "dura_accuracy_priv.h"
 
@@ -71,7 +72,7 @@ static int sound(const dura_accuracy_reference *r)
 static size_t accuracy_bytes(const dura_accuracy_config *cfg)
 {
     dura_accuracy_config c;
-    return read_config(&c, cfg) < 0 ? 0 : sizeof(dura_accuracy) + c.slices * sizeof(acc_slice);
+    return read_config(&c, cfg) < 0 ? 0 : sizeof(dura_accuracy) + c.slices * sizeof(accuracy_slice);
 }
 
 static int read_both(dura_accuracy_config *c, dura_accuracy_reference *r, const dura_accuracy_config *cfg,
@@ -106,9 +107,9 @@ static int accuracy_init(dura_accuracy **out, void *mem, size_t len, const dura_
         return DURA_EINVAL;
     if (((uintptr_t)mem & 7u) != 0)
         return DURA_EALIGN;
-    if (len < sizeof *a + c.slices * sizeof(acc_slice))
+    if (len < sizeof *a + c.slices * sizeof(accuracy_slice))
         return DURA_ENOSPC;
-    memset(a, 0, sizeof *a + c.slices * sizeof(acc_slice));
+    memset(a, 0, sizeof *a + c.slices * sizeof(accuracy_slice));
     a->window = c.window ? c.window : WINDOW_MOST;
     a->labels_most = c.labels ? c.labels : (uint32_t)DURA_ACCURACY_LABELS_MAX;
     a->slices = c.slices;
@@ -128,7 +129,7 @@ static int accuracy_reset(dura_accuracy *a)
         return DURA_EINVAL;
     memset(&a->all, 0, sizeof a->all);
     for (i = 0; i < a->slices; i++)
-        memset(&durai_accuracy_slices(a)[i], 0, offsetof(acc_slice, limit));
+        memset(&durai_accuracy_slices(a)[i], 0, offsetof(accuracy_slice, limit));
     return DURA_OK;
 }
 
@@ -149,7 +150,7 @@ static int valid(const dura_accuracy *a, float confidence, uint32_t agree, uint3
     return a && share(confidence) && agree <= a->ref.opinions && bit <= 1;
 }
 
-static void count_decision(const dura_accuracy *a, acc_counts *c, uint32_t cell, uint32_t outside)
+static void count_decision(const dura_accuracy *a, accuracy_counts *c, uint32_t cell, uint32_t outside)
 {
     uint32_t i, sum = 0;
     c->made[1][cell]++;
@@ -166,7 +167,7 @@ static void count_decision(const dura_accuracy *a, acc_counts *c, uint32_t cell,
     }
 }
 
-static void count_label(const dura_accuracy *a, acc_counts *c, uint32_t cell, uint32_t correct)
+static void count_label(const dura_accuracy *a, accuracy_counts *c, uint32_t cell, uint32_t correct)
 {
     uint32_t i, sum = 0;
     c->labels[1][cell]++;
@@ -209,7 +210,7 @@ static int update_slice(dura_accuracy *a, uint32_t index, float confidence, uint
 
 static int label_slice(dura_accuracy *a, uint32_t index, float confidence, uint32_t agree, uint32_t correct)
 {
-    acc_slice *s;
+    accuracy_slice *s;
     int rc = a && index < a->slices ? accuracy_label(a, confidence, agree, correct) : DURA_EINVAL;
     if (rc < 0)
         return rc;

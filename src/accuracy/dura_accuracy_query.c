@@ -45,7 +45,7 @@ static float within(float x, float low, float high)
 
 /* ---- sums over the cells --------------------------------------------------------- */
 
-static void weigh_decisions(facts *f, const dura_accuracy_reference *r, const acc_counts *a)
+static void weigh_decisions(facts *f, const dura_accuracy_reference *r, const accuracy_counts *a)
 {
     uint32_t i, cells = durai_accuracy_cells(r), bins = (uint32_t)r->n_edges + 1u;
     for (i = 0; i < cells; i++) {
@@ -67,17 +67,17 @@ static void weigh_decisions(facts *f, const dura_accuracy_reference *r, const ac
     f->outside = (float)(a->outside[0] + a->outside[1]) / f->n;
 }
 
-static uint32_t labels_in(const acc_counts *a, uint32_t cell)
+static uint32_t labels_in(const accuracy_counts *a, uint32_t cell)
 {
     return (uint32_t)a->labels[0][cell] + a->labels[1][cell];
 }
 
-static uint32_t right_in(const acc_counts *a, uint32_t cell)
+static uint32_t right_in(const accuracy_counts *a, uint32_t cell)
 {
     return (uint32_t)a->right[0][cell] + a->right[1][cell];
 }
 
-static void weigh_labels(facts *f, const dura_accuracy_reference *r, const acc_counts *a)
+static void weigh_labels(facts *f, const dura_accuracy_reference *r, const accuracy_counts *a)
 {
     uint32_t i;
     float square = 0.0f;
@@ -130,7 +130,7 @@ static void presume(const dura_accuracy_reference *r, const facts *f, dura_accur
 /* ---- with labels ----------------------------------------------------------------- */
 
 /* The logarithm of what betting `way` (1 up, -1 down) against mean m has made. */
-static DURAI_NOINLINE float capital(const dura_accuracy_reference *r, const acc_counts *a, float m, float way)
+static DURAI_NOINLINE float capital(const dura_accuracy_reference *r, const accuracy_counts *a, float m, float way)
 {
     static const float bets[BETS] = {0.95f, 0.75f, 0.5f, 0.25f, 0.125f, 0.0625f, 0.03125f, 0.015625f};
     float won[BETS], best = 0.0f, sum = 0.0f, room = way > 0.0f ? m + HALF : 1.0f - m;
@@ -154,7 +154,7 @@ static DURAI_NOINLINE float capital(const dura_accuracy_reference *r, const acc_
 
 /* The last mean that is refuted, from -HALF up or from 1 down: every bet's gain falls
  * towards the other end, so halving finds it. */
-static DURAI_NOINLINE float refuted(const dura_accuracy_reference *r, const acc_counts *a, float level, float way)
+static DURAI_NOINLINE float refuted(const dura_accuracy_reference *r, const accuracy_counts *a, float level, float way)
 {
     float in = way > 0.0f ? -HALF : 1.0f, out = way > 0.0f ? 1.0f : -HALF;
     float limit = durai_log(2.0f / (1.0f - level));
@@ -169,7 +169,7 @@ static DURAI_NOINLINE float refuted(const dura_accuracy_reference *r, const acc_
     return in;
 }
 
-static void learn_from_labels(const dura_accuracy_reference *r, const acc_counts *a, const facts *f, dura_accuracy_state *s)
+static void learn_from_labels(const dura_accuracy_reference *r, const accuracy_counts *a, const facts *f, dura_accuracy_state *s)
 {
     float low = within(refuted(r, a, s->level, 1.0f) + HALF * f->value, 0.0f, 1.0f);
     float high = within(refuted(r, a, s->level, -1.0f) + HALF * f->value, low, 1.0f);
@@ -190,7 +190,7 @@ static void learn_from_labels(const dura_accuracy_reference *r, const acc_counts
     DURA_ASSERT(s->low <= s->high && s->low >= 0.0f && s->high <= 1.0f);
 }
 
-int durai_accuracy_judge(const dura_accuracy *a, const acc_counts *c, float level, dura_accuracy_state *s)
+int durai_accuracy_judge(const dura_accuracy *a, const accuracy_counts *c, float level, dura_accuracy_state *s)
 {
     const dura_accuracy_reference *r = &a->ref;
     facts f = {0, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f};
@@ -228,5 +228,5 @@ int durai_accuracy_query(const dura_accuracy *a, dura_accuracy_state *out)
 {
     dura_accuracy_state s;
     int rc = a && out ? durai_accuracy_judge(a, &a->all, a->ref.level, &s) : DURA_EINVAL;
-    return rc < 0 ? rc : durai_struct_out(out, &s, (uint32_t)sizeof s, ACC_STATE_V1);
+    return rc < 0 ? rc : durai_struct_out(out, &s, (uint32_t)sizeof s, ACCURACY_STATE_V1);
 }

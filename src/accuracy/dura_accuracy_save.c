@@ -23,7 +23,7 @@ static DURAI_NOINLINE uint32_t digest(const dura_accuracy *a)
     const float *f[8];
     uint8_t b[4];
     uint32_t crc = 0, i;
-    const acc_slice *s = durai_accuracy_slices_of(a);
+    const accuracy_slice *s = durai_accuracy_slices_of(a);
     const uint32_t head[5] = {a->window, a->labels_most, r->n, r->groups,
                               (uint32_t)r->n_edges | ((uint32_t)r->opinions << 16)};
     f[0] = &r->accuracy;
@@ -66,7 +66,7 @@ static size_t image_bytes(const dura_accuracy *a)
     return (size_t)HEAD + BLOCK + (size_t)a->slices * SLICE + 4u;
 }
 
-static void put_counts(uint8_t *p, const acc_counts *c)
+static void put_counts(uint8_t *p, const accuracy_counts *c)
 {
     uint32_t i, k;
     DURA_ASSERT(MADE + 8 * (int)CELLS == OUTSIDE && RIGHT + 4 * (int)CELLS == COUNT);
@@ -101,7 +101,7 @@ int durai_accuracy_save(const dura_accuracy *a, void *out, size_t *len)
     durai_put32(p + 8, digest(a));
     put_counts(p + HEAD, &a->all);
     for (i = 0; i < a->slices; i++) {
-        const acc_slice *s = &durai_accuracy_slices_of(a)[i];
+        const accuracy_slice *s = &durai_accuracy_slices_of(a)[i];
         uint8_t *at = p + HEAD + BLOCK + (size_t)i * SLICE;
         put_counts(at, &s->count);
         durai_put64(at + BLOCK, s->alarm_at);
@@ -182,7 +182,7 @@ static int check(const dura_accuracy *a, const uint8_t *p, size_t len)
     return len == image_bytes(a) && sound_counts(a, p + HEAD) && sound_slices(a, p + HEAD) ? DURA_OK : DURA_ECORRUPT;
 }
 
-static void get_counts(acc_counts *c, const uint8_t *p)
+static void get_counts(accuracy_counts *c, const uint8_t *p)
 {
     uint32_t i, k;
     for (k = 0; k < 2; k++) {
@@ -209,7 +209,7 @@ int durai_accuracy_load(dura_accuracy *a, const void *bytes, size_t len)
         return rc;
     get_counts(&a->all, p + HEAD);
     for (i = 0; i < a->slices; i++) {
-        acc_slice *s = &durai_accuracy_slices(a)[i];
+        accuracy_slice *s = &durai_accuracy_slices(a)[i];
         const uint8_t *at = p + HEAD + BLOCK + (size_t)i * SLICE;
         get_counts(&s->count, at);
         s->alarm_at = durai_le64(at + BLOCK);

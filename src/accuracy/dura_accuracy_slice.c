@@ -13,7 +13,7 @@
 
 #define SLICE_V1 32u
 
-static float statistic(const acc_slice *s)
+static float statistic(const accuracy_slice *s)
 {
     float sum = 0.0f;
     uint32_t i;
@@ -22,7 +22,7 @@ static float statistic(const acc_slice *s)
     return sum / (float)ODDS;
 }
 
-int durai_accuracy_weigh(const dura_accuracy *a, acc_slice *s, uint32_t correct)
+int durai_accuracy_weigh(const dura_accuracy *a, accuracy_slice *s, uint32_t correct)
 {
     static const float odds[ODDS] = {1.5f, 2.0f, 4.0f, 8.0f};
     uint32_t i;
@@ -50,7 +50,7 @@ static uint32_t worst(const dura_accuracy *a)
     float most = -2.0f;
     uint32_t i, found = 0;
     for (i = 0; i < a->slices; i++) {
-        const acc_slice *one = &durai_accuracy_slices_of(a)[i];
+        const accuracy_slice *one = &durai_accuracy_slices_of(a)[i];
         if (durai_accuracy_judge(a, &one->count, level_of(a), &s) == DURA_OK) {
             float far = one->limit - s.estimate + (one->alarm_at ? 4.0f : 0.0f);
             found = far > most ? i : found;
@@ -64,9 +64,9 @@ int durai_accuracy_slice(const dura_accuracy *a, uint32_t index, dura_accuracy_s
 {
     dura_accuracy_slice o = DURA_ACCURACY_SLICE_INIT;
     dura_accuracy_state s;
-    const acc_slice *one;
+    const accuracy_slice *one;
     int rc;
-    if (!a || !out || out->struct_size < SLICE_V1 || (state && state->struct_size < ACC_STATE_V1))
+    if (!a || !out || out->struct_size < SLICE_V1 || (state && state->struct_size < ACCURACY_STATE_V1))
         return DURA_EINVAL;
     o.slice = index == DURA_ACCURACY_WORST && a->slices ? worst(a) : index;
     if (o.slice >= a->slices)
@@ -81,5 +81,5 @@ int durai_accuracy_slice(const dura_accuracy *a, uint32_t index, dura_accuracy_s
     o.threshold = (float)a->every;
     o.alarm_at = one->alarm_at;
     rc = durai_struct_out(out, &o, (uint32_t)sizeof o, SLICE_V1);
-    return rc < 0 || !state ? rc : durai_struct_out(state, &s, (uint32_t)sizeof s, ACC_STATE_V1);
+    return rc < 0 || !state ? rc : durai_struct_out(state, &s, (uint32_t)sizeof s, ACCURACY_STATE_V1);
 }

@@ -25,7 +25,7 @@ enum {
 };
 #define SHIFT 1.0f            /* deviations: what is worth finding, and small for a test */
 #define WIDE 2.0f             /* the same of a wider spread */
-enum { UP = 0, DOWN = 1, WIDER = 2, ROUNDS = 3 };
+enum { TEST_UP = 0, TEST_DOWN = 1, TEST_WIDER = 2, ROUNDS = 3 };
 
 static void start(dura_fact *f, uint16_t kind, uint16_t channel, uint8_t severity)
 {
@@ -90,8 +90,8 @@ static void begin(durai_watch *w)
     durai_alive *a = w->alive;
     memset(&a->probe, 0, sizeof a->probe);
     a->probe.struct_size = sizeof a->probe;
-    a->probe.spread = a->round == WIDER;
-    a->probe.shift = a->round == WIDER ? WIDE : a->round == DOWN ? -SHIFT : SHIFT;
+    a->probe.spread = a->round == TEST_WIDER;
+    a->probe.shift = a->round == TEST_WIDER ? WIDE : a->round == TEST_DOWN ? -SHIFT : SHIFT;
     DURA_ASSERT(!a->running && a->selftest > 0 && a->next < a->n_references);
     a->due = a->decisions + a->selftest;
     a->running = 1;

@@ -8,8 +8,10 @@
 
 Pure ctypes over libdura; nothing but the standard library is needed.
 """
-from . import errors, link
+from . import arl, errors, link
 from ._load import lib as _lib
+from .accuracy import Accuracy, AccuracyReference, AccuracySlice, AccuracyState, learn_accuracy
+from .arl import Trend, trend
 from .drift import Drift, DriftAlarm, DriftState, Reference, learn_reference
 from .errors import DuraError, IntegrityError
 from .feature import Feature, feature_list, feature_names, features
@@ -24,7 +26,7 @@ from .run import Run
 from .sensor import Report, Sensor
 
 __version__: str = _lib.dura_version().decode()
-__all__ = ["Decision", "Drift", "DriftAlarm", "DriftState", "DuraError", "Evidence", "Feature", "GateStatus", "Guard",
+__all__ = ["Accuracy", "AccuracyReference", "AccuracySlice", "AccuracyState", "Decision", "Drift", "DriftAlarm", "DriftState", "DuraError", "Evidence", "Feature", "GateStatus", "Guard",
            "Incident", "IntegrityError", "Learned", "LearnedChannel", "Log", "Model", "Reference", "Release", "Replay",
-           "Report", "Run", "Sensor", "Verdict", "errors", "feature_list", "feature_names", "features", "learn",
-           "learn_reference", "link", "make_brain", "pack_model", "pack_policy", "replay", "verify", "__version__"]
+           "Report", "Run", "Sensor", "Trend", "Verdict", "arl", "errors", "feature_list", "feature_names", "features", "learn",
+           "learn_accuracy", "learn_reference", "link", "make_brain", "pack_model", "pack_policy", "replay", "trend", "verify", "__version__"]

@@ -1755,6 +1755,138 @@ class dura_block_report(Structure):
     ]
 
 
+class dura_accuracy_reference(Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("n", ctypes.c_uint32),
+        ("groups", ctypes.c_uint32),
+        ("n_edges", ctypes.c_uint16),
+        ("opinions", ctypes.c_uint16),
+        ("edge", (ctypes.c_float * 11)),
+        ("value", (ctypes.c_float * 12)),
+        ("accuracy", ctypes.c_float),
+        ("base", ctypes.c_float),
+        ("all", ctypes.c_float),
+        ("any", ctypes.c_float),
+        ("margin", ctypes.c_float),
+        ("drop", ctypes.c_float),
+        ("outside", ctypes.c_float),
+        ("level", ctypes.c_float),
+        ("reserved", (ctypes.c_uint32 * 3)),
+    ]
+
+
+class dura_accuracy_config(Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("window", ctypes.c_uint32),
+        ("labels", ctypes.c_uint32),
+        ("reserved", ctypes.c_uint32),
+        ("slices", ctypes.c_uint32),
+        ("every", ctypes.c_uint32),
+        ("limit", ctypes.c_void_p),
+    ]
+
+
+class dura_accuracy_state(Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("why", ctypes.c_uint32),
+        ("estimate", ctypes.c_float),
+        ("low", ctypes.c_float),
+        ("high", ctypes.c_float),
+        ("level", ctypes.c_float),
+        ("reference", ctypes.c_float),
+        ("outside", ctypes.c_float),
+        ("decisions", ctypes.c_uint32),
+        ("labels", ctypes.c_uint32),
+        ("n", ctypes.c_uint64),
+        ("n_labels", ctypes.c_uint64),
+    ]
+
+
+class dura_accuracy_slice(Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("slice", ctypes.c_uint32),
+        ("alarm", ctypes.c_uint32),
+        ("limit", ctypes.c_float),
+        ("statistic", ctypes.c_float),
+        ("threshold", ctypes.c_float),
+        ("alarm_at", ctypes.c_uint64),
+    ]
+
+
+class dura_accuracy_calls(Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("reserved", ctypes.c_uint32),
+        ("bytes", ctypes.c_void_p),
+        ("init", ctypes.c_void_p),
+        ("update", ctypes.c_void_p),
+        ("label", ctypes.c_void_p),
+        ("query", ctypes.c_void_p),
+        ("reset", ctypes.c_void_p),
+        ("save", ctypes.c_void_p),
+        ("load", ctypes.c_void_p),
+        ("update_slice", ctypes.c_void_p),
+        ("label_slice", ctypes.c_void_p),
+        ("slice", ctypes.c_void_p),
+    ]
+
+
+class dura_accuracy_rows(Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("opinions", ctypes.c_uint32),
+        ("n", ctypes.c_size_t),
+        ("confidence", ctypes.c_void_p),
+        ("agree", ctypes.c_void_p),
+        ("correct", ctypes.c_void_p),
+        ("outside", ctypes.c_void_p),
+        ("group", ctypes.c_void_p),
+        ("level", ctypes.c_float),
+        ("reserved", ctypes.c_uint32),
+    ]
+
+
+class dura_arl(Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("detector", ctypes.c_uint32),
+        ("flags", ctypes.c_uint32),
+        ("n", ctypes.c_uint32),
+        ("shift", ctypes.c_double),
+        ("limit", ctypes.c_double),
+        ("clip", ctypes.c_double),
+        ("mean", ctypes.c_double),
+        ("spread", ctypes.c_double),
+        ("order", ctypes.c_uint32),
+        ("reserved", ctypes.c_uint32),
+    ]
+
+
+class dura_trend(Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("why", ctypes.c_uint32),
+        ("from", ctypes.c_uint64),
+        ("n", ctypes.c_uint64),
+        ("last", ctypes.c_uint64),
+        ("blocks", ctypes.c_uint32),
+        ("reserved", ctypes.c_uint32),
+        ("independent", ctypes.c_double),
+        ("level", ctypes.c_double),
+        ("slope", ctypes.c_double),
+        ("low", ctypes.c_double),
+        ("high", ctypes.c_double),
+        ("now", ctypes.c_double),
+        ("middle", ctypes.c_double),
+        ("value", (ctypes.c_double * 2)),
+        ("steep", (ctypes.c_double * 2)),
+    ]
+
+
 STRUCTS = (
     dura_time,
     dura_layout_row,
@@ -1814,6 +1946,14 @@ STRUCTS = (
     dura_link_status,
     dura_block_config,
     dura_block_report,
+    dura_accuracy_reference,
+    dura_accuracy_config,
+    dura_accuracy_state,
+    dura_accuracy_slice,
+    dura_accuracy_calls,
+    dura_accuracy_rows,
+    dura_arl,
+    dura_trend,
 )
 
 PROTOTYPES = {
@@ -1946,4 +2086,11 @@ PROTOTYPES = {
     "dura_practice_name": (ctypes.c_char_p, [ctypes.c_uint64]),
     "dura_practice_bit": (ctypes.c_uint64, [ctypes.c_char_p]),
     "dura_component_number": (ctypes.c_uint8, [ctypes.c_char_p]),
+    "dura_accuracy_part": (POINTER(dura_accuracy_calls), []),
+    "dura_accuracy_learn": (ctypes.c_int, [POINTER(dura_accuracy_reference), POINTER(dura_accuracy_rows), POINTER(dura_error)]),
+    "dura_arl_run": (ctypes.c_int, [POINTER(dura_arl), ctypes.c_void_p, ctypes.c_void_p, POINTER(dura_error)]),
+    "dura_arl_limit": (ctypes.c_int, [POINTER(dura_arl), ctypes.c_double, ctypes.c_void_p, POINTER(dura_error)]),
+    "dura_arl_lambda": (ctypes.c_int, [ctypes.c_double, ctypes.c_double, ctypes.c_void_p, POINTER(dura_error)]),
+    "dura_trend_fit": (ctypes.c_int, [POINTER(dura_trend), ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_double]),
+    "dura_trend_reach": (ctypes.c_int, [POINTER(dura_trend), ctypes.c_double, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
 }

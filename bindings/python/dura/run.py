@@ -6,6 +6,8 @@ import csv
 import ctypes
 import json
 import os
+import shutil
+import subprocess
 import tempfile
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Union
 
@@ -105,6 +107,22 @@ class Run:
         del keep
         document: Dict[str, Any] = json.loads(_taken(text, lib.dura_story_deinit))
         return document
+
+    def report(self, path: PathLike, *, title: Optional[str] = None) -> str:
+        """Make the page of `dura report` at path, or replace it. The page is the command's: `dura` is looked for
+        in $DURA_CLI, beside the library, and on the PATH. Returns the path."""
+        beside = os.path.join(os.path.dirname(lib._name), "dura") if os.path.isabs(lib._name) else None
+        tried = [os.environ.get("DURA_CLI"), beside, shutil.which("dura")]
+        command = next((name for name in tried if name and os.access(name, os.X_OK)), None)
+        if command is None:
+            raise FileNotFoundError("the dura command is needed for a report: set DURA_CLI, or put it on the PATH")
+        words = [command, "report", self.folder, "-o", os.fspath(path)]
+        words += ["--state", os.fspath(self.state)] if self.state is not None else []
+        words += ["--title", title] if title is not None else []
+        ran = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace")
+        if ran.returncode not in (0, 1):
+            raise OSError(f"dura report: {ran.stderr.strip() or f'exit {ran.returncode}'}")
+        return os.fspath(path)
 
     # ---- the people's door: each call is a signed record of the run ----------------------
 
