@@ -45,7 +45,7 @@ def main():
         for bit, suffix in ((0, ""), (1, "_signed")):
             with open(os.path.join(OUT, name + suffix), "wb") as f:
                 f.write(bytes([bit]) + json.dumps(value, separators=(",", ":")).encode())
-    for name, raw in (("empty", b""), ("brace", b"\0{"), ("twice", b"\0{\"_type\":1,\"_type\":1}")):
+    for name, raw in (("empty", b""), ("brace", b"\0{"), ("number", b"\0000"), ("twice", b"\0{\"_type\":1,\"_type\":1}")):
         with open(os.path.join(OUT, name), "wb") as f:
             f.write(raw)
 

@@ -25,7 +25,14 @@ static int oom(dura_error *err) { return dura_error_set(err, DURA_ENOSPC, NULL, 
 int durai_evidence_parse(const char *text, size_t len, const char *filename, dura_json **doc, dura_error *err)
 {
     int rc = durai_json_parse_within(text, len, filename, BYTES_MAX, VALUES_MAX, doc, err);
-    return rc == DURA_OK ? dura_json_want(*doc, DURA_JSON_ROOT, DURA_JSON_OBJECT, 1, UINT32_MAX, err) : rc;
+    if (rc != DURA_OK)
+        return rc;
+    rc = dura_json_want(*doc, DURA_JSON_ROOT, DURA_JSON_OBJECT, 1, UINT32_MAX, err);
+    if (rc != DURA_OK) {
+        dura_json_deinit(*doc);
+        *doc = NULL;
+    }
+    return rc;
 }
 
 /* ---- envelopes --------------------------------------------------------------------------- */
