@@ -56,6 +56,10 @@ int main(int argc, char **argv)
         }
         if (how != DT_PASSED)
             printf("%s: %s::%s\n", how == DT_FAILED ? "FAIL" : "skip", t->suite, t->name);
+#ifdef DT_FIRST /* one failure is all that is asked for */
+        if (how == DT_FAILED)
+            return 1;
+#endif
         count[how]++;
     }
     printf("%d passed, %d failed, %d skipped\n", count[DT_PASSED], count[DT_FAILED], count[DT_SKIPPED]);

@@ -106,6 +106,10 @@ DT_TEST(gate_bounds, of_a_brain_image)
     dt_eq(sections(16, 64), DURA_OK, "the most sections");
     dt_eq(sections(17, 64), DURA_ECORRUPT);
     dt_eq(sections(1, 0), DURA_ECORRUPT, "type 0");
+    durai_golden g;
+    rig_brain(&box, 5.0f, 2);
+    durai_put32(box.image + 32, 64);
+    dt_eq(durai_golden_open(&g, box.image, box.image_len), DURA_ENOENT);
     rig_brain(&box, 5.0f, 2);
     dt_eq(dura_brain_section(box.image, box.image_len, DURA_BRAIN_GOLDEN, &at, &n), DURA_OK);
     dt_eq(n, 16 + 24);
@@ -213,6 +217,14 @@ DT_TEST(gate_bounds, of_the_longest_release)
     memmove(p + 1, p + 3, n - 3);
     memcpy(p + n - 2, "\x61\x61\x01", 3);
     dt_eq(dura_release_decode(p, n + 1, &out), DURA_ECORRUPT, "a key that is a text");
+    n = rig_payload(&r, p, sizeof p);
+    for (size_t i = 0; i + 34 < n; i++)
+        if (p[i] == 0x58 && p[i + 1] == 32) { /* its digest, a byte shorter */
+            p[i + 1] = 31;
+            memmove(p + i + 33, p + i + 34, n - i - 34);
+            break;
+        }
+    dt_eq(dura_release_decode(p, n - 1, &out), DURA_ECORRUPT, "a digest of 31 bytes");
     dt_eq(dura_release_decode(p, 10, NULL), DURA_EINVAL);
     dt_eq(dura_release_decode(NULL, 10, &out), DURA_EINVAL);
     out.struct_size = (uint32_t)offsetof(dura_release, need_min) - 1;
@@ -249,6 +261,78 @@ DT_TEST(gate_bounds, of_keys)
     dt_eq(durai_gate_keys_ok(key, 8, 1, 0), 0, "the first once more");
     key[7].pub[31] = 6;
     dt_eq(durai_gate_keys_ok(key, 8, 1, 0), 0, "the one before once more");
+}
+
+DT_TEST(gate_bounds, of_who_is_asked)
+{
+    static const int by[] = {0, 3};
+    dura_release r, out = DURA_RELEASE_INIT;
+    uint8_t p[512];
+    uint32_t why;
+    rig_init(&box);
+    rig_brain(&box, 5.0f, 1);
+    r = rig_release(&box, DURA_COMPONENT_BRAIN, 5);
+    size_t n = rig_payload(&r, p, sizeof p);
+    rig_envelope_of(&box, DURA_RELEASE_TYPE, p, n, by, 2);
+#define VERIFY(e, crypto, keys, o) dura_release_verify(e, box.envelope_len, crypto, keys, 3, 2, 0, o, &why)
+    dt_eq(dura_release_verify(box.envelope, box.envelope_len, &box.crypto, box.key, 4, 2, 0, &out, &why), DURA_OK);
+    dt_eq(VERIFY(box.envelope, &box.crypto, box.key, &out), DURA_EAUTH, "the fourth key is none of the first three");
+    dt_eq(why, DURA_WHY_THRESHOLD);
+    dt_eq(VERIFY(NULL, &box.crypto, box.key, &out), DURA_EINVAL);
+    dt_eq(VERIFY(box.envelope, NULL, box.key, &out), DURA_EINVAL);
+    dt_eq(VERIFY(box.envelope, &box.crypto, NULL, &out), DURA_EINVAL);
+    dt_eq(VERIFY(box.envelope, &box.crypto, box.key, NULL), DURA_EINVAL);
+    out.struct_size = (uint32_t)offsetof(dura_release, need_min) - 1;
+    dt_eq(VERIFY(box.envelope, &box.crypto, box.key, &out), DURA_EINVAL);
+    box.crypto.verify = NULL;
+    out = (dura_release)DURA_RELEASE_INIT;
+    dt_eq(VERIFY(box.envelope, &box.crypto, box.key, &out), DURA_ENOTSUP);
+}
+
+/* An envelope around n bytes whose length is written in `head` bytes, and no signatures. */
+static int opened(size_t n, int head)
+{
+    uint8_t p[400] = "\xA3\x01\x78\x21" DURA_RELEASE_TYPE "\x02";
+    durai_envelope e;
+    size_t at = 38;
+    if (head == 1)
+        p[at++] = (uint8_t)(0x40 + n);
+    else if (head == 2) {
+        p[at++] = 0x58;
+        p[at++] = (uint8_t)n;
+    } else {
+        p[at++] = 0x59;
+        p[at++] = (uint8_t)(n >> 8);
+        p[at++] = (uint8_t)n;
+    }
+    at += n;
+    p[at++] = 3;
+    p[at++] = 0x80;
+    int rc = durai_envelope_open(&e, p, at);
+    if (rc == DURA_OK)
+        dt_ok(e.len == n && e.n == 0 && e.kind == DURAI_KIND_RELEASE && e.payload == p + at - 2 - n);
+    return rc;
+}
+
+DT_TEST(gate_bounds, of_an_envelope)
+{
+    static const struct { size_t n; int head, rc; } rows[] = {
+        {0, 1, DURA_ECORRUPT}, {1, 1, DURA_OK}, {23, 1, DURA_OK}, {23, 2, DURA_ECORRUPT}, {24, 2, DURA_OK}, {255, 2, DURA_OK},
+        {255, 3, DURA_ECORRUPT}, {256, 3, DURA_OK}, {264, 3, DURA_OK}, {265, 3, DURA_ECORRUPT}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        dt_eq(opened(rows[i].n, rows[i].head), rows[i].rc, "%zu bytes, head %d", rows[i].n, rows[i].head);
+    rig_init(&box);
+    rig_boot(&box);
+    rig_prepare(&box, 5);
+    box.power.fail_mask = DT_VERIFY;
+    box.power.calls = 0;
+    box.power.fail_at = 1;
+    dt_eq(rig_offer(&box), DT_EFAULT, "who could not be asked has not said no");
+    dt_eq(rig_status(&box).state, DURA_GATE_IDLE);
+    dt_eq(rig_status(&box).why, 0);
+    dt_eq(box.facts, 0);
+    box.power.fail_at = 0;
+    dt_eq(rig_offer(&box), DURA_OK);
 }
 
 /* ---- approvals ----------------------------------------------------------------------- */
@@ -305,7 +389,7 @@ static int record(size_t at, uint64_t value, size_t width)
 
 DT_TEST(gate_bounds, of_a_record)
 {
-    enum { SEQ = 8, STATE = 16, COMPONENT = 17, ACTIVE = 18, SLOT = 19, LENGTH = 32 + 8 * 8, OFFSET = 32 + 8 * 11, WALL = 32 + 8 * 12 };
+    enum { SEQ = 8, STATE = 16, COMPONENT = 17, ACTIVE = 18, SLOT = 19, LENGTH = 32 + 8 * 8, OFFSET = 32 + 8 * 11, WALL = 32 + 8 * 12, NONCE = 440 };
     durai_gate_record r;
     rig_init(&box);
     rig_boot(&box);
@@ -321,16 +405,120 @@ DT_TEST(gate_bounds, of_a_record)
         dt_eq(record(SLOT, s, 1), s == 1 || s == 2, "slot %u", (unsigned)s);
     for (uint32_t a = 0; a < 256; a++)
         dt_eq(record(ACTIVE, a, 1), a == 0 || a == 2 || a == 255, "active %u, the candidate in slot 1", (unsigned)a);
-    dt_eq(record(SEQ, 0, 8), 0);
     dt_eq(record(SEQ, 1, 8), 1);
+    durai_put64(box.region[0].flash.live + NONCE, 0);
+    dt_eq(record(SEQ, 1, 8), 1);
+    dt_eq(record(SEQ, 0, 8), 0, "records are numbered from 1");
+    durai_put64(box.region[0].flash.live + NONCE, 1);
     uint64_t length = rig_status(&box).length;
     dt_eq(record(OFFSET, length, 8), 1);
     dt_eq(record(OFFSET, length + 1, 8), 0);
     dt_eq(record(LENGTH, 0, 8), 1);
     dt_eq(record(WALL, INT64_MAX / 1000000000, 8), 1);
     dt_eq(record(WALL, INT64_MAX / 1000000000 + 1, 8), 0);
-    dt_eq(record(408 + 32, 1, 8), 1, "the attempt is the first record");
-    dt_eq(record(408 + 32, 2, 8), 0, "and no later one");
+    dt_eq(record(NONCE, 1, 8), 1, "the attempt is the first record");
+    dt_eq(record(NONCE, 2, 8), 0, "and no later one");
+}
+
+DT_TEST(gate_bounds, of_wear)
+{
+    rig_init(&box);
+    rig_boot(&box);
+    rig_prepare(&box, 5);
+    dt_eq(rig_offer(&box), DURA_OK);
+    rig_reboot(&box, 0, 1);
+    rig_boot(&box);
+    box.power.mutations = 0;
+    dt_eq(dura_gate_reset(box.ram.gate, &box.now), DURA_OK);
+    dt_eq(box.power.mutations, 1, "after a restart the next record follows the last one: nothing is erased for it");
+}
+
+DT_TEST(gate_bounds, of_what_a_start_found_and_could_not_write)
+{
+    rig_init(&box);
+    rig_boot(&box);
+    rig_prepare(&box, 5);
+    box.frames_stop = 1;
+    dt_eq(rig_offer(&box), DURA_OK);
+    dt_eq(rig_send(&box, 700), DURA_OK);
+    dt_eq(rig_until(&box, DURA_GATE_PROBATION), DURA_GATE_PROBATION);
+    uint64_t seq = rig_status(&box).seq;
+    rig_reboot(&box, 0, 1);
+    box.power.fail_mask = DT_PROG;
+    box.power.fail_at = 1;
+    dt_eq(rig_boot(&box), 0);
+    dt_eq(rig_status(&box).state, DURA_GATE_ROLLED_BACK);
+    dt_eq(rig_status(&box).seq, seq, "it could not be written");
+    box.power.fail_at = 0;
+    rig_prepare(&box, 5);
+    dt_eq(rig_offer(&box), DURA_ESTATE, "and nothing is taken before it is");
+    dt_eq(dura_gate_reset(box.ram.gate, &box.now), DURA_ESTATE);
+    dt_eq(dura_gate_step(box.ram.gate, &box.now, 9), 1);
+    dt_ok(rig_status(&box).seq > seq);
+    rig_reboot(&box, 0, 2);
+    rig_boot(&box);
+    dt_eq(rig_status(&box).state, DURA_GATE_ROLLED_BACK);
+    dt_eq(rig_status(&box).why, DURA_WHY_REBOOT);
+    dt_eq(rig_offer(&box), DURA_OK);
+}
+
+DT_TEST(gate_bounds, of_storage_nobody_has_erased)
+{
+    rig_init(&box);
+    memset(box.region[0].flash.live, 0, RIG_JOURNAL);
+    memset(box.region[0].flash.durable, 0, RIG_JOURNAL);
+    dt_eq(rig_boot(&box), 0);
+    rig_prepare(&box, 5);
+    dt_eq(rig_update(&box), DURA_GATE_COMMITTED, "zeros are nothing, and nothing is programmed over them");
+    dt_eq(box.region[0].flash.violations, 0);
+}
+
+DT_TEST(gate_bounds, of_a_producer_that_lets_go_later)
+{
+    rig_init(&box);
+    rig_boot(&box);
+    rig_prepare(&box, 5);
+    box.not_yet = 2;
+    dt_eq(rig_offer(&box), DURA_OK);
+    dt_eq(rig_send(&box, 700), DURA_OK);
+    for (int i = 0; i < 200 && rig_status(&box).state != DURA_GATE_COMMITTED; i++)
+        dt_ok(dura_gate_step(box.ram.gate, &box.now, 1) >= 0, "to wait is no failure");
+    dt_eq(rig_status(&box).state, DURA_GATE_COMMITTED);
+    dt_eq(box.not_yet, 0);
+}
+
+/* The newest record, its number at `at` made another one. */
+static void forge(size_t at, uint64_t value)
+{
+    uint8_t *newest = box.region[0].flash.live;
+    for (uint32_t i = 1; i < RIG_JOURNAL / DURAI_GATE_RECORD; i++) {
+        uint8_t *p = box.region[0].flash.live + i * DURAI_GATE_RECORD;
+        if (durai_le32(p) == durai_le32(newest) && durai_le64(p + 8) > durai_le64(newest + 8))
+            newest = p;
+    }
+    durai_put64(newest + at, value);
+    durai_put32(newest + DURAI_GATE_RECORD - 4, durai_crc32c(0, newest, DURAI_GATE_RECORD - 4));
+}
+
+DT_TEST(gate_bounds, of_a_slots_length)
+{
+    static const struct { uint64_t length; int runs; uint32_t why; } rows[] = {
+        {0, 0, DURA_WHY_SIZE}, {RIG_SLOT + 1, 0, DURA_WHY_SIZE}, {RIG_SLOT, 0, DURA_WHY_DIGEST}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        enum { LENGTH_A = 32 + 8 * 14 };
+        rig_init(&box);
+        box.no_mac = 1;
+        rig_boot(&box);
+        rig_brain(&box, 5.0f, 2);
+        dura_release r = rig_release(&box, DURA_COMPONENT_BRAIN, 5);
+        r.floor_ = 0;
+        rig_envelope(&box, &r);
+        dt_eq(rig_update(&box), DURA_GATE_COMMITTED);
+        forge(LENGTH_A, rows[i].length);
+        box.arena_cap = 2 * RIG_ARENA;
+        dt_eq(rig_boot(&box), rows[i].runs, "length %lu", (unsigned long)rows[i].length);
+        dt_eq(rig_status(&box).why, rows[i].why, "length %lu", (unsigned long)rows[i].length);
+    }
 }
 
 DT_TEST(gate_bounds, of_a_region)
@@ -356,6 +544,22 @@ DT_TEST(gate_bounds, of_a_region)
 }
 
 /* ---- the gate ------------------------------------------------------------------------ */
+
+DT_TEST(gate_bounds, of_a_devices_name)
+{
+    char name[66];
+    rig_init(&box);
+    box.cfg.device = name;
+    for (size_t n = 0; n < 65; n++) {
+        memset(name, 'd', sizeof name);
+        name[n] = 0;
+        dt_eq(dura_gate_bytes(&box.cfg) > 0, n >= 1 && n <= 63, "%zu bytes", n);
+    }
+    memcpy(name, "*", 2);
+    dt_eq(dura_gate_bytes(&box.cfg), 0, "any device is none");
+    memcpy(name, "**", 3);
+    dt_ok(dura_gate_bytes(&box.cfg) > 0);
+}
 
 DT_TEST(gate_bounds, of_what_a_new_box_brings)
 {

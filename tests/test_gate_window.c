@@ -207,8 +207,12 @@ DT_TEST(gate_window, a17_what_is_not_known_of_the_error)
         box.now.quality = DURA_CLOCK_AUTHENTICATED;
         dt_eq(tick(100, 1700000000), min >= DURA_CLOCK_HOLDOVER ? DURA_WHY_CLOCK : 0,
               "min %u: who asks for a clock that is kept asks how well", min);
+        box.ram.gate->cfg.window_begin = 1333; /* 22:13, and now it is 22:13:20 */
+        box.ram.gate->cfg.window_minutes = 3;
+        dt_eq(tick(110, 1700000010), min >= DURA_CLOCK_HOLDOVER ? DURA_WHY_CLOCK : 0, "min %u: any clock is taken at its word", min);
         box.now.wall_err_us = 1000000;
         dt_eq(tick(200, 1700000100), 0, "");
+        box.ram.gate->cfg.window_minutes = 1440;
     }
     box.now.wall_err_us = 61000000;
     box.ram.gate->wall_s = 0;
@@ -250,6 +254,10 @@ DT_TEST(gate_init, a_calendar_that_cannot_be_is_refused)
     }
     good.calendar = (dura_gate_calendar){-1440, 180, 127, 1440, {-10020, 12, 5, 6, 0}, {10020, 1, 1, 0, 0}, {0}};
     dt_ok(dura_gate_bytes(&good) > 0, "the ends of all ranges");
+    good.calendar = (dura_gate_calendar){1440, 180, 127, 1440, {10020, 1, 1, 0, 0}, {-10020, 12, 5, 6, 0}, {0}};
+    good.window_begin = 1439;
+    good.window_minutes = 1440;
+    dt_ok(dura_gate_bytes(&good) > 0, "the other ends");
 }
 
 DT_TEST(gate_init, an_older_owner_has_windows_in_utc)
