@@ -658,7 +658,8 @@ static void fill_candidate(dura_gate *g, const dura_release *r)
 /* What nobody known has signed must not wear out the journal: it is said, not written. */
 static void refuse_stranger(dura_gate *g, uint32_t why)
 {
-    g->rec.component = g->rec.slot = 0;
+    g->rec.component = 0;
+    g->rec.slot = 0;
     g->rec.flags &= (uint8_t)~DURAI_F_WRITTEN;
     g->rec.n[DURAI_C_VERSION] = 0;
     g->rec.state = ended(g);
