@@ -190,6 +190,9 @@ DT_TEST(gate_bounds, of_the_longest_release)
     memset(r.name, 'n', 63);
     memset(r.policy, 9, 32);
     r.need_min[1] = r.need_max[1] = r.need_min[2] = r.need_max[2] = UINT32_MAX;
+    memset(r.evidence, 7, 32);
+    r.practices = UINT64_MAX;
+    r.flags = DURA_RELEASE_EMERGENCY;
     size_t n = rig_payload(&r, p, sizeof p);
     dt_eq(dura_release_decode(p, n, &out), DURA_ECORRUPT, "%zu bytes: not all at their longest", n);
     r.name[63 - (n - DURA_RELEASE_PAYLOAD_MAX)] = 0;
@@ -292,7 +295,7 @@ DT_TEST(gate_bounds, of_who_is_asked)
 /* An envelope around n bytes whose length is written in `head` bytes, and no signatures. */
 static int opened(size_t n, int head)
 {
-    uint8_t p[400] = "\xA3\x01\x78\x21" DURA_RELEASE_TYPE "\x02";
+    uint8_t p[440] = "\xA3\x01\x78\x21" DURA_RELEASE_TYPE "\x02";
     durai_envelope e;
     size_t at = 38;
     if (head == 1)
@@ -318,7 +321,7 @@ DT_TEST(gate_bounds, of_an_envelope)
 {
     static const struct { size_t n; int head, rc; } rows[] = {
         {0, 1, DURA_ECORRUPT}, {1, 1, DURA_OK}, {23, 1, DURA_OK}, {23, 2, DURA_ECORRUPT}, {24, 2, DURA_OK}, {255, 2, DURA_OK},
-        {255, 3, DURA_ECORRUPT}, {256, 3, DURA_OK}, {264, 3, DURA_OK}, {265, 3, DURA_ECORRUPT}};
+        {255, 3, DURA_ECORRUPT}, {256, 3, DURA_OK}, {312, 3, DURA_OK}, {313, 3, DURA_ECORRUPT}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         dt_eq(opened(rows[i].n, rows[i].head), rows[i].rc, "%zu bytes, head %d", rows[i].n, rows[i].head);
     rig_init(&box);

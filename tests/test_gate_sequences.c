@@ -49,6 +49,13 @@ static void to(machine *m, uint8_t state, uint32_t why)
         m->candidate = m->got = m->wrong = m->approved = 0;
 }
 
+static int may_switch(machine *m)
+{
+    m->why = (m->approved ? 0u : (uint32_t)DURA_WHY_APPROVALS) | (m->incident ? (uint32_t)DURA_WHY_INCIDENT : 0u) |
+             (m->closed ? (uint32_t)DURA_WHY_WINDOW : 0u);
+    return m->why == 0;
+}
+
 static void m_step(machine *m, int frames, int bad)
 {
     switch (m->state) {
@@ -64,12 +71,12 @@ static void m_step(machine *m, int frames, int bad)
     case DURA_GATE_STAGED: to(m, DURA_GATE_ACCEPTED, 0); break;
     case DURA_GATE_ACCEPTED: to(m, DURA_GATE_ARMED, 0); break;
     case DURA_GATE_ARMED:
-        m->why = (m->approved ? 0u : (uint32_t)DURA_WHY_APPROVALS) | (m->incident ? (uint32_t)DURA_WHY_INCIDENT : 0u) |
-                 (m->closed ? (uint32_t)DURA_WHY_WINDOW : 0u);
-        if (m->why == 0)
+        if (may_switch(m))
             to(m, DURA_GATE_ACTIVATING, 0);
         break;
     case DURA_GATE_ACTIVATING:
+        if (!may_switch(m))
+            break;
         to(m, bad ? DURA_GATE_ROLLED_BACK : DURA_GATE_PROBATION, bad ? (uint32_t)DURA_WHY_DRIFT : 0u);
         if (!bad)
             m->drives = m->candidate;

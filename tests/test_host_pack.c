@@ -845,7 +845,7 @@ DT_TEST(pack_policy, an_image_whose_zone_cannot_be_is_refused)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         bytes b = packed_file("watched.json");
         uint32_t at = durai_le32(b.p + DURAI_POLICY_HEADER + (DURAI_POLICY_UPDATES - 1) * DURAI_POLICY_ENTRY + 4);
-        memcpy(b.p + at + 26 + rows[i].at, rows[i].v, rows[i].n);
+        memcpy(b.p + at + 40 + rows[i].at, rows[i].v, rows[i].n);
         repair(b);
         dt_eq(dura_pack_check(b.p, b.n, NULL), DURA_EINVAL, "%s", rows[i].row);
         dura_pack_deinit(b.p);
@@ -966,7 +966,7 @@ DT_TEST(pack_check, wants_features_references_and_keys_to_fit)
         {"min_clock 5", u + 20, 1, 5, DURA_EINVAL}, {"max_jump 0", u + 12, 4, 0, DURA_EINVAL},
         {"a practice nobody knows", u + 24, 4, 1u << 28, DURA_EINVAL}, {"shadow of 1e9 + 1", u + 28, 4, 1000000001, DURA_EINVAL},
         {"shadow_disagreement < 0", u + 32, 4, 0xBF800000, DURA_EINVAL}, {"incident_role 5", u + 36, 1, 5, DURA_EINVAL},
-        {"emergency_role 5", u + 37, 1, 5, DURA_EINVAL}, {"updates reserved", u + 38, 1, 1, DURA_EINVAL}};
+        {"emergency_role 5", u + 37, 1, 5, DURA_EINVAL}, {"must_finish_min 1441", u + 38, 2, 1441, DURA_EINVAL}, {"updates reserved", u + 54, 1, 1, DURA_EINVAL}};
     poke_all("watched.bin", rows, sizeof rows / sizeof rows[0]);
 }
 

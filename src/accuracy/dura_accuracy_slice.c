@@ -19,6 +19,7 @@ static float statistic(const accuracy_slice *s)
     uint32_t i;
     for (i = 0; i < ODDS; i++)
         sum += s->worse[i];
+    DURA_ASSERT(sum >= 0.0f);
     return sum / (float)ODDS;
 }
 

@@ -62,6 +62,7 @@ static int32_t change(const dura_gate_rule *r, int32_t year)
 {
     int32_t first = month_day(year, r->month), days = month_day(year + r->month / 12, r->month % 12 + 1) - first;
     int32_t day = (r->day + WEEK - weekday(first)) % WEEK + WEEK * (r->week - 1);
+    DURA_ASSERT(days >= 28 && days <= 31);
     if (day >= days)
         day -= WEEK;
     return (first + day) * DAY + r->minute;
@@ -81,6 +82,7 @@ static int forward(const dura_gate_calendar *w, int32_t at, int32_t *begins)
 static int32_t first_at(const dura_gate_calendar *w, int32_t local)
 {
     int32_t at = local - w->utc_minutes, begins;
+    DURA_ASSERT(w->dst_minutes <= DST_MOST);
     if (!w->dst_minutes)
         return at;
     if (forward(w, at - w->dst_minutes, &begins))

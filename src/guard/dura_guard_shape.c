@@ -101,6 +101,7 @@ static DURAI_NOINLINE int build_together(durai_watch *w, uint8_t **at)
     size_t bytes = rc == DURA_OK ? w->mspc_calls->bytes(&b) : 0;
     if (bytes == 0)
         return DURA_EINVAL;
+    DURA_ASSERT(((uintptr_t)*at & 7u) == 0);
     w->n_inputs = b.n_channels;
     w->n_things = (uint16_t)(w->n_plain + 2u);
     if (!same_order()) {

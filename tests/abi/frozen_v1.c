@@ -769,6 +769,7 @@ typedef struct v1_dura_port {
     const struct dura_drift_calls *chart;
     const struct dura_mspc_calls *mspc;
     const struct dura_histogram_calls *histogram;
+    int (*safe_state)(void *user, uint32_t component);
 } v1_dura_port;
 KEEPS(dura_port, struct_size);
 KEEPS(dura_port, cost);
@@ -787,6 +788,7 @@ KEEPS(dura_port, watch);
 KEEPS(dura_port, chart);
 KEEPS(dura_port, mspc);
 KEEPS(dura_port, histogram);
+KEEPS(dura_port, safe_state);
 GROWS(dura_port);
 
 typedef struct v1_dura_link_config {
@@ -1453,6 +1455,8 @@ typedef struct v1_dura_gate_hooks {
     uint32_t (*blocked)(void *user);
     void (*say)(void *user, const dura_fact *f);
     int (*next_key)(void *user, const uint8_t policy[32], uint32_t i, dura_gate_key *out);
+    int (*safe_state)(void *user, uint32_t component);
+    uint32_t (*shadow)(void *user, uint32_t *frames);
 } v1_dura_gate_hooks;
 KEEPS(dura_gate_hooks, struct_size);
 KEEPS(dura_gate_hooks, reserved);
@@ -1467,6 +1471,8 @@ KEEPS(dura_gate_hooks, drop);
 KEEPS(dura_gate_hooks, blocked);
 KEEPS(dura_gate_hooks, say);
 KEEPS(dura_gate_hooks, next_key);
+KEEPS(dura_gate_hooks, safe_state);
+KEEPS(dura_gate_hooks, shadow);
 GROWS(dura_gate_hooks);
 
 typedef struct v1_dura_gate_rule {
@@ -1520,6 +1526,11 @@ typedef struct v1_dura_gate_config {
     uint8_t approve;
     uint8_t approvals;
     uint8_t reserved[6];
+    uint32_t require;
+    uint32_t shadow_frames;
+    uint8_t incident_role;
+    uint8_t emergency_role;
+    uint8_t reserved2[6];
     dura_gate_calendar calendar;
 } v1_dura_gate_config;
 KEEPS(dura_gate_config, struct_size);
@@ -1540,6 +1551,11 @@ KEEPS(dura_gate_config, max_jump);
 KEEPS(dura_gate_config, approve);
 KEEPS(dura_gate_config, approvals);
 KEEPS(dura_gate_config, reserved);
+KEEPS(dura_gate_config, require);
+KEEPS(dura_gate_config, shadow_frames);
+KEEPS(dura_gate_config, incident_role);
+KEEPS(dura_gate_config, emergency_role);
+KEEPS(dura_gate_config, reserved2);
 KEEPS(dura_gate_config, calendar);
 GROWS(dura_gate_config);
 
@@ -1563,6 +1579,8 @@ typedef struct v1_dura_gate_status {
     uint8_t release[32];
     uint8_t approved;
     uint8_t reserved[7];
+    uint32_t why2;
+    uint32_t shadow_left;
 } v1_dura_gate_status;
 KEEPS(dura_gate_status, struct_size);
 KEEPS(dura_gate_status, state);
@@ -1583,11 +1601,13 @@ KEEPS(dura_gate_status, nonce);
 KEEPS(dura_gate_status, release);
 KEEPS(dura_gate_status, approved);
 KEEPS(dura_gate_status, reserved);
+KEEPS(dura_gate_status, why2);
+KEEPS(dura_gate_status, shadow_left);
 GROWS(dura_gate_status);
 
 typedef struct v1_dura_gate_calls {
     uint32_t struct_size;
-    uint32_t reserved;
+    uint32_t object;
     size_t (*bytes)(const dura_gate_config *cfg);
     int (*init)(dura_gate **out, void *mem, size_t len, const dura_gate_config *cfg, const dura_gate_hooks *hooks, const dura_port *port);
     int (*start)(dura_gate *g);
@@ -1599,7 +1619,7 @@ typedef struct v1_dura_gate_calls {
     int (*approve)(dura_gate *g, const void *envelope, size_t len, const dura_time *now, uint32_t *why);
 } v1_dura_gate_calls;
 KEEPS(dura_gate_calls, struct_size);
-KEEPS(dura_gate_calls, reserved);
+KEEPS(dura_gate_calls, object);
 KEEPS(dura_gate_calls, bytes);
 KEEPS(dura_gate_calls, init);
 KEEPS(dura_gate_calls, start);
@@ -2070,6 +2090,12 @@ VALUE(DURA_WHY_JUMP, 134217728);
 VALUE(DURA_WHY_REQUIRES, 268435456);
 VALUE(DURA_WHY_APPROVALS, 536870912);
 VALUE(DURA_WHY_REPLAY, 1073741824);
+VALUE(DURA_WHY2_EVIDENCE, 1);
+VALUE(DURA_WHY2_SHADOW, 2);
+VALUE(DURA_WHY2_MACHINE, 4);
+VALUE(DURA_WHY2_EMERGENCY, 8);
+VALUE(DURA_WHY2_URGENT, 16);
+VALUE(DURA_WHY2_PAST_INCIDENT, 32);
 VALUE(DURA_RELEASE_EMERGENCY, 1);
 VALUE(DURA_PRACTICE_SM_9, 1);
 VALUE(DURA_PRACTICE_SM_11, 2);

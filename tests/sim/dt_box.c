@@ -145,7 +145,7 @@ static void put_watch(uint8_t *image, size_t *end, const dt_spec *s)
 
 static void put_updates(uint8_t *image, size_t *end, const dt_spec *s)
 {
-    uint8_t *p = section(image, end, 13, s->slot_bytes > 0, s->slot_bytes ? 40 : 0);
+    uint8_t *p = section(image, end, 13, s->slot_bytes > 0, s->slot_bytes ? 56 : 0);
     if (s->slot_bytes) {
         durai_put32(p, s->slot_bytes);
         durai_put32(p + 4, s->probation_frames ? s->probation_frames : 10);
