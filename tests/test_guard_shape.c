@@ -14,6 +14,8 @@
 #include <dura/host/session.h>
 #include <dura/host/watch.h>
 
+#include <stdarg.h>
+
 #include "../src/base/dura_base_priv.h"
 #include "sim/dt_box.h"
 

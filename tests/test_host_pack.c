@@ -312,6 +312,8 @@ DT_TEST(pack_policy, refuses_features_references_and_keys_that_do_not_fit)
         {PART("\"updates\":{\"require\":[\"SVV-9\"]}"), 2, "updates.require[0]", "SVV-1"},
         {PART("\"updates\":{\"require\":[\"SVV-1\",\"SVV-1\"]}"), 2, "updates.require[1]", "already"},
         {PART("\"updates\":{\"require\":\"SVV-1\"}"), 2, "updates.require", "list"},
+        {PART("\"updates\":{\"roles\":6}"), 2, "updates.roles", "no release key"},
+        {PART("\"updates\":{\"approve\":16}"), 2, "updates.approve", "no release key"},
         {PART("\"updates\":{\"incident_role\":\"security\"}"), 2, "updates.incident_role", "no release key"},
         {PART("\"updates\":{\"emergency_role\":\"safety\"}"), 2, "updates.emergency_role", "no release key"},
         {PART("\"updates\":{\"window_days\":[]}"), 2, "updates.window_days", "window_minutes"},

@@ -936,15 +936,24 @@ static int check_extra_role(packer *k, const char *member, uint32_t role, const 
                                   "no release key has this role, so nothing could ever be right; add one");
 }
 
+/* The same of every role whose bit is set in a member. */
+static int check_roles(packer *k, const char *member, uint32_t roles, const uint8_t *keys, uint32_t n)
+{
+    int rc = DURA_OK;
+    for (uint32_t role = DURAI_RELEASE_KEY_VENDOR; roles >> role && rc == DURA_OK; role++)
+        rc = check_extra_role(k, member, roles >> role & 1u ? role : 0, keys, n);
+    return rc;
+}
+
 static int put_updates(packer *k)
 {
-    uint32_t list = dura_json_member(k->doc, DURA_JSON_ROOT, "release_keys"), threshold = 0, extra[2] = {0, 0};
-    static const char *const members[2] = {"incident_role", "emergency_role"};
+    uint32_t list = dura_json_member(k->doc, DURA_JSON_ROOT, "release_keys"), threshold = 0, asked[4] = {0, 0, 0, 0};
+    static const char *const members[4] = {"incident_role", "emergency_role", "roles", "approve"};
     int rc = put_optional(k, DURA_JSON_ROOT, DURAI_POLICY_UPDATES, KIND_UPDATES);
     if (rc == DURA_OK && k->count[DURAI_POLICY_UPDATES])
         threshold = k->record[field_of(&kinds[KIND_UPDATES], "threshold")->offset];
-    for (uint32_t i = 0; i < 2 && threshold; i++)
-        extra[i] = k->record[field_of(&kinds[KIND_UPDATES], members[i])->offset];
+    for (uint32_t i = 0; i < 4 && threshold; i++)
+        asked[i] = k->record[field_of(&kinds[KIND_UPDATES], members[i])->offset];
     size_t at = k->image.len;
     if (rc == DURA_OK)
         rc = put_free_list(k, DURA_JSON_ROOT, DURAI_POLICY_RELEASE_KEYS, KIND_RELEASE_KEYS,
@@ -956,8 +965,9 @@ static int put_updates(packer *k)
         return dura_json_fail(k->doc, dura_json_member(k->doc, DURA_JSON_ROOT, "updates"), k->err, DURA_EINVAL,
                               "threshold is %u, but there %s %u key%s", (unsigned)threshold, keys > 1 ? "are" : "is",
                               (unsigned)(keys ? keys : 1), keys > 1 ? "s" : "");
-    for (uint32_t i = 0; i < 2 && rc == DURA_OK && !k->image.err; i++)
-        rc = check_extra_role(k, members[i], extra[i], k->image.p + at, keys);
+    for (uint32_t i = 0; i < 4 && rc == DURA_OK && !k->image.err; i++)
+        rc = i < 2 ? check_extra_role(k, members[i], asked[i], k->image.p + at, keys)
+                   : check_roles(k, members[i], asked[i], k->image.p + at, keys);
     return rc;
 }
 
