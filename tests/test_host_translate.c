@@ -48,6 +48,13 @@ static const dura_translate_line *line(const dura_translation *t, uint8_t kind, 
     return NULL;
 }
 
+/* Such a line is there and its reason has these words. */
+static int says(const dura_translation *t, uint8_t kind, const char *id, const char *words)
+{
+    const dura_translate_line *l = line(t, kind, id);
+    return l && strstr(l->reason, words) != NULL;
+}
+
 DT_TEST(translate, gives_the_valve_what_an_engineer_would_ask)
 {
     static const char *const hooks[] = {"sensor.range", NULL};
@@ -66,8 +73,8 @@ DT_TEST(translate, gives_the_valve_what_an_engineer_would_ask)
     dt_eq(t.gap[SI], 0, "");
     dt_eq(t.conduit_gap[RDF], 2, "RDF 3 asked, 1 there");
     dt_ok(t.compensate && line(&t, DURA_LINE_COMPENSATE, "CCSC 2"), "a second tap, or physics in the cell zone");
-    dt_ok(strstr(line(&t, DURA_LINE_COMPENSATE, "CCSC 2")->reason, "Z-CELL") != NULL, "");
-    dt_ok(strstr(line(&t, DURA_LINE_GAP, "RDF")->reason, "C-FIELD") != NULL, "");
+    dt_ok(says(&t, DURA_LINE_COMPENSATE, "CCSC 2", "Z-CELL"), "");
+    dt_ok(says(&t, DURA_LINE_GAP, "RDF", "C-FIELD"), "");
     dt_ok(line(&t, DURA_LINE_HOOK, "sensor.vote") && line(&t, DURA_LINE_HOOK, "sensor.noise") &&
           line(&t, DURA_LINE_HOOK, "output.range"), "");
     dt_ok(line(&t, DURA_LINE_NO_HOOK, "sensor.range") != NULL, "an attacker stays in range");
@@ -109,7 +116,7 @@ DT_TEST(translate, takes_a_risk_without_a_path_as_one_of_information)
     dt_eq(t.frs, 1u << DC | 1u << TRE, "");
     dt_eq(t.sl_t[TRE], 2, "nothing raises it");
     dt_ok(line(&t, DURA_LINE_REQUIREMENT, "CR 4.1") && !line(&t, DURA_LINE_REQUIREMENT, "CR 3.5"), "");
-    dt_ok(strstr(line(&t, DURA_LINE_PATH, "")->reason, "no path") != NULL, "");
+    dt_ok(says(&t, DURA_LINE_PATH, "", "no path"), "");
 }
 
 DT_TEST(translate, asks_by_what_is_touched)
@@ -151,7 +158,8 @@ DT_TEST(translate, adds_enhancements_as_far_as_the_level_asks)
         dura_translation t = translate(&e, NULL, 0);
         dt_eq(line(&t, DURA_LINE_REQUIREMENT, "CR 3.4 RE1") != NULL, rows[i].re1, "zone %u", rows[i].zone);
         dt_eq(line(&t, DURA_LINE_REQUIREMENT, "CR 3.4 RE2") != NULL, rows[i].re2, "zone %u", rows[i].zone);
-        dt_eq(line(&t, DURA_LINE_REQUIREMENT, "CR 3.4")->value, rows[i].base, "zone %u", rows[i].zone);
+        const dura_translate_line *base = line(&t, DURA_LINE_REQUIREMENT, "CR 3.4");
+        dt_ok(base && base->value == rows[i].base, "zone %u", rows[i].zone);
     }
 }
 
@@ -210,7 +218,7 @@ DT_TEST(translate_override, changes_an_answer_and_keeps_both)
     dt_ok(line(&t, DURA_LINE_HOOK, "sensor.vote")->flags & DURA_LINE_OVERRIDDEN, "");
     dt_eq(line(&t, DURA_LINE_DEMAND, "response")->value, 0, "a dropped hook meets nothing");
     dt_ok(line(&t, DURA_LINE_REQUIREMENT, "CR 3.7") && line(&t, DURA_LINE_CONTROL, "A.5.5"), "");
-    dt_ok(strstr(line(&t, DURA_LINE_REQUIREMENT, "CR 3.7")->reason, "j.doe: asked by the customer") != NULL, "");
+    dt_ok(says(&t, DURA_LINE_REQUIREMENT, "CR 3.7", "j.doe: asked by the customer"), "");
     const dura_translate_line *said = line(&t, DURA_LINE_OVERRIDE, "CR 3.6");
     dt_ok(said && strcmp(t.line[said->value].id, "CR 3.6") == 0, "an override points at the line it means");
 }
