@@ -30,8 +30,8 @@ import tempfile
 import ctext
 
 SOURCES = "src/gate/"
-TESTS = ["tests/test_gate_bounds.c", "tests/test_gate_approve.c", "tests/test_gate.c", "tests/test_gate_sequences.c", "tests/test_gate_power.c",
-         "tests/test_gate_window.c"]
+TESTS = ["tests/test_gate_bounds.c", "tests/test_gate_approve.c", "tests/test_gate.c", "tests/test_gate_conditions.c",
+         "tests/test_gate_sequences.c", "tests/test_gate_power.c", "tests/test_gate_window.c"]
 FIRST = {"dura_gate_window.c": "tests/test_gate_window.c"}      # what knows most about a file is run first
 FLAGS = ["-std=gnu99", "-O1", "-w", "-DDT_PLAIN", "-DDT_FIRST", "-DDURA_STATIC", "-DDURA_ASSERTS", "-Iinclude", "-Isrc", "-Itests"]
 WANT = 0.95
@@ -84,6 +84,13 @@ EXPLAINED = {
     ("dura_gate.c", ">= for >", "d->probation = r->probation_frames > g->cfg.probation_frames ? r->probation_frames : g->cfg.probation_frames;"):
         "of two equal numbers either is the larger",
     ("dura_gate.c", "two swapped", "note_time(g, now);"): "neither looks at the other's",
+    ("dura_gate.c", "two swapped", "memcpy(d->d[DURAI_D_BOUND], g->cfg.policy, DURA_HASH_BYTES);"): "neither looks at the other's",
+    ("dura_gate.c", ">= for >", "first = slot_version(g, 2) > slot_version(g, 1) ? 2 : 1;"):
+        "each release is above the one that runs: two slots of one version are both empty",
+    ("dura_gate_brain.c", "&& for ||", "if (!durai_finite(got) || !durai_finite(want) || !durai_finite(bound))"):
+        "what is not finite is within no bound either",
+    ("dura_gate_brain.c", "<= for <", "return (off < 0.0f ? -off : off) <= bound;"): "it is about the sign of a zero",
+    ("dura_gate_window.c", "well for nothing", "return 0;"): "the gate asks only where there is a window",
     ("dura_gate_approve.c", "two swapped", "memset(out, 0, sizeof *out);"): "neither looks at the other's",
 }
 
