@@ -12,38 +12,19 @@
  * start to know from its journal where it stands (dura_gate_init, record tags by HMAC-SHA-256).
  */
 #include "gate_rig.h"
-#include "guard_update.h"
+#include "update_loop.h"
 
 #include <dura/host/crypto.h>
 
-#include <pthread.h>
-#include <stdlib.h>
-#include <time.h>
-
-enum { SEGMENTS = 1200, PERIOD_NS = 1000000, STARTS = 2001 };
+enum { SEGMENTS = 1200, STARTS = 2001 };
 enum { ALONE, SHADOWED, PROBATION, KINDS };    /* kinds of cycles */
 static const char *const kinds[KINDS] = {"one model", "shadow run", "probation"};
 
 static uint64_t flash_mem[DT_BOX_FLASH(SEGMENTS) / 8], guard_mem[DT_BOX_GUARD / 8];
 static dt_box box;
-static uint32_t done, kind;                    /* atomically */
+static uint32_t kind;                          /* atomically */
 static uint64_t cycles[KINDS], missed, bad, late, first;
 static int64_t worst[KINDS], total[KINDS];
-
-static void require(int ok, const char *what)
-{
-    if (!ok) {
-        printf("FAIL: %s\n", what);
-        exit(1);
-    }
-}
-
-static int64_t clock_ns(clockid_t id)
-{
-    struct timespec t;
-    require(clock_gettime(id, &t) == 0, "clock");
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
 
 static void one_cycle(uint64_t n)
 {
@@ -67,26 +48,14 @@ static void one_cycle(uint64_t n)
 
 static void *produce(void *arg)
 {
-    struct timespec t;
     int64_t at = clock_ns(CLOCK_MONOTONIC);
     for (uint64_t n = *(const uint64_t *)arg; n > 0; n--) {
         at += PERIOD_NS;
-        t.tv_sec = (time_t)(at / 1000000000);
-        t.tv_nsec = (long)(at % 1000000000);
-        (void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL);
+        sleep_until(at);
         late += clock_ns(CLOCK_MONOTONIC) - at > PERIOD_NS;
         one_cycle(++first);
     }
     __atomic_store_n(&done, 1, __ATOMIC_RELEASE);
-    return NULL;
-}
-
-static void *burn(void *arg)
-{
-    volatile uint64_t x = 1;
-    (void)arg;
-    while (!__atomic_load_n(&done, __ATOMIC_ACQUIRE))
-        x = x * 6364136223846793005u + 1u;
     return NULL;
 }
 
@@ -98,14 +67,6 @@ static int over(const dura_gate_status *s, ends *e)
     e->rolled_back += s->state == DURA_GATE_ROLLED_BACK;
     e->refused += s->state == DURA_GATE_REJECTED;
     return s->state >= DURA_GATE_COMMITTED;
-}
-
-static void next_release(uint64_t version, const dura_time *now)
-{
-    const scale good = {0.5f, (float)(version % 4), 0.0f, 0}, wrong = {0.5f, 0.0f, 40.0f, 1};
-    release_brain(version % 2 ? &good : &wrong, version, 0);
-    require(dura_guard_offer(box.guard, envelope, envelope_len, now) == DURA_OK, "offer");
-    require(dura_guard_write(box.guard, 0, brain, brain_len, now) == DURA_OK, "write");
 }
 
 /* The worker's share: idle, and updates when they are wanted. */
@@ -123,7 +84,7 @@ static void work(int updates, ends *e)
                          __ATOMIC_RELAXED);
         in_hand = in_hand && !over(&s, e);
         if (updates && !in_hand) {
-            next_release(++version, &now);
+            next_release(box.guard, ++version, &now);
             in_hand = 1;
         }
     }

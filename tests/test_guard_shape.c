@@ -3,6 +3,7 @@
  * What the guard's watch has beside the mixture: charts, T2 and SPE that name whose doing it is,
  * histograms. Policies are learned here from clean noise, then one thing is changed.
  */
+#include "noise.h"
 #include "temp_dir.h"
 
 #include <dura/dura.h>
@@ -21,18 +22,8 @@
 
 enum { CHANNELS = 5, ROWS = 3000, FACTS = 256 };
 
-static uint64_t seed, frame;
+static uint64_t frame;
 static char text[32768];
-
-static float noise(void)
-{
-    int32_t sum = 0;
-    for (int i = 0; i < 12; i++) {
-        seed = seed * 6364136223846793005u + 1442695040888963407u;
-        sum += (int32_t)(seed >> 48);
-    }
-    return (float)(sum - 6 * 65535) / 65536.0f;
-}
 
 typedef struct world {
     int moved;                   /* channel that is moved; -1: none */

@@ -3,6 +3,7 @@
  * The drift monitor proves that it works, by count of decisions, live and to whoever reads
  * the log; a failed proof, or none, is an alarm; a drift that stands asks for retraining.
  */
+#include "noise.h"
 #include "temp_dir.h"
 
 #include <dura/dura.h>
@@ -22,7 +23,7 @@
 
 enum { TEST_EVERY = 64, CONFIRM = 200, CHANNELS = 3 };
 
-static uint64_t seed, frame;
+static uint64_t frame;
 
 static const char policy[] =
     "{\"device\": {\"name\": \"press\", \"asset\": 7, \"zone\": 2},\n"
@@ -37,16 +38,6 @@ static const char policy[] =
 static const char model[] =
     "{\"dura_model\": 1, \"kind\": \"linear\", \"inputs\": [\"a\", \"b\", \"c\"],\n"
     " \"outputs\": [{\"name\": \"y\", \"bias\": 1, \"weights\": [0.25, 0.5, 0]}]}";
-
-static float noise(void)
-{
-    int32_t sum = 0;
-    for (int i = 0; i < 12; i++) {
-        seed = seed * 6364136223846793005u + 1442695040888963407u;
-        sum += (int32_t)(seed >> 48);
-    }
-    return (float)(sum - 6 * 65535) / 65536.0f;
-}
 
 static void setup(void)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the guard's watch finds live is what the records give later; and what a flood of
  * events that nobody vouches for can do: nothing. */
+#include "noise.h"
 #include "temp_dir.h"
 
 #include <dura/dura.h>
@@ -32,18 +33,6 @@ static const char policy[] =
 static const char model[] =
     "{\"dura_model\": 1, \"kind\": \"linear\", \"inputs\": [\"a\", \"b_mean3\"],\n"
     " \"outputs\": [{\"name\": \"y\", \"bias\": 1, \"weights\": [0.25, 0.5]}]}";
-
-/* Roughly normal noise from whole numbers: the same everywhere. */
-static uint64_t seed;
-static float noise(void)
-{
-    int32_t sum = 0;
-    for (int i = 0; i < 12; i++) {
-        seed = seed * 6364136223846793005u + 1442695040888963407u;
-        sum += (int32_t)(seed >> 48);
-    }
-    return (float)(sum - 6 * 65535) / 65536.0f;
-}
 
 static uint64_t frame;
 

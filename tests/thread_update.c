@@ -7,12 +7,7 @@
  * an emulated processor, or of one that TSan watches, says nothing and is printed only).
  * Runs for DURA_SECONDS (2). Under TSan it proves the handshake of dura_guard_swap.c.
  */
-#include "guard_update.h"
-
-#include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
+#include "update_loop.h"
 
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer)
@@ -24,28 +19,12 @@ enum { NATIVE = 1 };
 #else
 enum { NATIVE = 0 };
 #endif
-enum { SEGMENTS = 2048, PERIOD_NS = 1000000 };
+enum { SEGMENTS = 2048 };
 static uint64_t flash_mem[DT_BOX_FLASH(SEGMENTS) / 8];
 static uint64_t guard_mem[DT_BOX_GUARD / 8];
 static dt_box box;
-static uint32_t done;                    /* set by the producer; atomically */
 static uint64_t cycles, missed, bad, late;
 static int64_t worst_cpu, worst_late;
-
-static void require(int ok, const char *what)
-{
-    if (!ok) {
-        printf("FAIL: %s\n", what);
-        exit(1);
-    }
-}
-
-static int64_t clock_ns(clockid_t id)
-{
-    struct timespec t;
-    require(clock_gettime(id, &t) == 0, "clock");
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
 
 static void one_cycle(uint64_t n)
 {
@@ -68,13 +47,10 @@ static void one_cycle(uint64_t n)
 static void *produce(void *arg)
 {
     uint64_t n = 1, end = *(const uint64_t *)arg;
-    struct timespec t;
     int64_t at = clock_ns(CLOCK_MONOTONIC);
     for (; n <= end; n++) {
         at += PERIOD_NS;
-        t.tv_sec = (time_t)(at / 1000000000);
-        t.tv_nsec = (long)(at % 1000000000);
-        (void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL);
+        sleep_until(at);
         one_cycle(n);
         int64_t behind = clock_ns(CLOCK_MONOTONIC) - at;
         late += behind > PERIOD_NS;
@@ -82,22 +58,6 @@ static void *produce(void *arg)
     }
     __atomic_store_n(&done, 1, __ATOMIC_RELEASE);
     return NULL;
-}
-
-static void *burn(void *arg)
-{
-    volatile uint64_t x = 1;
-    (void)arg;
-    while (!__atomic_load_n(&done, __ATOMIC_ACQUIRE))
-        x = x * 6364136223846793005u + 1u;
-    return NULL;
-}
-
-/* Good and bad ones in turn: the bad answer comes with the first input above 40. */
-static void next_release(uint64_t version)
-{
-    const scale good = {0.5f, (float)(version % 4), 0.0f, 0}, wrong = {0.5f, 0.0f, 40.0f, 1};
-    release_brain(version % 2 ? &good : &wrong, version, 0);
 }
 
 static void work(uint32_t *kept, uint32_t *rolled_back, uint32_t *refused)
@@ -120,9 +80,7 @@ static void work(uint32_t *kept, uint32_t *rolled_back, uint32_t *refused)
         }
         require((st.state != DURA_GATE_REJECTED || shadowed) && st.state != DURA_GATE_SAFE, "the gate goes on");
         if (!in_hand) {
-            next_release(version);
-            require(dura_guard_offer(box.guard, envelope, envelope_len, &now) == DURA_OK, "offer");
-            require(dura_guard_write(box.guard, 0, brain, brain_len, &now) == DURA_OK, "write");
+            next_release(box.guard, version, &now);
             in_hand = 1;
         }
     }
