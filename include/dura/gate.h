@@ -7,8 +7,9 @@
  * encoding; CBOR instead of JSON, so that a small device needs no second parser), signed
  * with Ed25519 by enough keys of the required roles. A brain's bytes go into the model
  * slot that is not in use, are read back, compared with the signed digest, opened beside
- * the running model, tried on their own golden vectors, switched to at a frame boundary
- * inside the window, watched, and then kept or rolled back.
+ * the running model, tried on their own golden vectors, run as a shadow whose answers drive
+ * nothing, switched to at a frame boundary inside the window, watched, and then kept or rolled
+ * back.
  *
  *   dura_gate_bytes -> init -> start -> offer, write, step ... -> query
  *
@@ -17,7 +18,10 @@
  * digest over the very bytes that are opened, window and incidents at the switch.
  *
  * Where the policy wants approvals, people of its roles sign a second statement over this one
- * attempt: this release, device, policy and the number the device gave the attempt.
+ * attempt: this release, device, policy and the number the device gave the attempt. A policy
+ * may also name practices that a release's evidence must show, and roles whose extra key takes
+ * firmware past an open incident or makes a release an emergency, which waits for less and
+ * skips no check of what it is.
  *
  *   IDLE -> RECEIVED -> STAGING -> STAGED -> ACCEPTED -> ARMED -> ACTIVATING -> PROBATION
  *     -> COMMITTED | ROLLED_BACK; REJECTED from anywhere before; SAFE: nothing may run
