@@ -14,6 +14,8 @@ ci_packages="git clang-14 libclang-rt-14-dev llvm-14 valgrind cppcheck gcovr dpk
 gcc-12-multilib gcc-s390x-linux-gnu libc6-dev-s390x-cross gcc-aarch64-linux-gnu libc6-dev-arm64-cross
 gcc-riscv64-linux-gnu gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-user
 qemu-system-arm chromium python3-venv rauc squashfs-tools swupdate cpio openssl"
+# Debian's Go where there is no newer one.
+command -v go > /dev/null || ci_packages="$ci_packages golang-go"
 
 # Root's commands, whether we are root or have to ask.
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }

@@ -33,11 +33,20 @@ if(DURA_TOOL_SOURCES)
   add_custom_command(OUTPUT ${page} DEPENDS ${page_parts} ${PROJECT_SOURCE_DIR}/cmake/EmbedPage.cmake
     COMMAND ${CMAKE_COMMAND} -DFOLDER=${PROJECT_SOURCE_DIR}/tools/report -DOUT=${page}
             -P ${PROJECT_SOURCE_DIR}/cmake/EmbedPage.cmake VERBATIM)
-  add_executable(dura_cli ${DURA_TOOL_SOURCES} ${page})
+  # The verifier that `dura evidence` puts into every pack.
+  set(verifier ${CMAKE_CURRENT_BINARY_DIR}/dura_evidence_verifier.c)
+  add_custom_command(OUTPUT ${verifier} DEPENDS ${PROJECT_SOURCE_DIR}/tools/evidence/verify.py ${PROJECT_SOURCE_DIR}/cmake/EmbedFile.cmake
+    COMMAND ${CMAKE_COMMAND} -DIN=${PROJECT_SOURCE_DIR}/tools/evidence/verify.py -DNAME=dura_evidence_verifier -DOUT=${verifier}
+            -P ${PROJECT_SOURCE_DIR}/cmake/EmbedFile.cmake VERBATIM)
+  add_executable(dura_cli ${DURA_TOOL_SOURCES} ${page} ${verifier})
   target_include_directories(dura_cli PRIVATE ${PROJECT_SOURCE_DIR}/tools)
   dura_flags(dura_cli)
   target_compile_definitions(dura_cli PRIVATE _POSIX_C_SOURCE=200809L)
-  target_link_libraries(dura_cli PRIVATE dura)
+  target_link_libraries(dura_cli PRIVATE dura ${CMAKE_DL_LIBS} m)
+  # What a plug-in allocates and locks is counted by these (tools/dura_backend_count.c).
+  foreach(counted malloc calloc realloc aligned_alloc posix_memalign free pthread_mutex_lock)
+    target_link_options(dura_cli PRIVATE -Wl,--export-dynamic-symbol=${counted})
+  endforeach()
   set_target_properties(dura_cli PROPERTIES OUTPUT_NAME dura INSTALL_RPATH $ORIGIN/../${CMAKE_INSTALL_LIBDIR})
   install(TARGETS dura_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()

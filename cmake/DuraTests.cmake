@@ -7,6 +7,7 @@
 include_guard()
 find_package(Threads)
 include(DuraCross)        # dura_cross: start file and libsodium where DURA_HOST is OFF
+set(DURA_TEST_SHARE 1 CACHE STRING "Long repetitions of tests are done this many times less")
 set(DURA_FUZZ_SECONDS 60 CACHE STRING "Seconds each libFuzzer target runs in ctest")
 
 # ---- what the tests link: the same sources with assertions and sanitizers ----------------
@@ -40,6 +41,8 @@ dura_test_library(dura_under_test)
 dura_test_flags(dura_under_test)
 if(DURA_FUZZ)
   target_compile_options(dura_under_test PRIVATE -fsanitize=fuzzer-no-link)
+endif()
+if(DURA_FUZZ OR DURA_UNIT_ONLY)
   foreach(shipped dura dura_core dura_cli)      # nothing here needs them
     if(TARGET ${shipped})
       set_target_properties(${shipped} PROPERTIES EXCLUDE_FROM_ALL ON)
@@ -81,7 +84,7 @@ function(dura_test_settings name)
   target_compile_options(${name} PRIVATE -Wno-missing-prototypes -Wno-pedantic -Wno-conversion
     -Wno-format-zero-length     # an empty text is allowed in dt.h's checks, a long one is cut
     "$<$<C_COMPILER_ID:GNU>:-Wno-format-truncation;-Wno-maybe-uninitialized>")
-  target_compile_definitions(${name} PRIVATE _GNU_SOURCE DURA_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
+  target_compile_definitions(${name} PRIVATE _GNU_SOURCE DT_SHARE=${DURA_TEST_SHARE} DURA_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
     DURA_BINARY_DIR="${PROJECT_BINARY_DIR}" DURA_DATA_DIR="${DURA_DATA}")
 endfunction()
 
@@ -91,11 +94,66 @@ function(dura_label name label)
     ENVIRONMENT "UBSAN_OPTIONS=print_stacktrace=1")
 endfunction()
 
+# ---- plug-ins, and the hosts they meet ----------------------------------------------------
+
+# dura_plugin_built(<name> <source> <kept headers> [definitions]): plugins/<name>.so
+function(dura_plugin_built name source kept)
+  add_library(${name} MODULE ${PROJECT_SOURCE_DIR}/tests/plugins/${source}.c)
+  dura_flags(${name})
+  target_compile_definitions(${name} PRIVATE MEET_BUILT="${kept}" ${ARGN})
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests/abi/kept/${kept}
+                             ${PROJECT_SOURCE_DIR}/tests/abi/kept/1.0)
+  set_target_properties(${name} PROPERTIES PREFIX "" LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/plugins)
+endfunction()
+
+set(DURA_PLUGINS)
+set(DURA_PLUGIN_HOST dura)
+if(DURA_UNIT_ONLY)
+  set(DURA_PLUGIN_HOST dura_under_test)
+endif()
+if(DURA_HOST AND NOT DURA_FUZZ)
+  foreach(kept 1.0 1.3 2.0)
+    dura_plugin_built(meet_${kept} plugin_meet ${kept})
+    add_executable(host_${kept} ${PROJECT_SOURCE_DIR}/tests/plugins/host_meet.c)
+    dura_flags(host_${kept})
+    target_include_directories(host_${kept} BEFORE PRIVATE ${PROJECT_SOURCE_DIR}/tests/abi/kept/${kept}
+                               ${PROJECT_SOURCE_DIR}/tests/abi/kept/1.0)
+    target_link_libraries(host_${kept} PRIVATE ${DURA_PLUGIN_HOST})
+    set_target_properties(host_${kept} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/plugins)
+    list(APPEND DURA_PLUGINS meet_${kept} host_${kept})
+  endforeach()
+  dura_plugin_built(meet_1.3_needs plugin_meet 1.3 MEET_NEEDS=3)
+  dura_plugin_built(planted plugin_planted 1.0)
+  list(APPEND DURA_PLUGINS meet_1.3_needs planted)
+  file(GLOB runtimes CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/examples/backends/*.c)
+  foreach(source IN LISTS runtimes)                     # the runtimes are not needed to build these
+    get_filename_component(runtime ${source} NAME_WE)
+    add_library(plugin_${runtime} MODULE ${source})
+    dura_flags(plugin_${runtime})
+    target_include_directories(plugin_${runtime} PRIVATE ${PROJECT_SOURCE_DIR}/include)
+    target_link_libraries(plugin_${runtime} PRIVATE ${CMAKE_DL_LIBS})
+    set_target_properties(plugin_${runtime} PROPERTIES PREFIX "" OUTPUT_NAME ${runtime}
+                          LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/plugins)
+  endforeach()
+endif()
+
 # ---- unit tests --------------------------------------------------------------------------
 
 if(NOT DURA_PLAIN_RUNNER)
   find_package(PkgConfig REQUIRED)
   pkg_check_modules(CRITERION REQUIRED IMPORTED_TARGET criterion)
+endif()
+
+# What stands behind dt.h, once for all test programs.
+if(NOT DURA_FUZZ)
+  add_library(dt_main OBJECT ${PROJECT_SOURCE_DIR}/tests/dt_main.c)
+  dura_test_settings(dt_main)
+  if(DURA_PLAIN_RUNNER)
+    target_compile_definitions(dt_main PRIVATE DT_PLAIN)
+    target_link_libraries(dt_main PRIVATE dura_under_test)
+  else()
+    target_link_libraries(dt_main PRIVATE PkgConfig::CRITERION)
+  endif()
 endif()
 
 # dura_test(<name> <source>): a test program on dt.h. Its object is a target of its own, so
@@ -114,25 +172,26 @@ endfunction()
 
 # dura_test_link(<program> <test> [more sources]): link a test's object into a program.
 function(dura_test_link program test)
-  add_executable(${program} $<TARGET_OBJECTS:${test}_object> ${ARGN})
+  add_executable(${program} $<TARGET_OBJECTS:${test}_object> $<TARGET_OBJECTS:dt_main> ${ARGN})
   dura_test_settings(${program})
   target_link_libraries(${program} PRIVATE dura_under_test m)
-  if(DURA_PLAIN_RUNNER)
-    target_sources(${program} PRIVATE ${PROJECT_SOURCE_DIR}/tests/dt_main.c)
-    target_compile_definitions(${program} PRIVATE DT_PLAIN)
-  else()
+  if(NOT DURA_PLAIN_RUNNER)
     target_link_libraries(${program} PRIVATE PkgConfig::CRITERION)
   endif()
   add_test(NAME ${program} COMMAND ${program})
   dura_label(${program} unit)
 endfunction()
 
-if(NOT DURA_FUZZ)
+# Under TSan only what has threads says anything.
+if(NOT DURA_FUZZ AND NOT DURA_SANITIZE STREQUAL "thread")
   dura_glob(tests "tests/test_*.c")
   foreach(source IN LISTS tests)
     get_filename_component(name ${source} NAME_WE)
     dura_test(${name} ${source})
   endforeach()
+  if(TARGET test_host_backend)
+    add_dependencies(test_host_backend ${DURA_PLUGINS})   # what it loads and runs
+  endif()
 endif()
 
 # ---- threads: plain programs that return 0 -----------------------------------------------
@@ -149,14 +208,18 @@ if(Threads_FOUND AND NOT DURA_FUZZ AND NOT CMAKE_SYSTEM_NAME STREQUAL "Generic")
   endforeach()
 endif()
 
-# The rest needs an operating system that has files and processes.
-if(CMAKE_SYSTEM_NAME STREQUAL "Generic")
+# The rest needs an operating system that has files and processes, and has one thread.
+if(CMAKE_SYSTEM_NAME STREQUAL "Generic" OR DURA_SANITIZE STREQUAL "thread")
   return()
 endif()
 
 # ---- fuzz targets: every corpus is replayed in check, libFuzzer runs under DURA_FUZZ ------
 
 dura_glob(fuzzers "fuzz/fuzz_*.c")
+if(NOT DURA_FUZZ)
+  add_library(dura_replay OBJECT ${PROJECT_SOURCE_DIR}/fuzz/replay.c)
+  dura_test_settings(dura_replay)
+endif()
 foreach(source IN LISTS fuzzers)
   get_filename_component(name ${source} NAME_WE)
   string(REGEX REPLACE "^fuzz_" "" entry ${name})
@@ -181,7 +244,7 @@ foreach(source IN LISTS fuzzers)
     math(EXPR limit "${DURA_FUZZ_SECONDS} + 120")
     set_tests_properties(${name} PROPERTIES TIMEOUT ${limit})
   else()
-    add_executable(replay_${entry} ${source} ${PROJECT_SOURCE_DIR}/fuzz/replay.c)
+    add_executable(replay_${entry} ${source} $<TARGET_OBJECTS:dura_replay>)
     dura_test_settings(replay_${entry})
     target_link_libraries(replay_${entry} PRIVATE dura_under_test)
     add_test(NAME replay_${entry} COMMAND replay_${entry} ${corpus})
@@ -189,6 +252,18 @@ foreach(source IN LISTS fuzzers)
   endif()
 endforeach()
 if(DURA_FUZZ)
+  return()
+endif()
+if(DURA_UNIT_ONLY)
+  # The command line and the examples are not run here, but this compiler's warnings are wanted.
+  if(TARGET dura_cli AND CMAKE_C_COMPILER_ID MATCHES "Clang")
+    file(GLOB examples ${PROJECT_SOURCE_DIR}/examples/[0-9]*.c)
+    add_library(dura_compiled OBJECT ${DURA_TOOL_SOURCES} ${examples})
+    dura_flags(dura_compiled)
+    target_include_directories(dura_compiled PRIVATE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/tools)
+    target_compile_definitions(dura_compiled PRIVATE _POSIX_C_SOURCE=200809L)
+    target_link_libraries(dura_compiled PRIVATE PkgConfig::SODIUM PkgConfig::CJSON)
+  endif()
   return()
 endif()
 
@@ -356,6 +431,7 @@ dura_gate(gate_generated_symbols gen_symbols.py --check)
 dura_gate(gate_generated_python gen_abi_py.py --check)
 dura_gate(gate_generated_crc gen_crc.py --check)
 dura_gate(gate_generated_errors gen_errors.py --check)
+dura_gate(gate_generated_evidence gen_evidence.py --check)
 dura_gate(gate_generated_catalogs gen_catalogs.py --check)
 dura_gate(gate_catalogs check_catalogs.py)
 dura_gate(gate_generated_corpus make_corpus_policy.py --check)

@@ -5,7 +5,7 @@
  * offered.
  *
  * Input: one byte of options (bits 0-1 history, 2 checksums made right, 3 fresh, 4 safety must
- * approve: what nobody approved since it was taken does not drive), one byte
+ * approve: what nobody approved since it was taken, or before it was last kept, does not drive), one byte
  * n, n patches {region and offset: 2, value: 1}, then calls, one byte each with what they
  * need behind them. Records carry a keyed tag, as on a device that has a key.
  */
@@ -16,7 +16,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static rig box;
-static int offered, promised, approved;
+static int offered, promised, approved, kept;
 
 static void require(int ok)
 {
@@ -31,7 +31,9 @@ static void look(void)
     float drives = rig_drives(&box);
     require(s.state <= DURA_GATE_SAFE && s.state != 8 && s.component < DURA_COMPONENTS);
     require(drives == -1.0f || drives == 0.0f || drives == 5.0f || (drives == 6.0f && offered));
-    require(!promised || !box.cfg.approve || approved || drives != 6.0f);
+    require(!promised || !box.cfg.approve || approved || kept || drives != 6.0f);
+    /* Offered once more when its slot had rotted, it may drive again once the slot holds. */
+    kept |= approved && s.state == DURA_GATE_COMMITTED && drives == 6.0f;
     require(s.slot <= 2 || s.slot == 255);
     require(s.offset <= s.length && box.region[0].flash.violations == 0);
     require(box.ram.candidate == RIG_ELSEWHERE || s.state >= DURA_GATE_STAGED);
@@ -153,6 +155,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     box.cfg.fresh = data[0] >> 3 & 1u;
     box.cfg.approve = data[0] >> 4 & 1u ? 1u << DURA_ROLE_SAFETY : 0;
     approved = (data[0] & 3u) == 3u; /* it drove already, where nobody was asked */
+    kept = 0;
     promised = data[1] == 0;
     size_t at = 1 + patch(data + 1, size - 1);
     if (data[0] & 4u)

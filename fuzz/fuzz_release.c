@@ -31,6 +31,20 @@ static int says(void *user, const uint8_t pub[32], const void *msg, size_t n, co
     return user ? DURA_OK : DURA_EAUTH;
 }
 
+/* The root of a tree over chunks is there, or can be appended once, or nothing changes. */
+static void check_root(const uint8_t *p, size_t n)
+{
+    uint8_t with[DURA_RELEASE_PAYLOAD_MAX], root[32] = {7}, got[32];
+    size_t m = n;
+    int rc = dura_chunks_root(p, n, got);
+    require(rc == DURA_OK || rc == DURA_ENOENT);
+    memcpy(with, p, n);
+    if (dura_chunks_sign(with, &m, sizeof with, root) == DURA_OK)
+        require(rc == DURA_ENOENT && m == n + 36 && dura_chunks_root(with, m, got) == DURA_OK && memcmp(got, root, 32) == 0);
+    else
+        require(m == n && memcmp(with, p, n) == 0);
+}
+
 /* A payload that decodes becomes the same bytes again, unless it holds extensions. */
 static void check_payload(const uint8_t *p, size_t n)
 {
@@ -42,6 +56,7 @@ static void check_payload(const uint8_t *p, size_t n)
         require(r.version == 0);
         return;
     }
+    check_root(p, n);
     require(r.version >= 1 && r.floor_ <= r.version && r.length >= 1 && r.device[0] && !r.device[63] && !r.name[63]);
     require(dura_release_encode(&r, again, &len, NULL) == DURA_OK && len <= n);
     require(len == n ? memcmp(again, p, n) == 0 : again[0] < p[0]);

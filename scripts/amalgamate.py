@@ -13,7 +13,7 @@ import sys
 
 import ctext
 
-HEADERS = ("base", "port", "link", "sensor", "sensor_checks", "block", "feature", "backend", "drift", "drift_chart", "mspc", "histogram", "accuracy", "log", "correlate", "gate", "guard")
+HEADERS = ("base", "port", "link", "sensor", "sensor_checks", "block", "feature", "backend", "backend_ext", "drift", "drift_chart", "mspc", "histogram", "accuracy", "log", "correlate", "gate", "guard")
 NAME = r"[A-Za-z_]\w*"
 SPDX = "/* SPDX-License-Identifier: Apache-2.0 */"
 

@@ -37,7 +37,8 @@ KIB = 1024
 # address is taken it may be. Every other one must be a hook of port.h or a dura_fn.
 INSIDE = {"encode": r"durai_guard_encode$", "noted": r".*:watch_noted$", "h": r".*durai_log_node$",
           "mem_req": r".*:fn_mem_req$", "open": r".*:fn_open$", "io": r".*:fn_io$", "run": r".*:fn_run$",
-          "reset": r".*:fn_reset$", "close": r".*:fn_close$"}
+          "reset": r".*:fn_reset$", "close": r".*:fn_close$",
+          "get_extension": r".*:fn_get_extension$"}
 HOOKS = {"call", "persist"}
 # Tables that a part of the core lends to another: how the expression names the table, and
 # what its members are called behind it; of several tables in one place, each.
@@ -49,7 +50,7 @@ TABLES = {"feature": "dura_feature_", "feature_calls": "dura_feature_",
           "sensor_calls": "dura_sensor_", "hooks": "src/guard/dura_guard_swap.c:hook_",
           "watch": "src/guard/dura_guard_watcher.c:watch_"}
 RENAMED = {"dura_correlate_classify": "dura_event_class", "dura_sensor_bytes": "dura_sensor_extra_bytes",
-           "dura_drift_probe": "durai_drift_probe"}
+           "dura_drift_probe": "durai_drift_probe", "dura_gate_prove": "durai_gate_prove"}
 MUST = {"flash small total": 20 * KIB, "flash full total": 40 * KIB, "data core .data+.bss": 0,
         "stack worst": 512, "ram small": 6 * KIB}
 HEAD = """# SPDX-License-Identifier: Apache-2.0

@@ -31,7 +31,8 @@ import ctext
 
 SOURCES = "src/gate/"
 TESTS = ["tests/test_gate_bounds.c", "tests/test_gate_approve.c", "tests/test_gate.c", "tests/test_gate_conditions.c",
-         "tests/test_gate_sequences.c", "tests/test_gate_power.c", "tests/test_gate_window.c"]
+         "tests/test_gate_sequences.c", "tests/test_gate_power.c", "tests/test_gate_cuts.c",
+         "tests/test_gate_chunks.c", "tests/test_gate_hints.c", "tests/test_gate_window.c"]
 FIRST = {"dura_gate_window.c": "tests/test_gate_window.c"}      # what knows most about a file is run first
 FLAGS = ["-std=gnu99", "-O1", "-w", "-DDT_PLAIN", "-DDT_FIRST", "-DDURA_STATIC", "-DDURA_ASSERTS", "-Iinclude", "-Isrc", "-Itests"]
 WANT = 0.95
@@ -67,6 +68,11 @@ RULES = {
 }
 # (file, rule, the line): why nobody can tell it from the original.
 EXPLAINED = {
+    ("dura_gate_chunks.c", "two swapped", "memcpy(b + 1 + DURA_HASH_BYTES * (at & 1u), g->sum, DURA_HASH_BYTES);"):
+        "the two write different halves",
+    ("dura_gate_window.c", "condition never true", "if (c->window_minutes == 0)"): "the gate asks only where there is a window",
+    ("dura_gate.c", "<= for <", "if (after && (d->n[DURAI_C_AFTER] == 0 || after < d->n[DURAI_C_AFTER]))"):
+        "of two equal days either is the earlier",
     ("dura_gate_window.c", "one more", "int32_t days = w->days ? w->days : EVERY_DAY, last = (to + w->utc_minutes) / DAY + 1;"):
         "one day more is looked at, which opens behind the end",
     ("dura_gate_approve.c", "condition always true", "else if (rc == DURA_OK)"): "what is checked as a whole has no broken part",
@@ -92,6 +98,7 @@ EXPLAINED = {
     ("dura_gate_brain.c", "<= for <", "return (off < 0.0f ? -off : off) <= bound;"): "it is about the sign of a zero",
     ("dura_gate_window.c", "well for nothing", "return 0;"): "the gate asks only where there is a window",
     ("dura_gate_approve.c", "two swapped", "memset(out, 0, sizeof *out);"): "neither looks at the other's",
+    ("dura_gate.c", "two swapped", "memset(out, 0, sizeof g->out);"): "neither looks at the other's",
 }
 
 

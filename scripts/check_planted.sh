@@ -146,6 +146,8 @@ red "table that is not what the data are" 'is not what scripts/gen_catalogs.py w
 sed -i 's/^| `42001` |\([^|]*\)| 38 /| `42001` |\1| 37 /; s/copyright designation/name/' "$t/docs/catalogs.md" "$t/catalogs/attack-ics.json"
 red "count that is not the data's" 'docs/catalogs.md: 42001 has 38 ids' gate check_catalogs.py
 red "notice that was lost" 'attack-ics.json: lacks the notice' gate check_catalogs.py
+sed -i 's/"hook": "log.anchor"/"hook": "log.query"/' "$t/docs/evidence/register.json"
+red "register that its page does not show" 'is not what scripts/gen_evidence.py writes' gate gen_evidence.py --check
 
 fresh
 printf '/* SPDX-License-Identifier: Apache-2.0 */\n#include <stdlib.h>\nvoid *dura_planted(void);\nvoid *dura_planted(void) { return malloc(8); }\n' \
@@ -195,7 +197,7 @@ red "plain runner: wrong value" 'n is 8, want 9 = 9  row 7' "$out/plain" planted
 red "plain runner: no test at all" '0 passed, 0 failed' "$out/plain" no_such_suite
 if pkg-config --exists criterion; then
     # shellcheck disable=SC2086,SC2046
-    gcc $sanitize "$out/faults.c" $(pkg-config --cflags --libs criterion) -o "$out/criterion" 2>"$out/log" || cat "$out/log"
+    gcc $sanitize "$out/faults.c" tests/dt_main.c $(pkg-config --cflags --libs criterion) -o "$out/criterion" 2>"$out/log" || cat "$out/log"
     green "Criterion: good test" "$out/criterion" --filter 'planted/*'
     red "Criterion: leak" 'the test leaks memory' "$out/criterion" --filter 'planted_leak/*'
     red "Criterion: overflow" 'heap-buffer-overflow' "$out/criterion" --filter 'planted_overflow/*'

@@ -85,6 +85,8 @@ def stored_value(kind, value, words):
         return pack_zone(value)
     if kind == "key32":
         return bytes.fromhex(value or DEVELOPMENT_KEY)
+    if kind == "digest":
+        return bytes.fromhex(value) or bytes(32)
     return value + 0.0 if kind == "f32" else value
 
 
@@ -232,7 +234,8 @@ FULL = {
     "guard": {"hold_ms": 150, "recover_frames": 10, "checkpoint_ms": 5000, "deadline_us": 800},
     "logs": {"ring_bytes": 8192, "max_record": 1024, "buffer_bytes": 4096, "segment_bytes": 131072,
              "commit_records": 16, "commit_ms": 250, "seal_records": 512, "seal_ms": 60000, "tree_height": 24},
-    "gate": {"factory_key": "00112233445566778899aabbccddeeff0123456789ABCDEFfedcba9876543210"},
+    "gate": {"factory_key": "00112233445566778899aabbccddeeff0123456789ABCDEFfedcba9876543210",
+             "risk_register": "a1" * 32},
 }
 WIDE = {"device": {"name": "w" * 63}, "channels": [{"name": f"c{i:03d}", "fail_lo": i / 7} for i in range(300)],
         "model": {"inputs": [f"c{i:03d}" for i in range(299, -1, -3)]},
@@ -252,7 +255,10 @@ WATCHED = {
     "updates": {"slot_bytes": 8192, "max_disagreement": 0.25, "window_begin": 1320, "window_minutes": 240,
                  "min_clock": "synced", "threshold": 2, "roles": 6, "require": ["SVV-3", "A.7.5"], "shadow_frames": 50,
                  "shadow_disagreement": 0.125, "incident_role": "vendor", "emergency_role": "operator", "must_finish_min": 45,
-                 "window_days": ["sat", "mon"], "window_zone": "<-02>2<-01>,M3.5.0/-1,M10.5.0/0"},
+                 "window_days": ["sat", "mon"], "window_zone": "<-02>2<-01>,M3.5.0/-1,M10.5.0/0",
+                 "rollback_role": "operator", "substantial_role": "vendor", "planned": ["model", "rules"],
+                 "shadow_latency": 1.5, "shadow_drift": 0.0625, "planned_metric": 9250, "planned_data": True,
+                 "label_map": "a1" * 32, "labels": "b2" * 32},
     "release_keys": [{"key": "11" * 32, "role": "vendor"}, {"key": "22" * 32, "role": "operator"}],
 }
 PARITY = {"kind": "parity", "channel": "a", "mean": 0.5, "scale": 2, "suspect": 3, "terms": [

@@ -56,7 +56,7 @@ FULL = dict(_3=2**64 - 1, _4=2**64 - 1, _6=2**64 - 1, _7="d" * 63, _8="n" * 63, 
             _11=9 * 10**9 + 1, _12=2**31)
 RELEASE = {
     "payload": payload(), "payload_full": payload(**FULL), "payload_box": payload(_2=1), "payload_policy": payload(_2=3),
-    "payload_any_device": payload(_7="*", _8=None), "payload_extension": payload(_64="x", _65=b"y"),
+    "payload_any_device": payload(_7="*", _8=None), "payload_extension": payload(_64="x", _65=b"y"), "payload_chunks": payload(_64=bytes(range(32))),
     "payload_unknown": payload(_17=1), "payload_evidence": payload(_14=b"\x0e" * 32, _15=1 << 7 | 1 << 19, _16=1),
     "payload_claim": payload(_15=1), "payload_no_evidence": payload(_14=bytes(32)), "payload_flag": payload(_16=2),
     "payload_requires": payload(_13=[1, 3, 2**32 - 1, 3, 0, 9]),

@@ -41,7 +41,7 @@ def tree(left, right, feature, split, default_left, **more):
     return {"base_weights": [0.0] * n, "categories": [], "categories_nodes": [], "categories_segments": [],
             "categories_sizes": [], "default_left": default_left, "id": 0, "left_children": left,
             "loss_changes": [0.0] * n, "parents": [2147483647] * n, "right_children": right,
-            "split_conditions": split, "split_indices": feature, "split_type": [0] * n, "sum_hessian": [1.0] * n,
+            "split_conditions": split, "split_indices": feature, "split_type": [0] * n, "sum_hessian": [float(n - i) for i in range(n)],
             "tree_param": {"num_deleted": "0", "num_feature": "2", "num_nodes": str(n), "size_leaf_vector": "1"}, **more}
 
 
@@ -75,13 +75,13 @@ MODELS = {
 
 
 def pack_tree(t):
-    order, out, nexts = [0], [], 1
+    order, out, nexts = [0], [], 1           # (threshold or value, word, cover) per node
     for node in order:                       # grows while it is walked: level by level
         if t["left_children"][node] < 0:
-            out.append((t["split_conditions"][node], 0))
+            out.append((t["split_conditions"][node], 0, t["sum_hessian"][node]))
             continue
         word = (nexts - len(out)) << 11 | (0x400 if t["default_left"][node] else 0) | t["split_indices"][node]
-        out.append((t["split_conditions"][node], word))
+        out.append((t["split_conditions"][node], word, t["sum_hessian"][node]))
         order += [t["left_children"][node], t["right_children"][node]]
         nexts += 2
     return out
@@ -105,9 +105,12 @@ def pack(m):
     outputs = learner["attributes"].get("dura_outputs")
     names += outputs.split(",") if outputs else [f"class{k}" if int(param["num_class"]) > 1 else "" for k in range(n_out)]
     body = b"DTRE" + struct.pack("<HHIHHII", 1, n_out, 0, n_in, logistic, len(booster["trees"]), len(nodes))
-    body += struct.pack(f"<{n_out}f", *base) + trees + b"".join(struct.pack("<fI", *node) for node in nodes)
+    body += struct.pack(f"<{n_out}f", *base) + trees + b"".join(struct.pack("<fI", *node[:2]) for node in nodes)
     body += b"".join(name.encode() + b"\0" for name in names)
     body += bytes(-len(body) % 8)
+    if learner["attributes"].get("dura_covers") != "no":
+        body += b"".join(struct.pack("<f", node[2]) for node in nodes)
+        body += bytes(-len(body) % 8)
     body = body[:8] + struct.pack("<I", len(body) + 8) + body[12:] + bytes(4)
     return body + struct.pack("<I", crc32c(body))
 

@@ -3,7 +3,8 @@
 """make_vectors_gate.py [FOLDER]: writes tests/vectors/gate/*.json, the attack rows of docs/gate.md that are bytes.
 
 Written from docs/formats/release.md with a CBOR encoder of its own and Ed25519 from `cryptography`: what is
-expected comes from the format and the table, never from running the gate. Same bytes every time.
+expected comes from the format and the table, never from running the gate. Same bytes every time. chunks.json has trees
+over chunks, with the path of every one.
 """
 import hashlib
 import json
@@ -139,6 +140,7 @@ def a5_to_a11():
     row("A05", "the version that runs", right(payload(k3=5, k4=5)), DENIED, ("version",), version=5)
     row("A05", "an older one", right(payload(k3=4, k4=4)), DENIED, ("version",), version=5)
     row("A05", "the next one", right(payload(k3=6, k4=6)), version=5)
+    row("A05", "a brain that goes back, where nothing does", right(payload(k2=2, k16=4)), DENIED, ("back", "version", "went_back"))
     row("A06", "as far as one release may go", right(payload(k3=105, k4=5)), version=5, max_jump=100)
     row("A06", "one further", right(payload(k3=106, k4=5)), DENIED, ("jump",), version=5, max_jump=100)
     row("A06", "all versions at once", right(payload(k3=2**64 - 1, k4=5)), DENIED, ("jump",), version=5)
@@ -148,6 +150,11 @@ def a5_to_a11():
     row("A08", "any brain up to 9 will do", right(payload(k13=[2, 0, 9])))
     row("A08", "tested under this policy", right(payload(k9=POLICY)))
     row("A08", "tested under another policy", right(payload(k9=bytes([0x34] * 32))), DENIED, ("policy",))
+    row("A08", "firmware where only models are planned", right(payload()), DENIED, ("planned",), substantial_role="safety", planned=2)
+    row("A08", "firmware where firmware is planned", right(payload()), substantial_role="safety", planned=1)
+    row("A08", "substantial, without the role for that", right(payload(k16=8)), DENIED, ("planned", "substantial"),
+        substantial_role="safety", planned=2)
+    row("A08", "substantial, with that role", right(payload(k16=8), keys=(VENDOR, OPERATOR, SAFETY)), substantial_role="safety", planned=2)
     wide = right(payload(), keys=(VENDOR, OPERATOR))
     row("A09", "a byte behind the envelope", wide + b"\0", CORRUPT, ("format",))
     row("A09", "more than a device reads", wide + bytes(1025 - len(wide)), CORRUPT, ("format",))
@@ -190,8 +197,13 @@ def a13_a14():
     said("a line end in a text", payload(k8="a\nb"))
     said("a digest of 31 bytes", payload(k5=bytes(31)))
     said("bytes behind the map", body + b"\0")
-    said("a field this build does not know", payload(k17=1), VERSION)
+    said("a field this build does not know", payload(k19=1), VERSION)
     said("a flag this build does not know", payload(k16=2), VERSION)
+    said("a metric of firmware", payload(k17=1))
+    said("a metric above one", payload(k2=2, k17=10001))
+    said("data of zeros", payload(k2=2, k18=bytes(32)))
+    said("firmware that goes back", payload(k16=4))
+    said("a way back that is an emergency", payload(k2=2, k16=5))
     said("a newer schema", payload(k1=2), VERSION)
     said("practices without evidence", payload(k15=1))
     said("no digest", payload(k5=None))
@@ -221,6 +233,45 @@ def a15():
     said("the release itself as its approval", right(body, keys=(SAFETY,)), CORRUPT, ("format",))
 
 
+def tree(parts):
+    """RFC 9162, section 2.1.1, over digests of leaves."""
+    if len(parts) == 1:
+        return parts[0]
+    k = 1 << (len(parts) - 1).bit_length() - 1
+    return hashlib.sha256(b"\x01" + tree(parts[:k]) + tree(parts[k:])).digest()
+
+
+def path(m, parts):
+    """Section 2.1.3.1."""
+    if len(parts) == 1:
+        return []
+    k = 1 << (len(parts) - 1).bit_length() - 1
+    return path(m, parts[:k]) + [tree(parts[k:])] if m < k else path(m - k, parts[k:]) + [tree(parts[:k])]
+
+
+def chunk_file(parts, length):
+    """The file beside a release: a head of 16 bytes and all levels from the leaves up."""
+    out = b"DCHT" + (1).to_bytes(2, "little") + (16).to_bytes(2, "little") + length.to_bytes(8, "little")
+    while True:
+        out += b"".join(parts)
+        if len(parts) == 1:
+            return out
+        parts = [tree(parts[i:i + 2]) for i in range(0, len(parts), 2)]
+
+
+def chunks():
+    """Trees over chunks of 64 KiB: byte i of a subject is (7 i + i / 65536) mod 256. Each with a release that signs its root."""
+    rows = []
+    for length in (1, 65536, 65537, 131072, 200000, 327685, 458752):
+        data = bytes((7 * i + (i >> 16)) & 255 for i in range(length))
+        parts = [hashlib.sha256(b"\x00" + data[i:i + 65536]).digest() for i in range(0, length, 65536)]
+        body = payload(k2=2, k5=hashlib.sha256(data).digest(), k6=length, k64=tree(parts))
+        rows.append({"length": length, "root": tree(parts).hex(), "file_sha256": hashlib.sha256(chunk_file(parts, length)).hexdigest(),
+                     "offer": right(body).hex(),
+                     "chunks": [{"leaf": d.hex(), "path": [n.hex() for n in path(i, parts)]} for i, d in enumerate(parts)]})
+    return rows
+
+
 def main():
     out = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else OUT
     for make in (a1_to_a4, a5_to_a11, a13_a14, a15):
@@ -230,6 +281,7 @@ def main():
         text = json.dumps({"row": name, "keys": keys, "threshold": 2, "roles": ["vendor", "operator"], "name": "press-7", "now": NOW,
                            "policy": POLICY.hex(), "vectors": vectors}, indent=1)
         (out / f"{name}.json").write_text(text + "\n")
+    (out / "chunks.json").write_text(json.dumps({"keys": keys, "name": "press-7", "trees": chunks()}, indent=1) + "\n")
     print(sum(map(len, FILES.values())), "vectors in", len(FILES), "files")
 
 

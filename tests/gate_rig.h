@@ -63,6 +63,8 @@ typedef struct rig {
     /* what hooks answer */
     uint32_t blocked, alarm, not_yet;
     uint32_t unsafe, shadow_step, shadow_why;    /* machine; answers per look; what is wrong */
+    uint8_t part, next_part;     /* what all parts of a policy are */
+    uint32_t changes;            /* parts that a policy release changes */
     uint32_t asked_for;          /* component the machine was asked about last */
     int open_code, activate_code, run_code;
     float run_off;
@@ -89,7 +91,8 @@ static inline void rig_poke(void *at, uint64_t value, size_t width)
 
 /* ---- a provider ------------------------------------------------------------------- */
 
-typedef struct rig_hash { uint64_t lane[4]; uint64_t n; } rig_hash;
+/* Whole words where it can: a power cut is tried a hundred thousand times. */
+typedef struct rig_hash { uint64_t lane[4]; uint64_t n; uint8_t part[8]; } rig_hash;
 
 static inline void rig_hash_begin(rig_hash *h, uint8_t salt)
 {
@@ -98,18 +101,39 @@ static inline void rig_hash_begin(rig_hash *h, uint8_t salt)
     h->n = 0;
 }
 
+static inline void rig_hash_word(rig_hash *h, const uint8_t *p)
+{
+    uint64_t *l = &h->lane[h->n / 8 % 4], w;
+    memcpy(&w, p, 8);
+    *l = (*l ^ w) * 0x9E3779B97F4A7C15u;
+    *l ^= *l >> 29;
+}
+
 static inline void rig_hash_add(rig_hash *h, const void *p, size_t n)
 {
     const uint8_t *b = p;
-    for (size_t i = 0; i < n; i++, h->n++) {
-        uint64_t *l = &h->lane[h->n % 4];
-        *l = (*l ^ b[i]) * 0x100000001B3u;
-        *l ^= *l >> 29;
+    while (n > 0) {
+        if (h->n % 8 == 0 && n >= 8) {
+            rig_hash_word(h, b);
+            h->n += 8;
+            b += 8;
+            n -= 8;
+            continue;
+        }
+        h->part[h->n % 8] = *b++;
+        n--;
+        if (h->n % 8 == 7)
+            rig_hash_word(h, h->part);
+        h->n++;
     }
 }
 
 static inline void rig_hash_end(rig_hash *h, uint8_t out[32])
 {
+    if (h->n % 8) {
+        memset(h->part + h->n % 8, 0x5A, 8 - h->n % 8);
+        rig_hash_word(h, h->part);
+    }
     for (unsigned round = 0; round < 2; round++)
         for (unsigned i = 0; i < 4; i++)
             h->lane[i] = (h->lane[i] ^ (h->lane[(i + 1) % 4] >> 7) ^ h->n) * 0xD6E8FEB86659FD93u;
@@ -312,6 +336,17 @@ static inline uint32_t rig_shadow(void *user, uint32_t *frames)
     *frames = b->ram.shadowed;
     return b->shadow_why;
 }
+static inline uint32_t rig_changes(void *user, const uint8_t policy[DURA_HASH_BYTES])
+{
+    (void)policy;
+    return ((rig *)user)->changes;
+}
+/* A digest is right whose first byte is that of the part, in this policy or the next. */
+static inline int rig_part(void *user, const uint8_t *policy, uint32_t part, const uint8_t digest[DURA_HASH_BYTES])
+{
+    rig *b = user;
+    return digest[0] == (policy ? b->next_part : b->part) && part < 1u << DURA_PARTS;
+}
 static inline uint32_t rig_blocked(void *user) { return ((rig *)user)->blocked; }
 static inline void rig_say(void *user, const dura_fact *f)
 {
@@ -323,7 +358,7 @@ static inline void rig_say(void *user, const dura_fact *f)
 
 static const dura_gate_hooks rig_hooks = {(uint32_t)sizeof(dura_gate_hooks), 0, NULL, rig_arena, rig_open, rig_run,
                                           rig_activate, rig_watch, rig_keep, rig_drop, rig_blocked, rig_say,
-                                          rig_next_key, rig_safe_state, rig_shadow};
+                                          rig_next_key, rig_safe_state, rig_shadow, rig_changes, rig_part};
 
 static inline void rig_region_init(rig *b, uint32_t i, uint32_t size, uint32_t erase, uint32_t prog, uint8_t erased, int sync)
 {
@@ -437,6 +472,29 @@ static inline void rig_brain(rig *b, float bias, uint32_t vectors)
     durai_put32(p + 12, durai_crc32c(durai_crc32c(0, p, 12), p + 16, len - 16));
 }
 
+/* The image with a section of parts, whose rows are given: part, first byte of the digest. */
+static inline void rig_bind(rig *b, const uint32_t (*rows)[2], uint32_t n)
+{
+    uint8_t *p = b->image;
+    uint32_t golden = durai_le32(p + 40), at = (72 + golden + 7) & ~7u, len = (at + 36 * n + 7) & ~7u;
+    memmove(p + 64, p + 48, 8 + golden); /* room for one more row of the table */
+    memset(p + 72 + golden, 0, len - 72 - golden);
+    durai_put16(p + 6, 3);
+    durai_put32(p + 8, len);
+    durai_put32(p + 20, 64);
+    durai_put32(p + 36, 72);
+    durai_put32(p + 48, DURA_BRAIN_PARTS);
+    durai_put32(p + 52, at);
+    durai_put32(p + 56, 36 * n);
+    durai_put32(p + 60, 0);
+    for (uint32_t i = 0; i < n; i++) {
+        durai_put32(p + at + 36 * i, rows[i][0]);
+        p[at + 36 * i + 4] = (uint8_t)rows[i][1];
+    }
+    b->image_len = len;
+    durai_put32(p + 12, durai_crc32c(durai_crc32c(0, p, 12), p + 16, len - 16));
+}
+
 static inline dura_release rig_release(const rig *b, uint8_t component, uint64_t version)
 {
     dura_release r = DURA_RELEASE_INIT;
@@ -465,12 +523,12 @@ static inline size_t rig_payload(const dura_release *r, uint8_t *out, size_t cap
     static const uint8_t none[32];
     int policy = memcmp(r->policy, none, 32) != 0;
     durai_cbor c;
-    int evidence = memcmp(r->evidence, none, 32) != 0;
+    int evidence = memcmp(r->evidence, none, 32) != 0, data = memcmp(r->data, none, 32) != 0;
     uint32_t needs = (r->need_max[1] ? 1u : 0u) + (r->need_max[2] ? 1u : 0u) + (r->need_max[3] ? 1u : 0u);
     durai_cbor_init(&c, out, cap);
     durai_cbor_map(&c, 7u + (r->name[0] != 0) + (size_t)policy + (r->not_before_s != 0) + (r->not_after_s != 0) +
                            (size_t)(r->probation_frames != 0) + (needs != 0) + (size_t)evidence + (r->practices != 0) +
-                           (r->flags != 0));
+                           (r->flags != 0) + (r->metric != 0) + (size_t)data);
     durai_cbor_kuint(&c, 1, 1);
     durai_cbor_kuint(&c, 2, r->component);
     durai_cbor_kuint(&c, 3, r->version);
@@ -503,6 +561,10 @@ static inline size_t rig_payload(const dura_release *r, uint8_t *out, size_t cap
         durai_cbor_kuint(&c, 15, r->practices);
     if (r->flags)
         durai_cbor_kuint(&c, 16, r->flags);
+    if (r->metric)
+        durai_cbor_kuint(&c, 17, r->metric);
+    if (data)
+        durai_cbor_kbytes(&c, 18, r->data, 32);
     return c.len;
 }
 

@@ -8,7 +8,9 @@
 
 #include "host/dura_host_verify_priv.h"
 
-enum { MEM_FILES = 24 };
+#ifndef MEM_FILES
+#define MEM_FILES 24
+#endif
 typedef struct mem_file {
     char name[48];
     uint8_t *p;

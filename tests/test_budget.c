@@ -15,6 +15,7 @@
 
 #ifdef DT_TARGET_ARM
 #include "target/dt_icount.h"
+#include "log_rig.h"
 
 #define SEGMENTS 24u
 static uint64_t flash_mem[DT_BOX_FLASH(SEGMENTS) / 8];
@@ -94,6 +95,51 @@ DT_TEST(guard_budget, a_step_stays_within_its_instructions)
     worst = expired > worst ? expired : worst;
     printf("budget: worst over normal %u.%02u\n", (unsigned)(worst / normal), (unsigned)(worst * 100u / normal % 100u));
     dt_ok(worst * 2u <= normal * 3u, "worst %u is more than 1.5 of normal %u", (unsigned)worst, (unsigned)normal);
+}
+
+/* ---- append, the log's hot path ------------------------------------------------------ */
+
+static uint32_t append_cost(rig *r, const dura_log_entry *e, int want)
+{
+    static const uint8_t payload[96] = {0x10, 0x58, 93};    /* one pair: 93 bytes */
+    uint32_t cost = 0;
+    int rc = 0;
+    DT_ICOUNT(cost, rc = dura_log_append(r->log, 0, e, payload, sizeof payload));
+    dt_eq(rc, want, "append");
+    return cost;
+}
+
+DT_TEST(log_budget, an_append_stays_within_its_instructions)
+{
+    static rig r;
+    dura_log_entry e;
+    uint32_t first, wrap = 0, full;
+    rig_init(&r, 8, 0xFF);
+    r.cfg.ring_bytes = 1024;
+    dt_eq(rig_open(&r), DURA_OK, "open");
+    memset(&e, 0, sizeof e);
+    e.struct_size = (uint32_t)sizeof e;
+    e.log = 2;
+    e.kind = DURA_REC_EVENT;
+    e.source = DURA_NONE;
+    e.n_pairs = 1;
+    e.time = r.now;
+    first = append_cost(&r, &e, DURA_OK);
+    for (int i = 0; i < 12; i++) {              /* also across the ring's end */
+        uint32_t cost;
+        dt_ok(dura_log_step(r.log, &r.now, UINT32_MAX) >= 0, "step");
+        cost = append_cost(&r, &e, DURA_OK);
+        wrap = cost > wrap ? cost : wrap;
+    }
+    while (dura_log_append(r.log, 0, &e, NULL, 0) == DURA_EINVAL && rig_append(&r, 0, 2, 1, 90) == DURA_OK)
+        continue;
+    full = append_cost(&r, &e, DURA_EFULL);
+    printf("budget: append of 96 bytes %u instructions, worst %u, ring full %u (committed %u)\n", (unsigned)first,
+           (unsigned)wrap, (unsigned)full, DT_BUDGET_APPEND);
+    wrap = full > wrap ? full : wrap;
+    dt_ok(wrap <= DT_BUDGET_APPEND + DT_BUDGET_APPEND / 50, "append: %u, committed %u", (unsigned)wrap, DT_BUDGET_APPEND);
+    dt_ok(wrap <= 500, "append: above the design's limit of 500");
+    rig_free(&r);
 }
 
 /* ---- the sensor by itself ---------------------------------------------------------- */

@@ -72,7 +72,7 @@ DT_TEST(gate_brain, refuses_a_table_that_is_wrong_even_with_a_right_checksum)
         {"no section", 4, 0x00000001, DURA_ECORRUPT},
         {"17 sections", 4, 0x00110001, DURA_ECORRUPT},
         {"same type twice", 32, 1, DURA_ECORRUPT},
-        {"a type this build must know", 32, 3, DURA_EVERSION},
+        {"a type this build must know", 32, 4, DURA_EVERSION},
         {"the last of those", 32, 63, DURA_EVERSION},
         {"one that may be passed over", 32, 64, DURA_OK},
         {"offset not where the last ended", 36, 64, DURA_ECORRUPT},
@@ -199,6 +199,12 @@ DT_TEST(gate_release, refuses_fields_out_of_range)
         {"DEL in the name", offsetof(dura_release, name), 0x7F, 1, DURA_ECORRUPT},
         {"name is no UTF-8", offsetof(dura_release, name), 0xC3, 1, DURA_ECORRUPT},
         {"no name: allowed", offsetof(dura_release, name), 0, 1, DURA_OK},
+        {"a flag nobody knows", offsetof(dura_release, flags), 2, 4, DURA_EVERSION},
+        {"another", offsetof(dura_release, flags), 16, 4, DURA_EVERSION},
+        {"all that are known but one", offsetof(dura_release, flags), 12, 4, DURA_OK},
+        {"back in a hurry", offsetof(dura_release, flags), 5, 4, DURA_EINVAL},
+        {"a metric above one", offsetof(dura_release, metric), 10001, 4, DURA_EINVAL},
+        {"a metric of one", offsetof(dura_release, metric), 10000, 4, DURA_OK},
     };
     uint8_t payload[512];
     rig_init(&box);
@@ -234,10 +240,26 @@ static size_t with_pair(uint8_t *out, size_t cap, uint64_t key, int what)
     return n + c.len;
 }
 
+DT_TEST(gate_release, an_older_caller_is_not_told_half_of_it)
+{
+    uint8_t p[512];
+    rig_init(&box);
+    rig_brain(&box, 1.0f, 3);
+    for (uint32_t metric = 0; metric < 2; metric++) {
+        dura_release r = rig_release(&box, DURA_COMPONENT_BRAIN, 7), out = DURA_RELEASE_INIT;
+        r.flags = DURA_RELEASE_EMERGENCY;
+        r.metric = metric;
+        size_t n = rig_payload(&r, p, sizeof p);
+        out.struct_size = (uint32_t)offsetof(dura_release, metric);
+        dt_eq(dura_release_decode(p, n, &out), metric ? DURA_EVERSION : DURA_OK);
+    }
+}
+
 DT_TEST(gate_release, a14_has_one_encoding_and_says_what_it_does_not_know)
 {
     static const struct { const char *row; uint64_t key; int what, rc; } rows[] = {
-        {"an unknown field", 17, 0, DURA_EVERSION}, {"requirements that are none", 13, 2, DURA_ECORRUPT},
+        {"an unknown field", 19, 0, DURA_EVERSION}, {"no metric", 17, 0, DURA_EINVAL}, {"a metric that is text", 17, 3, DURA_ECORRUPT},
+        {"data of zeros", 18, 1, DURA_ECORRUPT}, {"data that is a number", 18, 0, DURA_ECORRUPT}, {"requirements that are none", 13, 2, DURA_ECORRUPT},
         {"requirements that are no list", 13, 0, DURA_ECORRUPT},
         {"the last of those", 63, 0, DURA_EVERSION},
         {"an extension", 64, 3, DURA_OK},

@@ -100,7 +100,7 @@ DT_TEST(gate_bounds, of_a_brain_image)
     size_t n;
     dt_eq(sections(1, 1), DURA_OK);
     dt_eq(sections(2, 1), DURA_OK);
-    dt_eq(sections(3, 1), DURA_EVERSION, "type 3");
+    dt_eq(sections(4, 1), DURA_EVERSION, "type 4");
     dt_eq(sections(1, 63), DURA_EVERSION, "the last that must be known");
     dt_eq(sections(1, 64), DURA_OK, "the first that may be passed over");
     dt_eq(sections(16, 64), DURA_OK, "the most sections");
@@ -250,7 +250,7 @@ DT_TEST(gate_bounds, of_keys)
     dt_eq(durai_gate_keys_ok(key, 0, 0, 0), 0);
     dt_eq(durai_gate_keys_ok(NULL, 1, 1, 0), 0);
     dt_eq(durai_gate_keys_ok(key, 3, 1, 16), 0, "a role nobody has");
-    for (uint8_t i = 0; i < 7; i++) {
+    for (uint8_t i = 0; i < sizeof key[1].reserved; i++) {
         key[1].reserved[i] = 1;
         dt_eq(durai_gate_keys_ok(key, 2, 1, 0), 0, "reserved byte %u", i);
         key[1].reserved[i] = 0;
@@ -292,10 +292,11 @@ DT_TEST(gate_bounds, of_who_is_asked)
     dt_eq(VERIFY(box.envelope, &box.crypto, box.key, &out), DURA_ENOTSUP);
 }
 
-/* An envelope around n bytes whose length is written in `head` bytes, and no signatures. */
-static int opened(size_t n, int head)
+/* An envelope around n bytes whose length is written in `head` bytes, with signatures of zeros. */
+static int opened(size_t n, int head, uint8_t signatures)
 {
-    uint8_t p[440] = "\xA3\x01\x78\x21" DURA_RELEASE_TYPE "\x02";
+    static const uint8_t id[] = {0xA2, 1, 0x48}, sig[] = {2, 0x58, 0x40};
+    uint8_t p[1100] = "\xA3\x01\x78\x21" DURA_RELEASE_TYPE "\x02";
     durai_envelope e;
     size_t at = 38;
     if (head == 1)
@@ -310,20 +311,26 @@ static int opened(size_t n, int head)
     }
     at += n;
     p[at++] = 3;
-    p[at++] = 0x80;
+    p[at++] = (uint8_t)(0x80 + signatures);
+    const uint8_t *payload = p + at - 2 - n;
+    for (uint8_t i = 0; i < signatures; i++, at += 78) {
+        memcpy(p + at, id, sizeof id);
+        memcpy(p + at + 11, sig, sizeof sig);
+    }
     int rc = durai_envelope_open(&e, p, at);
     if (rc == DURA_OK)
-        dt_ok(e.len == n && e.n == 0 && e.kind == DURAI_KIND_RELEASE && e.payload == p + at - 2 - n);
+        dt_ok(e.len == n && e.n == signatures && e.kind == DURAI_KIND_RELEASE && e.payload == payload);
     return rc;
 }
 
 DT_TEST(gate_bounds, of_an_envelope)
 {
-    static const struct { size_t n; int head, rc; } rows[] = {
-        {0, 1, DURA_ECORRUPT}, {1, 1, DURA_OK}, {23, 1, DURA_OK}, {23, 2, DURA_ECORRUPT}, {24, 2, DURA_OK}, {255, 2, DURA_OK},
-        {255, 3, DURA_ECORRUPT}, {256, 3, DURA_OK}, {312, 3, DURA_OK}, {313, 3, DURA_ECORRUPT}};
+    static const struct { size_t n; int head, rc; uint8_t signatures; } rows[] = {
+        {279, 3, DURA_OK, 9}, {280, 3, DURA_ECORRUPT, 9}, /* 1024 bytes, and one more */
+        {0, 1, DURA_ECORRUPT, 0}, {1, 1, DURA_OK, 0}, {23, 1, DURA_OK, 0}, {23, 2, DURA_ECORRUPT, 0}, {24, 2, DURA_OK, 0},
+        {255, 2, DURA_OK, 0}, {255, 3, DURA_ECORRUPT, 0}, {256, 3, DURA_OK, 0}, {312, 3, DURA_OK, 0}, {313, 3, DURA_ECORRUPT, 0}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        dt_eq(opened(rows[i].n, rows[i].head), rows[i].rc, "%zu bytes, head %d", rows[i].n, rows[i].head);
+        dt_eq(opened(rows[i].n, rows[i].head, rows[i].signatures), rows[i].rc, "%zu bytes, head %d", rows[i].n, rows[i].head);
     rig_init(&box);
     rig_boot(&box);
     rig_prepare(&box, 5);

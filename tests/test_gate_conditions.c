@@ -44,11 +44,12 @@ static int told(uint64_t bits)
 
 /* ---- when it is offered ------------------------------------------------------------------ */
 
-enum { DEVICE, COMPONENT, VERSION, JUMP, EXPIRED, NOT_YET, POLICY, SIZE, REQUIRES, EVIDENCE, EMERGENCY, OFFERED };
+enum { DEVICE, COMPONENT, VERSION, JUMP, EXPIRED, NOT_YET, POLICY, SIZE, REQUIRES, EVIDENCE, EMERGENCY, BACK, PLANNED, OFFERED };
 static const struct { const char *row; uint64_t bit; } offered[OFFERED] = {
     {"device", DURA_WHY_DEVICE}, {"component", DURA_WHY_COMPONENT}, {"version", DURA_WHY_VERSION}, {"jump", DURA_WHY_JUMP},
     {"expired", DURA_WHY_EXPIRED}, {"not yet", DURA_WHY_NOT_YET}, {"policy", DURA_WHY_POLICY}, {"size", DURA_WHY_SIZE},
-    {"requires", DURA_WHY_REQUIRES}, {"evidence", WHY2(DURA_WHY2_EVIDENCE)}, {"emergency", WHY2(DURA_WHY2_EMERGENCY)}};
+    {"requires", DURA_WHY_REQUIRES}, {"evidence", WHY2(DURA_WHY2_EVIDENCE)}, {"emergency", WHY2(DURA_WHY2_EMERGENCY)},
+    {"back", WHY2(DURA_WHY2_BACK) | DURA_WHY_VERSION}, {"planned", WHY2(DURA_WHY2_PLANNED)}};
 
 static void spoil(dura_release *r, int c)
 {
@@ -71,7 +72,11 @@ static void spoil(dura_release *r, int c)
     if (c == EVIDENCE)
         box.cfg.require = DURA_PRACTICE_SVV_1;
     if (c == EMERGENCY)
-        r->flags = DURA_RELEASE_EMERGENCY;
+        r->flags |= DURA_RELEASE_EMERGENCY;
+    if (c == BACK)
+        r->flags |= DURA_RELEASE_BACK, r->floor_ = 0, r->version = 4; /* below the floor as well */
+    if (c == PLANNED)
+        box.cfg.substantial_role = DURA_ROLE_SAFETY;
 }
 
 /* Of two that exclude each other only one can be told. */
@@ -79,7 +84,8 @@ static int exclude(int a, int b)
 {
     return (a == VERSION && b == JUMP)      /* too low and too high */
            || (a == COMPONENT && b == SIZE) /* what is not taken has no slot */
-           || (a == EXPIRED && b == NOT_YET); /* such a release is none */
+           || (a == EXPIRED && b == NOT_YET) /* such a release is none */
+           || (b == BACK && (a == VERSION || a == JUMP || a == EMERGENCY)); /* back is no jump, and never an emergency */
 }
 
 DT_TEST(gate_conditions, an_offer_is_refused_by_each_alone_and_by_every_pair_of_them)
@@ -97,7 +103,8 @@ DT_TEST(gate_conditions, an_offer_is_refused_by_each_alone_and_by_every_pair_of_
             dt_eq(rig_boot(&box), 1);
             wrap(&r, two, 2);
             box.facts = 0;
-            uint64_t urgent = a == EMERGENCY || b == EMERGENCY ? WHY2(DURA_WHY2_URGENT) : 0;
+            uint64_t urgent = (a == EMERGENCY || b == EMERGENCY ? WHY2(DURA_WHY2_URGENT) : 0) |
+                              (a == BACK || b == BACK ? WHY2(DURA_WHY2_WENT_BACK) : 0);
             dt_eq(rig_offer(&box), DURA_EDENIED, "%s, %s", offered[a].row, offered[b].row);
             dt_eq(why(), offered[a].bit | offered[b].bit | urgent, "%s, %s", offered[a].row, offered[b].row);
             dt_ok(told(offered[a].bit | offered[b].bit), "%s, %s: no fact says so", offered[a].row, offered[b].row);
@@ -106,7 +113,7 @@ DT_TEST(gate_conditions, an_offer_is_refused_by_each_alone_and_by_every_pair_of_
             dt_eq(why(), offered[a].bit | offered[b].bit | urgent, "%s, %s: after a restart", offered[a].row, offered[b].row);
             pairs += a != b;
         }
-    dt_eq(pairs, OFFERED * (OFFERED - 1) / 2 - 3);
+    dt_eq(pairs, OFFERED * (OFFERED - 1) / 2 - 6);
 }
 
 /* ---- while it waits ------------------------------------------------------------------------ */
@@ -348,6 +355,20 @@ DT_TEST(gate_conditions, an_emergency_needs_one_signature_more_and_its_role)
     }
 }
 
+DT_TEST(gate_conditions, where_the_threshold_is_all_keys_all_of_them_are_enough)
+{
+    static const int all[] = {0, 1, 2, 3};
+    with_five();
+    box.cfg.threshold = 4;
+    box.cfg.emergency_role = DURA_ROLE_SECURITY;
+    rig_boot(&box);
+    rig_brain(&box, 6.0f, 3);
+    dura_release r = rig_release(&box, DURA_COMPONENT_BRAIN, 6);
+    r.flags = DURA_RELEASE_EMERGENCY;
+    wrap(&r, all, 4);
+    dt_eq(rig_offer(&box), DURA_OK);
+}
+
 /* An emergency of version 6, or a release that is none, with everything there is against it. */
 static void urgently(uint32_t flags, int c)
 {
@@ -506,18 +527,303 @@ DT_TEST(gate_conditions, a_restart_begins_the_shadow_run_anew)
 
 DT_TEST(gate_conditions, what_fails_in_the_shadow_run_never_drives)
 {
-    static const uint32_t bits[] = {DURA_WHY_OUTPUT, DURA_WHY_DISAGREE, DURA_WHY_BACKEND};
-    for (size_t i = 0; i < 3; i++) {
+    static const struct { uint32_t said; uint64_t bits; } rows[] = {
+        {DURA_WHY_OUTPUT, DURA_WHY_OUTPUT}, {DURA_WHY_DISAGREE, DURA_WHY_DISAGREE}, {DURA_WHY_BACKEND, DURA_WHY_BACKEND},
+        {DURA_WHY_DRIFT, DURA_WHY_DRIFT}, {DURA_SHADOW_LATE, WHY2(DURA_WHY2_LATENCY)},
+        {DURA_SHADOW_LATE | DURA_WHY_DRIFT, WHY2(DURA_WHY2_LATENCY) | DURA_WHY_DRIFT}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         shadowed(10);
         uint32_t activates = box.ram.activates;
         dt_eq(dura_gate_step(box.ram.gate, &box.now, 9), 0);
-        box.shadow_why = bits[i];
+        box.shadow_why = rows[i].said;
         dt_eq(rig_until(&box, DURA_GATE_REJECTED), DURA_GATE_REJECTED);
-        dt_eq(why(), bits[i] | WHY2(DURA_WHY2_SHADOW));
+        dt_eq(why(), rows[i].bits | WHY2(DURA_WHY2_SHADOW));
         dt_ok(rig_drives(&box) == 5.0f && box.ram.activates == activates && box.ram.drops == 1);
         rig_boot(&box);
-        dt_eq(why(), bits[i] | WHY2(DURA_WHY2_SHADOW), "the journal knows both words");
+        dt_eq(why(), rows[i].bits | WHY2(DURA_WHY2_SHADOW), "the journal knows both words");
     }
+}
+
+/* ---- what was planned ---------------------------------------------------------------------------------- */
+
+/* A brain 6, firmware or policy beside a plan: safety answers for what is beyond it. */
+static int plan(uint8_t component, uint32_t planned, uint32_t flags, uint32_t metric, int data, const int *by, int n)
+{
+    with_five();
+    box.cfg.substantial_role = DURA_ROLE_SAFETY;
+    box.cfg.planned = planned;
+    box.cfg.planned_metric = component == DURA_COMPONENT_BRAIN ? 9000 : 0;
+    box.cfg.planned_data = 1;
+    rig_boot(&box);
+    rig_brain(&box, 6.0f, 3);
+    dura_release r = rig_release(&box, component, 6);
+    r.flags = flags;
+    r.metric = metric;
+    memset(r.data, data ? 3 : 0, sizeof r.data);
+    wrap(&r, by, n);
+    box.facts = 0;
+    return rig_offer(&box);
+}
+
+DT_TEST(gate_conditions, a_routine_release_stays_within_what_was_planned)
+{
+    enum { M = DURA_PART_MODEL, ALL = (1 << DURA_PARTS) - 1, SUBST = DURA_RELEASE_SUBSTANTIAL };
+    static const struct { const char *row; uint32_t planned, flags, metric; int data; const int *by; int n, rc; } rows[] = {
+        {"within", M, 0, 9000, 1, two, 2, DURA_OK}, {"the model was not planned", ALL & ~M, 0, 9000, 1, two, 2, DURA_EDENIED},
+        {"a metric too low", M, 0, 8999, 1, two, 2, DURA_EDENIED}, {"no metric", M, 0, 0, 1, two, 2, DURA_EDENIED},
+        {"no data", M, 0, 10000, 0, two, 2, DURA_EDENIED}, {"it does not help to sign more", M, 0, 8999, 1, with_safety, 3, DURA_EDENIED},
+        {"substantial, without the role", 0, SUBST, 0, 0, two, 2, DURA_EDENIED},
+        {"substantial, another role", 0, SUBST, 0, 0, three, 3, DURA_EDENIED},
+        {"substantial, with the role", 0, SUBST, 0, 0, with_safety, 3, DURA_OK},
+        {"within and called substantial", M, SUBST, 9000, 1, two, 2, DURA_EDENIED}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        uint64_t how = rows[i].flags ? WHY2(DURA_WHY2_SUBSTANTIAL) : 0;
+        dt_eq(plan(DURA_COMPONENT_BRAIN, rows[i].planned, rows[i].flags, rows[i].metric, rows[i].data, rows[i].by, rows[i].n),
+              rows[i].rc, "%s", rows[i].row);
+        dt_eq(why(), how | (rows[i].rc == DURA_OK ? 0 : WHY2(DURA_WHY2_PLANNED)), "%s", rows[i].row);
+        if (rows[i].rc != DURA_OK)
+            continue;
+        dt_eq(rig_update(&box), DURA_GATE_COMMITTED, "%s", rows[i].row);
+        dt_eq(why(), how, "%s: what was kept says so", rows[i].row);
+        dt_eq(told(WHY2(DURA_WHY2_SUBSTANTIAL)), rows[i].flags != 0, "%s", rows[i].row);
+    }
+}
+
+DT_TEST(gate_conditions, every_part_of_a_policy_is_planned_by_its_name)
+{
+    for (uint32_t part = 1; part < 1u << DURA_PARTS; part <<= 1)
+        for (uint32_t planned = 1; planned < 1u << DURA_PARTS; planned <<= 1) {
+            box.changes = 0;
+            (void)plan(DURA_COMPONENT_BOX, planned, 0, 0, 0, two, 2);
+            dt_eq(why(), planned == DURA_PART_BOX ? 0 : WHY2(DURA_WHY2_PLANNED));
+            with_five();
+            box.cfg.substantial_role = DURA_ROLE_SAFETY;
+            box.cfg.planned = planned;
+            box.changes = part;
+            rig_boot(&box);
+            dura_release r = rig_release(&box, DURA_COMPONENT_POLICY, 1);
+            wrap(&r, two, 2);
+            dt_eq(rig_offer(&box), part == planned ? DURA_OK : DURA_EDENIED);
+            dt_eq(why(), part == planned ? 0 : WHY2(DURA_WHY2_PLANNED));
+        }
+}
+
+DT_TEST(gate_conditions, the_role_of_a_substantial_release_is_asked_again_at_the_switch)
+{
+    dt_eq(plan(DURA_COMPONENT_BRAIN, 0, DURA_RELEASE_SUBSTANTIAL, 0, 0, with_safety, 3), DURA_OK);
+    box.unsafe = 1;
+    dt_eq(rig_update(&box), DURA_GATE_ARMED);
+    box.cfg.substantial_role = DURA_ROLE_SECURITY;
+    rig_boot(&box);
+    dt_eq(rig_until(&box, DURA_GATE_REJECTED), DURA_GATE_REJECTED);
+    dt_eq(why(), WHY2(DURA_WHY2_PLANNED | DURA_WHY2_SUBSTANTIAL));
+}
+
+/* ---- parts ---------------------------------------------------------------------------------------------- */
+
+DT_TEST(gate_conditions, a_brain_runs_only_beside_the_parts_it_is_bound_to)
+{
+    enum { L = DURA_PART_LABEL_MAP, T = DURA_PART_THRESHOLDS, R = DURA_PART_RULES };
+    static const struct { const char *row; uint32_t n, rows[3][2]; int fits; } rows[] = {
+        {"one that is there", 1, {{T, 7}}, 1}, {"one that is not", 1, {{T, 8}}, 0},
+        {"two", 2, {{L, 7}, {T, 7}}, 1}, {"the first is another", 2, {{L, 8}, {T, 7}}, 0}, {"the second is", 2, {{L, 7}, {T, 8}}, 0},
+        {"the old or the new one", 2, {{T, 8}, {T, 7}}, 1}, {"the new or the old one", 2, {{T, 7}, {T, 8}}, 1},
+        {"neither", 2, {{T, 9}, {T, 8}}, 0}, {"either of one, none of the next", 3, {{L, 8}, {L, 7}, {R, 8}}, 0},
+        {"out of order", 2, {{T, 7}, {L, 7}}, 0}, {"a part nobody knows", 1, {{1 << DURA_PARTS, 7}}, 0}, {"no part", 1, {{0, 7}}, 0}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        for (int odd = 0; odd < 2; odd++) {
+            with_five();
+            box.part = box.next_part = 7;
+            rig_brain(&box, 6.0f, 3);
+            rig_bind(&box, rows[i].rows, rows[i].n);
+            if (odd) { /* a section that holds no whole rows */
+                durai_put32(box.image + 56, 36 * rows[i].n - 4);
+                memset(box.image + durai_le32(box.image + 52) + 36 * rows[i].n - 4, 0, 4);
+                durai_put32(box.image + 8, (uint32_t)box.image_len);
+                box.image_len = (durai_le32(box.image + 52) + 36 * rows[i].n - 4 + 7) & ~7u;
+                durai_put32(box.image + 8, (uint32_t)box.image_len);
+                durai_put32(box.image + 12, durai_crc32c(durai_crc32c(0, box.image, 12), box.image + 16, box.image_len - 16));
+            }
+            int fits = rows[i].fits && !odd;
+            dura_release r = rig_release(&box, DURA_COMPONENT_BRAIN, 6);
+            wrap(&r, two, 2);
+            dt_eq(rig_update(&box), fits ? DURA_GATE_COMMITTED : DURA_GATE_REJECTED, "%s %d", rows[i].row, odd);
+            dt_eq(why(), fits ? 0 : WHY2(DURA_WHY2_PARTS), "%s %d", rows[i].row, odd);
+            dt_ok(rig_drives(&box) == (fits ? 6.0f : 5.0f), "%s", rows[i].row);
+        }
+}
+
+DT_TEST(gate_conditions, a_part_that_changed_stops_the_brain_that_is_bound_to_it)
+{
+    static const uint32_t bound[1][2] = {{DURA_PART_CONTRACT, 7}}, either[2][2] = {{DURA_PART_CONTRACT, 7}, {DURA_PART_CONTRACT, 8}};
+    for (int both = 0; both < 2; both++)
+        for (int restart = 0; restart < 2; restart++) {
+            with_five();
+            box.part = 7;
+            rig_brain(&box, 6.0f, 3);
+            rig_bind(&box, both ? either : bound, both ? 2 : 1);
+            dura_release r = rig_release(&box, DURA_COMPONENT_BRAIN, 6);
+            r.floor_ = 5;
+            wrap(&r, two, 2);
+            dt_eq(rig_update(&box), DURA_GATE_COMMITTED);
+            if (restart)
+                dt_eq(rig_boot(&box), 2);
+            box.next_part = 8; /* a policy that changes that part alone */
+            r = rig_release(&box, DURA_COMPONENT_POLICY, 1);
+            wrap(&r, two, 2);
+            dt_eq(rig_offer(&box), both ? DURA_OK : DURA_EDENIED);
+            dt_eq(why(), both ? 0 : WHY2(DURA_WHY2_PARTS));
+            box.part = 8; /* somebody put it there all the same */
+            dt_eq(rig_boot(&box), both ? 2 : 1);
+            dt_ok(rig_drives(&box) == (both ? 6.0f : 5.0f));
+            if (!both)
+                dt_ok(rig_status(&box).state == DURA_GATE_ROLLED_BACK && why() == WHY2(DURA_WHY2_PARTS));
+        }
+}
+
+DT_TEST(gate_conditions, an_owner_that_knows_no_parts_runs_no_brain_that_is_bound)
+{
+    static const uint32_t bound[1][2] = {{DURA_PART_DRIFT, 7}};
+    dura_gate_hooks h = rig_hooks;
+    with_five();
+    box.part = 7;
+    h.user = &box;
+    h.struct_size = (uint32_t)offsetof(dura_gate_hooks, part);
+    dt_eq(dura_gate_init(&box.ram.gate, box.ram.object, sizeof box.ram.object, &box.cfg, &h, &box.port), DURA_OK);
+    dt_eq(dura_gate_start(box.ram.gate), 1);
+    rig_brain(&box, 6.0f, 3);
+    rig_bind(&box, bound, 1);
+    dura_release r = rig_release(&box, DURA_COMPONENT_BRAIN, 6);
+    wrap(&r, two, 2);
+    dt_eq(rig_update(&box), DURA_GATE_REJECTED);
+    dt_eq(why(), WHY2(DURA_WHY2_PARTS));
+}
+
+/* ---- going back ---------------------------------------------------------------------------------------- */
+
+/* Brains 5, then 7, with this floor; then one that goes back to `version`. */
+static void go_back(uint64_t version, uint64_t floor_, uint8_t role)
+{
+    with_five();
+    box.cfg.rollback_role = role;
+    rig_boot(&box);
+    rig_brain(&box, 7.0f, 3);
+    dura_release r = rig_release(&box, DURA_COMPONENT_BRAIN, 7);
+    r.floor_ = floor_;
+    wrap(&r, two, 2);
+    dt_eq(rig_update(&box), DURA_GATE_COMMITTED);
+    rig_brain(&box, (float)version, 3);
+    r = rig_release(&box, DURA_COMPONENT_BRAIN, version);
+    r.floor_ = 0;
+    r.flags = DURA_RELEASE_BACK;
+    wrap(&r, two, 2);
+    box.facts = 0;
+}
+
+static const int operator_key[] = {1};
+
+DT_TEST(gate_conditions, accuracy_goes_back_down_to_the_security_floor_and_no_further)
+{
+    for (uint64_t floor_ = 5; floor_ <= 7; floor_++)
+        for (uint64_t version = 4; version <= 8; version++) {
+            go_back(version, floor_, DURA_ROLE_OPERATOR);
+            dt_eq(rig_status(&box).floor_[DURA_COMPONENT_BRAIN], floor_);
+            int fine = version >= floor_ && version < 7;
+            dt_eq(rig_offer(&box), fine ? DURA_OK : DURA_EDENIED, "to %u, floor %u", (unsigned)version, (unsigned)floor_);
+            dt_eq(why(), WHY2(DURA_WHY2_WENT_BACK) | (fine ? 0 : DURA_WHY_VERSION));
+            if (!fine)
+                continue;
+            dt_eq(rig_update(&box), DURA_GATE_ARMED, "it waits for its role");
+            dt_eq(why(), WHY2(DURA_WHY2_WENT_BACK) | DURA_WHY_APPROVALS);
+            rig_approval a = rig_approval_of(&box);
+            dt_eq(rig_approve(&box, &a, operator_key, 1, NULL), DURA_OK);
+            dt_eq(rig_until(&box, DURA_GATE_COMMITTED), DURA_GATE_COMMITTED);
+            dt_eq(why(), WHY2(DURA_WHY2_WENT_BACK), "and it is recorded");
+            dt_ok(told(WHY2(DURA_WHY2_WENT_BACK)));
+            dura_gate_status s = rig_status(&box);
+            dt_ok(s.version[DURA_COMPONENT_BRAIN] == version && s.reached == 7 && s.floor_[DURA_COMPONENT_BRAIN] == floor_,
+                  "three numbers");
+            rig_boot(&box);
+            dt_ok(rig_drives(&box) == (float)version);
+            dt_ok(rig_status(&box).version[DURA_COMPONENT_BRAIN] == version && rig_status(&box).reached == 7);
+        }
+}
+
+DT_TEST(gate_conditions, only_its_own_role_lets_a_brain_go_back)
+{
+    static const int others[] = {0, 2, 3};
+    uint32_t bits = 0;
+    go_back(5, 5, 0);
+    dt_eq(rig_offer(&box), DURA_EDENIED, "this device lets nothing go back");
+    dt_eq(why(), WHY2(DURA_WHY2_WENT_BACK | DURA_WHY2_BACK));
+    go_back(5, 5, DURA_ROLE_OPERATOR);
+    dt_eq(rig_update(&box), DURA_GATE_ARMED);
+    rig_approval a = rig_approval_of(&box);
+    for (int i = 0; i < 3; i++)
+        dt_eq(rig_approve(&box, &a, others + i, 1, &bits), DURA_EAUTH);
+    dt_eq(bits, DURA_WHY_ROLE);
+    dt_eq(rig_until(&box, DURA_GATE_COMMITTED), DURA_GATE_ARMED);
+    box.cfg.rollback_role = 0; /* as another policy would */
+    rig_boot(&box);
+    dt_eq(rig_until(&box, DURA_GATE_REJECTED), DURA_GATE_REJECTED);
+    dt_eq(why(), WHY2(DURA_WHY2_WENT_BACK | DURA_WHY2_BACK));
+    dt_ok(rig_drives(&box) == 7.0f);
+}
+
+DT_TEST(gate_conditions, what_was_left_comes_back_neither_by_replay_nor_by_itself)
+{
+    uint32_t bits = 0;
+    uint8_t again[RIG_ENVELOPE];
+    go_back(5, 5, DURA_ROLE_OPERATOR);
+    size_t again_len = box.envelope_len;
+    memcpy(again, box.envelope, sizeof again);
+    dt_eq(rig_update(&box), DURA_GATE_ARMED);
+    rig_approval a = rig_approval_of(&box);
+    dt_eq(rig_approve(&box, &a, operator_key, 1, NULL), DURA_OK);
+    dt_eq(rig_until(&box, DURA_GATE_COMMITTED), DURA_GATE_COMMITTED);
+    for (uint64_t version = 6; version <= 8; version++) { /* 7 as it was signed once */
+        rig_prepare(&box, version);
+        dt_eq(rig_update(&box), version == 8 ? DURA_GATE_COMMITTED : DURA_GATE_REJECTED);
+        dt_eq(why(), version == 8 ? 0 : DURA_WHY_VERSION);
+    }
+    dt_ok(rig_drives(&box) == 8.0f && rig_status(&box).reached == 8);
+    rig_brain(&box, 5.0f, 3);
+    memcpy(box.envelope, again, sizeof again); /* the same way back once more */
+    box.envelope_len = again_len;
+    dt_eq(rig_offer(&box), DURA_EDENIED, "below the floor that 8 raised");
+    go_back(5, 5, DURA_ROLE_OPERATOR);
+    dt_eq(rig_update(&box), DURA_GATE_ARMED);
+    rig_approval b = rig_approval_of(&box);
+    b.nonce = a.nonce - 1;
+    dt_eq(rig_approve(&box, &b, operator_key, 1, &bits), DURA_EDENIED);
+    dt_eq(bits, DURA_WHY_REPLAY);
+    b = rig_approval_of(&box);
+    dt_eq(rig_approve(&box, &b, operator_key, 1, NULL), DURA_OK);
+    dt_eq(rig_until(&box, DURA_GATE_COMMITTED), DURA_GATE_COMMITTED);
+    dt_flash_flip(&box.region[rig_status(&box).slot].flash, 50, 4); /* what was gone back to rots */
+    dt_eq(rig_boot(&box), DURA_EDENIED, "7 does not run, though its slot holds it");
+    dt_eq(rig_status(&box).state, DURA_GATE_SAFE);
+    dt_eq(rig_status(&box).reached, 7, "nor is its number free");
+    rig_prepare(&box, 7);
+    dt_eq(rig_offer(&box), DURA_EDENIED);
+    dt_eq(why(), DURA_WHY_VERSION);
+    rig_prepare(&box, 8);
+    dt_eq(rig_update(&box), DURA_GATE_COMMITTED);
+}
+
+DT_TEST(gate_conditions, a_way_back_that_ends_leaves_what_drove)
+{
+    go_back(5, 5, DURA_ROLE_OPERATOR);
+    dt_eq(rig_update(&box), DURA_GATE_ARMED);
+    rig_approval a = rig_approval_of(&box);
+    dt_eq(rig_approve(&box, &a, operator_key, 1, NULL), DURA_OK);
+    dt_eq(rig_until(&box, DURA_GATE_PROBATION), DURA_GATE_PROBATION);
+    rig_boot(&box);
+    dt_eq(rig_until(&box, DURA_GATE_ROLLED_BACK), DURA_GATE_ROLLED_BACK);
+    dt_ok(rig_drives(&box) == 7.0f && rig_status(&box).version[DURA_COMPONENT_BRAIN] == 7);
+    rig_prepare(&box, 8);
+    dt_eq(rig_update(&box), DURA_GATE_COMMITTED);
+    dt_eq(why(), 0, "nothing of it is left");
 }
 
 /* ---- owners of before, configurations that cannot be ------------------------------------------------- */
@@ -546,7 +852,7 @@ DT_TEST(gate_conditions, an_older_owner_is_asked_nothing_new)
 
 DT_TEST(gate_conditions, refuses_a_configuration_nobody_can_satisfy)
 {
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < 12; i++) {
         dura_gate_hooks h = rig_hooks;
         rig_init(&box);
         h.user = &box;
@@ -558,8 +864,20 @@ DT_TEST(gate_conditions, refuses_a_configuration_nobody_can_satisfy)
             box.cfg.n_keys = 3; /* nobody of safety */
             *(i == 2 ? &box.cfg.incident_role : &box.cfg.emergency_role) = DURA_ROLE_SAFETY;
         }
+        if (i == 6 || i == 7)
+            *(i == 6 ? &box.cfg.rollback_role : &box.cfg.substantial_role) = 5;
+        if (i == 8)
+            box.cfg.planned = 1u << DURA_PARTS;
+        if (i == 9)
+            box.cfg.planned_metric = DURA_METRIC_ONE + 1;
+        if (i == 10)
+            box.cfg.planned_data = 2;
+        if (i == 11) {
+            box.cfg.n_keys = 3;
+            box.cfg.rollback_role = DURA_ROLE_SAFETY;
+        }
         if (i == 4)
-            box.cfg.reserved2[5] = 1;
+            box.cfg.reserved2[2] = 1;
         if (i == 5) {
             box.cfg.shadow_frames = 1;
             h.shadow = NULL;

@@ -50,11 +50,11 @@ static uint8_t words(uint32_t list, uint8_t (*of)(const char *))
     return bits;
 }
 
-static uint32_t reasons(uint32_t list)
+static uint64_t reasons(uint32_t list)
 {
-    uint32_t why = 0;
+    uint64_t why = 0;
     for (uint32_t w = dura_json_first(doc, list); w != DURA_JSON_NONE; w = dura_json_next(doc, w)) {
-        uint32_t bit = 1;
+        uint64_t bit = 1;
         while (bit && (!dura_why_name(bit) || strcmp(dura_why_name(bit), text(w)) != 0))
             bit <<= 1;
         dt_ok(bit != 0, "no reason is called %s", text(w));
@@ -114,6 +114,10 @@ static void device(uint32_t v)
         box.cfg.max_jump = (uint64_t)number(member(more, "max_jump"));
     if (member(more, "components") != DURA_JSON_NONE)
         box.cfg.components = words(member(more, "components"), dura_component_number);
+    if (member(more, "planned") != DURA_JSON_NONE) {
+        box.cfg.substantial_role = dura_role_number(text(member(more, "substantial_role")));
+        box.cfg.planned = (uint32_t)number(member(more, "planned"));
+    }
     box.cfg.approve = words(member(more, "approvers"), dura_role_number);
     dt_eq(rig_boot(&box), 0);
 }
@@ -122,16 +126,17 @@ static void one(uint32_t v)
 {
     static uint8_t bytes_of[RIG_ENVELOPE];
     const char *about = text(member(v, "name")), *want = text(member(v, "code"));
-    uint32_t why = 0, yes = member(v, "approve");
+    uint32_t no = 0, yes = member(v, "approve");
     device(v);
     uint64_t before = rig_status(&box).version[DURA_COMPONENT_BOX];
     size_t n = bytes(member(v, "offer"), bytes_of, sizeof bytes_of);
     int rc = dura_gate_offer(box.ram.gate, bytes_of, n, &box.now);
-    why = rc == DURA_OK ? 0 : rig_status(&box).why;
+    uint64_t why = rc == DURA_OK ? 0 : rig_status(&box).why | (uint64_t)rig_status(&box).why2 << 32;
     if (yes != DURA_JSON_NONE) {
         dt_eq(rc, DURA_OK, "%s", about);
         n = bytes(yes, bytes_of, sizeof bytes_of);
-        rc = dura_gate_approve(box.ram.gate, bytes_of, n, &box.now, &why);
+        rc = dura_gate_approve(box.ram.gate, bytes_of, n, &box.now, &no);
+        why = no;
     }
     static const struct { const char *name; int code; } codes[] = {
         {"DURA_OK", DURA_OK}, {"DURA_EAUTH", DURA_EAUTH}, {"DURA_EDENIED", DURA_EDENIED},

@@ -1064,3 +1064,47 @@ DT_TEST(guard_deinit, ends_the_guard)
     dt_eq(dura_guard_query(box.guard, NULL), DURA_EINVAL, "");
     dt_eq(dura_guard_log(NULL, NULL), DURA_EINVAL, "");
 }
+
+/* ---- what the brain offers ------------------------------------------------------------ */
+
+static uint32_t offered;
+
+static const void *offers_some(void *inst, const char *name)
+{
+    static const char *const all[] = {"dura.model-id/1", "dura.confidence/1", "dura.attribution/1",
+                                      "dura.timing/1", "dura.selftest/1"};
+    (void)inst;
+    for (uint32_t i = 0; i < 5; i++)
+        if (strcmp(name, all[i]) == 0)
+            return offered >> i & 1u ? all : NULL;
+    return NULL;
+}
+
+static void boot_offers(void *ctx, const uint8_t *rec, size_t n)
+{
+    uint64_t kind, *bits = ctx;
+    if (durai_cbor_find_uint(rec, n, 11, &kind) == DURA_OK && kind == DURA_REC_BOOT && durai_cbor_find_uint(rec, n, 31, bits))
+        *bits = 99; /* said nothing */
+}
+
+DT_TEST(guard_boot, says_which_assurances_the_brain_lacks)
+{
+    static const struct {
+        const char *row;
+        uint32_t offered;
+        uint64_t want;
+    } rows[] = {{"all", 31, 31}, {"no attribution, no self-test", 11, 11}, {"none", 0, 99}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        dt_spec s = spec();
+        dura_backend b = *dt_backend_table();
+        uint64_t bits = 77;
+        b.get_extension = offers_some;
+        offered = rows[i].offered;
+        fresh(&s);
+        box.model.backend = &b;
+        dt_eq(dt_box_boot(&box), DURA_OK, "row: %s", rows[i].row);
+        (void)step(1, 50.0f);
+        (void)each_record(0, boot_offers, &bits);
+        dt_eq(bits, rows[i].want, "row: %s", rows[i].row);
+    }
+}

@@ -298,6 +298,123 @@ DT_TEST(guard_update, a_shadow_run_ends_with_what_was_wrong)
     }
 }
 
+/* A counter that a model moves on: the factory's by 100, a candidate's by its bias, for odd
+ * inputs by twice that. */
+static uint32_t clock_ticks;
+
+static int32_t ticking_run(void *inst, const float *in, size_t n_in, float *out, size_t n_out, int64_t deadline_ns)
+{
+    const instance *i = inst;
+    clock_ticks += i->s.bias > 0.0f ? (uint32_t)(i->s.bias * 1000.0f) : 100u;
+    return scale_run(inst, in, n_in, out, n_out, deadline_ns);
+}
+
+static uint32_t read_ticks(void *user)
+{
+    (void)user;
+    return clock_ticks;
+}
+
+static dura_fact shadow_fact;
+
+static void hear(void *user, const dura_fact *f, const dura_time *t)
+{
+    (void)user;
+    (void)t;
+    if (f->kind == DURA_FACT_SHADOW)
+        shadow_fact = *f;
+}
+
+/* A shadow run of 40 with answers of `s` beside the factory's; x rises by `slope` in each frame. */
+static dura_gate_status shadow_run(const scale *s, float slope, float latency, float drift)
+{
+    static dura_backend ticking;
+    dt_box b;
+    dt_spec spec;
+    dt_spec_init(&spec);
+    spec.shadow_frames = 40;
+    spec.shadow_latency = latency;
+    spec.shadow_drift = drift;
+    spec.slot_bytes = DT_BOX_SLOT;
+    spec.probation_frames = 20;
+    spec.out_lo = -20;
+    spec.out_hi = 100;
+    dt_box_init(&b, &spec, flash_mem, SEGMENTS, guard_mem);
+    plug_model(&b);
+    ticking = scale_backend;
+    ticking.run = ticking_run;
+    b.model.backend = &ticking;
+    b.port.ticks = read_ticks;
+    b.port.sink = hear;
+    dt_box_factory(&b, NULL, 0, NULL, 0);
+    frames = acts = ran_dead = 0;
+    clock_ticks = UINT32_MAX - 777; /* it wraps */
+    memset(&shadow_fact, 0, sizeof shadow_fact);
+    dt_eq(dt_box_boot(&b), DURA_OK, "");
+    release_brain(s, 1, 1);
+    offer(&b);
+    dt_ok(frames_until(&b, DURA_GATE_ACCEPTED, 10.0f, 20) > 0, "");
+    float x = 10.0f;
+    for (int i = 0; i < 60 && gate_of(&b).state == DURA_GATE_ACCEPTED; i++, x += slope)
+        (void)step(&b, x);
+    for (int i = 0; i < 4; i++)
+        (void)step(&b, x);
+    dt_eq(acts, frames, "");
+    return gate_of(&b);
+}
+
+DT_TEST(guard_update, a_shadow_run_measures_time_and_what_moves)
+{
+    static const struct { const char *row; scale s; float slope, latency, drift; uint32_t why, why2; } rows[] = {
+        {"as fast as allowed", {0.5f, 0.15f, 0.0f, 0}, 0, 1.5f, 0, 0, 0},
+        {"slower", {0.5f, 0.151f, 0.0f, 0}, 0, 1.5f, 0, 0, DURA_WHY2_LATENCY},
+        {"slower, and nobody asks", {0.5f, 0.9f, 0.0f, 0}, 0, 0, 0, 0, 0},
+        {"a limit of next to nothing", {0.5f, 0.05f, 0.0f, 0}, 0, 1e-6f, 0, 0, DURA_WHY2_LATENCY},
+        {"a difference that stays", {0.5f, 12.0f, 0.0f, 0}, 0.5f, 0, 0.001f, 0, 0},
+        {"one that moves just within", {0.75f, 0.15f, 0.0f, 0}, 1.0f, 0, 0.0420f, 0, 0},
+        {"and just not", {0.75f, 0.15f, 0.0f, 0}, 1.0f, 0, 0.0410f, DURA_WHY_DRIFT, 0},
+        {"the other way", {0.25f, 0.15f, 0.0f, 0}, 1.0f, 0, 0.0410f, DURA_WHY_DRIFT, 0},
+        {"one that moves, and nobody asks", {0.75f, 0.15f, 0.0f, 0}, 1.0f, 0, 0, 0, 0},
+        {"both", {0.75f, 0.3f, 0.0f, 0}, 1.0f, 2.0f, 0.0410f, DURA_WHY_DRIFT, DURA_WHY2_LATENCY}};
+    for (size_t r = 0; r < sizeof rows / sizeof rows[0]; r++) {
+        dura_gate_status st = shadow_run(&rows[r].s, rows[r].slope, rows[r].latency, rows[r].drift);
+        int bad = rows[r].why || rows[r].why2;
+        dt_ok(bad ? st.state == DURA_GATE_REJECTED : st.state > DURA_GATE_ACCEPTED && st.state <= DURA_GATE_PROBATION,
+              "row %s state %u", rows[r].row, st.state);
+        dt_eq(st.why, rows[r].why, "row %s", rows[r].row);
+        dt_eq(st.why2, bad ? rows[r].why2 | DURA_WHY2_SHADOW : 0, "row %s", rows[r].row);
+        dt_eq(shadow_fact.kind, DURA_FACT_SHADOW, "row %s: nothing in the log", rows[r].row);
+        dt_eq(shadow_fact.reasons != 0, bad, "row %s", rows[r].row);
+        dt_eq(shadow_fact.value[0], bad ? 39 : 40, "row %s", rows[r].row);
+        int64_t ratio = rows[r].latency > 0 ? (int64_t)(rows[r].s.bias * 10000.0f) : 0;
+        dt_ok(shadow_fact.value[2] >= ratio - 8 && shadow_fact.value[2] <= ratio, "row %s: %lld of %lld", rows[r].row,
+              (long long)shadow_fact.value[2], (long long)ratio);
+        int64_t moved = (int64_t)((rows[r].s.gain < 0.5f ? -1 : 1) * (rows[r].s.gain - 0.5f) * rows[r].slope * 20.0f / 120.0f * 1e6f);
+        if (!bad)
+            dt_ok(shadow_fact.value[3] >= moved - 100 && shadow_fact.value[3] <= moved + 100, "row %s: %lld of %lld", rows[r].row,
+                  (long long)shadow_fact.value[3], (long long)moved);
+    }
+}
+
+DT_TEST(guard_update, who_limits_the_time_needs_something_to_measure_it_by)
+{
+    dt_box b;
+    dt_spec s;
+    dt_spec_init(&s);
+    s.shadow_latency = 2.0f;
+    s.slot_bytes = DT_BOX_SLOT;
+    for (uint32_t shadow = 0; shadow < 2; shadow++) {
+        s.shadow_frames = 9 * shadow;
+        dt_box_init(&b, &s, flash_mem, SEGMENTS, guard_mem);
+        dt_box_factory(&b, NULL, 0, NULL, 0);
+        dt_eq(dt_box_boot(&b), shadow ? DURA_ENOTSUP : DURA_OK, "");
+    }
+    b.port.ticks = read_ticks;
+    dt_eq(dt_box_boot(&b), DURA_OK, "");
+    b.port.struct_size = (uint32_t)offsetof(dura_port, ticks);
+    dt_eq(dt_box_boot(&b), DURA_ENOTSUP, "a port of before");
+}
+
 DT_TEST(guard_update, a_shadow_run_can_be_withdrawn_and_begins_anew_after_a_restart)
 {
     static const scale better = {1.0f, 1.0f, 0.0f, 0};
@@ -500,6 +617,59 @@ DT_TEST(guard_update, puts_another_policy_in_force_for_the_next_start)
     dt_eq(dt_box_boot(&b), DURA_OK, "");
     dt_eq(dura_guard_query(b.guard, &st), DURA_OK, "");
     dt_eq(st.gate, DURA_EDENIED, "");
+}
+
+/* The part of a policy that `change` touches, as the gate judges it. */
+static uint32_t part_changed(void (*change)(dt_spec *))
+{
+    static const uint8_t key[32] = "provisioning key of a dt_box....";
+    uint32_t planned = 1, got;
+    for (uint32_t part = 1, n = 0; part < 1u << DURA_PARTS; part <<= 1) {
+        dt_box b, other;
+        dt_spec s;
+        dt_sha256 h;
+        uint8_t digest[32];
+        dt_spec_init(&s);
+        s.substantial_role = DURA_ROLE_VENDOR;
+        s.planned = planned = part;
+        start_box(&b, &s);
+        memset(&other, 0, sizeof other);
+        change(&s);
+        other.image_len = dt_policy_image(&s, key, other.image);
+        dt_sha256_init(&h);
+        dt_sha256_update(&h, other.image, other.image_len);
+        dt_sha256_final(&h, digest);
+        dt_eq(dura_guard_successor(b.guard, other.image, other.image_len), DURA_OK, "");
+        sign(DURA_COMPONENT_POLICY, 1, 1, digest, other.image_len);
+        int rc = dura_guard_offer(b.guard, envelope, envelope_len, &b.now);
+        got = gate_of(&b).why2;
+        dt_ok(rc == DURA_OK ? got == 0 : rc == DURA_EDENIED && got == DURA_WHY2_PLANNED, "%d %x", rc, (unsigned)got);
+        n += rc == DURA_OK;
+        if (rc == DURA_OK)
+            planned = part << 8;
+        if (rc == DURA_OK && n == 1 && part)
+            return planned >> 8;
+    }
+    return 0;
+}
+
+static void other_map(dt_spec *s) { s->label_map[3] = 1; }
+static void other_register(dt_spec *s) { s->risk_register[31] = 1; }
+static void other_threshold(dt_spec *s) { s->out_hi = 90; }
+static void other_rule(dt_spec *s) { s->max_disagreement = 0.5f; }
+static void other_contract(dt_spec *s) { s->relations = 1; }
+static void two_things(dt_spec *s) { s->label_map[3] = 1, s->out_hi = 90; }
+static void other_mode(dt_spec *s) { s->mode = DURA_OBSERVE; }
+
+DT_TEST(guard_update, a_policy_changes_parts_and_the_plan_names_them)
+{
+    dt_eq(part_changed(other_map), DURA_PART_LABEL_MAP, "");
+    dt_eq(part_changed(other_register), DURA_PART_REGISTER, "");
+    dt_eq(part_changed(other_threshold), DURA_PART_THRESHOLDS, "");
+    dt_eq(part_changed(other_rule), DURA_PART_RULES, "");
+    dt_eq(part_changed(other_mode), DURA_PART_RULES, "");
+    dt_eq(part_changed(other_contract), DURA_PART_CONTRACT, "");
+    dt_eq(part_changed(two_things), 0, "no single part");
 }
 
 /* What the vendor signs for the release in hand. */

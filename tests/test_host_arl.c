@@ -131,7 +131,7 @@ DT_TEST(arl_run, agrees_with_simulation_where_samples_are_cut_and_spread)
         c.clip = rows[i].clip;
         c.spread = rows[i].spread;
         dt_eq(dura_arl_run(&c, &zero, NULL, NULL), DURA_OK, "row %s", rows[i].row);
-        mean = simulate(&c, 1500, &error);
+        mean = simulate(&c, dt_share(1500), &error);
         about(zero, mean, 3.5 * error, rows[i].row);
     }
 }

@@ -634,7 +634,7 @@ DT_TEST(pack_check, refuses_framing_that_lies_under_a_valid_checksum)
 {
     bytes b = file_of("minimal.bin");
     const poke rows[] = {
-        {"magic", 0, 4, 0x324B5044, DURA_ECORRUPT}, {"version", 4, 2, 5, DURA_EVERSION}, {"version 3", 4, 2, 3, DURA_EVERSION}, {"version 2", 4, 2, 2, DURA_EVERSION}, {"version 1", 4, 2, 1, DURA_EVERSION},
+        {"magic", 0, 4, 0x324B5044, DURA_ECORRUPT}, {"version", 4, 2, 6, DURA_EVERSION}, {"version 4", 4, 2, 4, DURA_EVERSION}, {"version 3", 4, 2, 3, DURA_EVERSION}, {"version 2", 4, 2, 2, DURA_EVERSION}, {"version 1", 4, 2, 1, DURA_EVERSION},
         {"version 0", 4, 2, 0, DURA_EVERSION}, {"fewer sections", 6, 2, 19, DURA_EVERSION},
         {"more sections", 6, 2, 21, DURA_EVERSION}, {"all sections", 6, 2, 0xFFFF, DURA_EVERSION},
         {"length", 8, 4, 0, DURA_ECORRUPT}, {"long length", 8, 4, 0xFFFFFFF8, DURA_ECORRUPT},
@@ -968,7 +968,11 @@ DT_TEST(pack_check, wants_features_references_and_keys_to_fit)
         {"min_clock 5", u + 20, 1, 5, DURA_EINVAL}, {"max_jump 0", u + 12, 4, 0, DURA_EINVAL},
         {"a practice nobody knows", u + 24, 4, 1u << 28, DURA_EINVAL}, {"shadow of 1e9 + 1", u + 28, 4, 1000000001, DURA_EINVAL},
         {"shadow_disagreement < 0", u + 32, 4, 0xBF800000, DURA_EINVAL}, {"incident_role 5", u + 36, 1, 5, DURA_EINVAL},
-        {"emergency_role 5", u + 37, 1, 5, DURA_EINVAL}, {"must_finish_min 1441", u + 38, 2, 1441, DURA_EINVAL}, {"updates reserved", u + 54, 1, 1, DURA_EINVAL}};
+        {"emergency_role 5", u + 37, 1, 5, DURA_EINVAL}, {"must_finish_min 1441", u + 38, 2, 1441, DURA_EINVAL}, {"rollback_role 5", u + 54, 1, 5, DURA_EINVAL},
+        {"substantial_role 5", u + 55, 1, 5, DURA_EINVAL}, {"a part nobody knows", u + 56, 4, 1u << 10, DURA_EINVAL},
+        {"shadow_latency < 0", u + 60, 4, 0xBF800000, DURA_EINVAL}, {"shadow_drift NaN", u + 64, 4, 0x7FC00000, DURA_EINVAL},
+        {"metric 10001", u + 68, 2, 10001, DURA_EINVAL}, {"planned_data 2", u + 70, 1, 2, DURA_EINVAL},
+        {"updates reserved", u + 135, 1, 1, DURA_EINVAL}};
     poke_all("watched.bin", rows, sizeof rows / sizeof rows[0]);
 }
 
@@ -1276,9 +1280,9 @@ DT_TEST(pack_c_table, holds_the_bytes_of_the_image_in_order)
     dura_error e;
     dt_eq(dura_pack_c_table(b.p, b.n, "policy", 4321, &text, &len, &e), DURA_OK, "");
     dt_eq(strlen(text), len, "");
-    dt_ok(strstr(text, "#define POLICY_IMAGE_BYTES 728\n") != NULL, "");
+    dt_ok(strstr(text, "#define POLICY_IMAGE_BYTES 760\n") != NULL, "");
     dt_ok(strstr(text, "#define POLICY_GUARD_BYTES 4328\n") != NULL, "rounded up to 8");
-    dt_ok(strstr(text, "static const uint64_t policy_image[91] = {\n") != NULL, "");
+    dt_ok(strstr(text, "static const uint64_t policy_image[95] = {\n") != NULL, "");
     for (p = strstr(text, "= {"); (p = strstr(p, "DURA_W8(")) != NULL; at += 8) {
         p += 8;
         for (size_t i = 0; i < 8; i++, p += 4)

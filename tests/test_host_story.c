@@ -874,7 +874,7 @@ DT_TEST(record_name, has_a_word_for_every_value_of_the_newer_lists)
         {DURA_NAME_INCIDENT, 1, 4, "opened", "closed"},
         {DURA_NAME_TRUST, 0, 3, "none", "local"},
         {DURA_NAME_DRIFT_WHY, 0, 6, "short", "trend"},
-        {DURA_NAME_FACT, DURA_FACT_DRIFT, DURA_FACT_RETRAIN + 1, "drift", "retrain"},
+        {DURA_NAME_FACT, DURA_FACT_DRIFT, DURA_FACT_SHADOW + 1, "drift", "shadow"},
         {DURA_NAME_GUARD_REASON, 0, 15, "input", "feature"},
         {DURA_NAME_KIND, DURA_REC_FACT, DURA_REC_RETRAIN + 1, "fact", "retrain"},
     };

@@ -44,7 +44,7 @@ DT_TEST(why_contributions, takes_a_linear_model_apart_exactly)
     dura_pack_deinit(m);
 }
 
-DT_TEST(why_contributions, occludes_trees_and_says_what_does_not_add_up)
+DT_TEST(why_contributions, shares_trees_by_shapley_values_that_add_up)
 {
     const float x[2] = {2, 2}, base[2] = {0, 0}, one[2] = {2, 0}, other[2] = {0, 2};
     float answer, at_base, c[2], share[2];
@@ -53,14 +53,28 @@ DT_TEST(why_contributions, occludes_trees_and_says_what_does_not_add_up)
     int how;
     void *m = packed(both, &n);
     dt_eq(dura_why_contributions(m, n, x, base, 2, &answer, &at_base, 1, c, &how), DURA_OK, "");
-    dt_eq(how, DURA_SHARE_OCCLUSION, "");
-    dt_ok(answer == 10.5f && at_base == 0.5f && c[0] == 10.0f && c[1] == 10.0f, "%g %g %g %g", answer, at_base, c[0], c[1]);
+    dt_eq(how, DURA_SHARE_SHAPLEY, "");
+    dt_ok(answer == 10.5f && at_base == 0.5f && c[0] == 5.0f && c[1] == 5.0f, "%g %g %g %g", answer, at_base, c[0], c[1]);
     dt_eq(dura_why_shares(c, 2, answer, at_base, share, &explained), DURA_OK, "");
-    dt_ok(share[0] == 0.5f && rig_near(explained, 2.0), "both together do it: twice the distance, %g", explained);
+    dt_ok(share[0] == 0.5f && rig_near(explained, 1.0), "both together do it: half of it each, %g", explained);
     dt_eq(dura_why_contributions(m, n, x, one, 2, &answer, &at_base, 1, c, NULL), DURA_OK, "");
     dt_ok(c[0] == 0.0f && c[1] == 10.0f, "an input at its baseline contributes nothing: %g %g", c[0], c[1]);
     dt_eq(dura_why_contributions(m, n, x, other, 2, &answer, &at_base, 1, c, NULL), DURA_OK, "");
     dt_ok(c[0] == 10.0f && c[1] == 0.0f, "one at a time: the others are as they were: %g %g", c[0], c[1]);
+    dura_pack_deinit(m);
+}
+
+DT_TEST(why_contributions, of_a_logistic_model_add_up_to_the_distance_of_probabilities)
+{
+    const float x[2] = {2, 2}, base[2] = {0, 0};
+    float answer, at_base, c[2];
+    char text[1024];
+    size_t n;
+    const char *at = strstr(both, "squarederror");
+    snprintf(text, sizeof text, "%.*slogistic%s", (int)(at - both), both, at + strlen("squarederror"));
+    void *m = packed(text, &n);
+    dt_eq(dura_why_contributions(m, n, x, base, 2, &answer, &at_base, 1, c, NULL), DURA_OK, "");
+    dt_ok(at_base == 0.5f && answer > 0.9999f && rig_near((double)c[0] + (double)c[1], (double)answer - 0.5), "%g %g", c[0], c[1]);
     dura_pack_deinit(m);
 }
 

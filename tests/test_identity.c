@@ -26,8 +26,8 @@ static const struct wanted {
     int all;
 } wanted[] = {
     {"plain", "8663b9543b248c9726b12125a05b90801844c365c274ae8ede48b8ff4bb8bd8c",
-     "069369e6d33be3bada36d0561b2bf98557fba0d5dab932976083d3d9a2788564", "2210b0a4427636ac3fe317e23efce2dee9a05ec1d564196d0f8d59f531c950f8", 0},
-    {"everything", "0ebf8d0d1eade2c601ad39c0055db5fe2b92e7663073732189f1220bb3e4d1ac", "8175f70dfd65c16e3211bbf250ef243b6ae92118eab883c8352d2d5abe143b05", "fdcf14d808b3f26a56ff8bea553702ee279d9c4dff997b2d0cb7a52b08369e12", 1},
+     "fbdda3e18d63242cf452dc86120fe2b0146aadb855bc96bf331b48ac32b0669b", "a33bea618319d40177f3568bd68b8c2d03fe1bf6e82be5eac2aaa4eeb11df19c", 0},
+    {"everything", "0ebf8d0d1eade2c601ad39c0055db5fe2b92e7663073732189f1220bb3e4d1ac", "cc0e2182e0fcdede052f6ffbaa61617863e95b66e0526c11a82cddc3913a041e", "d8ddf657634c89d4efeb608bf4defc841794ff5b1d44fc1c80ca47ce2f88d064", 1},
 };
 
 static uint64_t flash_mem[DT_BOX_FLASH(SEGMENTS) / 8];

@@ -846,7 +846,7 @@ DT_TEST(link_attach, takes_only_what_can_be_a_key)
 {
     static rig r;
     dura_link_key k;
-    static const dura_crypto no_mac = {sizeof no_mac, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL};
+    static const dura_crypto no_mac = {sizeof no_mac, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL};
     begin(&r, DURA_LINK_CRC);
     dt_eq(dura_link_init(&r.to, r.memory[1], sizeof r.memory[1], &r.cfg), DURA_OK, "");
     dt_eq(dura_link_attach(NULL, &k), DURA_EINVAL, "");

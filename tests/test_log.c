@@ -883,6 +883,28 @@ static int prog_after_sync(void *user, uint64_t off, const void *buf, size_t len
     return plain.prog(user, off, buf, len);
 }
 
+/* Segments hold less than an epoch, and the power goes before each seal. */
+DT_TEST(log_init, seals_though_it_is_switched_off_again_and_again)
+{
+    rig r;
+    uint32_t mark = 0;
+
+    rig_init(&r, 1, 0xFF);
+    r.cfg.seal_records = 40;
+    dt_eq(rig_open(&r), DURA_OK, "");
+    for (int start = 0; start < 4; start++) {
+        for (int i = 0; i < 35; i++) {
+            dt_eq(rig_append(&r, 0, DURA_LOG_DECISION, mark++, 150), DURA_OK, "");
+            while (dura_log_step(r.log, &r.now, 100000) > 0)
+                continue;
+        }
+        rig_reboot(&r, DT_NOOP, 7);
+        dt_eq(rig_open(&r), DURA_OK, "start %d", start);
+        dt_ok(start == 0 || rig_status(&r).epoch >= (uint32_t)start, "start %d: epoch %u", start, (unsigned)rig_status(&r).epoch);
+    }
+    rig_free(&r);
+}
+
 DT_TEST(log_step, programs_nothing_before_an_erase_is_synced)
 {
     rig r;

@@ -179,9 +179,9 @@ static void cuts(uint32_t prog_size, uint8_t erased, uint32_t step)
     all_cuts(prog_size, erased, n != NULL ? 1 : step, n != NULL ? (uint32_t)atoi(n) : 1);
 }
 
-DT_TEST(log_power, survives_every_cut_on_flash) { cuts(8, 0xFF, 1); }
-DT_TEST(log_power, survives_every_cut_on_files) { cuts(1, 0x00, 5); }
-DT_TEST(log_power, survives_cuts_with_wide_pages) { cuts(256, 0xFF, 7); }
+DT_TEST(log_power, survives_every_cut_on_flash) { cuts(8, 0xFF, DT_SHARE); }
+DT_TEST(log_power, survives_every_cut_on_files) { cuts(1, 0x00, 5 * DT_SHARE); }
+DT_TEST(log_power, survives_cuts_with_wide_pages) { cuts(256, 0xFF, 7 * DT_SHARE); }
 
 DT_TEST(log_power, survives_a_second_cut_while_it_recovers)
 {

@@ -79,6 +79,7 @@ int cmd_why(int argc, char **argv);
 int cmd_correlate(int argc, char **argv);
 int cmd_export(int argc, char **argv);
 int cmd_label(int argc, char **argv);
+int cmd_log(int argc, char **argv);
 int cmd_incident(int argc, char **argv);
 int cmd_override(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
@@ -90,8 +91,12 @@ int cmd_gate(int argc, char **argv);
 int cmd_drift(int argc, char **argv);
 int cmd_accuracy(int argc, char **argv);
 int cmd_drill(int argc, char **argv);
+int cmd_bound(int argc, char **argv);
 int cmd_risk(int argc, char **argv);
 int cmd_map(int argc, char **argv);
+int cmd_backend(int argc, char **argv);
 int cmd_catalog(int argc, char **argv);
+int cmd_evidence(int argc, char **argv);
+int cmd_bundle(int argc, char **argv);
 
 #endif

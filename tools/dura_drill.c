@@ -7,6 +7,7 @@
  * catches everything. Then what was missed, worst first, then what was caught.
  */
 #include "dura_args.h"
+#include "dura_drill_register.h"
 #include "dura_progress.h"
 
 #include <dura/guard.h>
@@ -21,19 +22,21 @@
 #include <unistd.h>
 
 static const char *policy, *model, *frames, *time_column, *time_format, *channels, *kinds, *starts, *seed, *length;
-static const char *out, *fail_on;
-static int as_json;
+static const char *out, *fail_on, *reg;
+static int as_json, all_cases;
 
 static const cli_option options[] = {
     {"--policy", NULL, "FILE", &policy, NULL, "policy.json or its image"},
     {"--model", NULL, "FILE", &model, NULL, "model.json or its image"},
     {"--frames", NULL, "FILE", &frames, NULL, "the recording, CSV or NDJSON; clean operation tells most"},
+    {"--register", NULL, "FILE", &reg, NULL, "drill what its entries name, and ask their own controls"},
+    {"--all", NULL, NULL, NULL, &all_cases, "with --register: print what was caught, too"},
     {"--channels", NULL, "NAME,..", &channels, NULL, "only into these (default: all, and all together)"},
     {"--kinds", NULL, "KIND,..", &kinds, NULL, "only these, such as stuck,nan,time_gap (\"?\": which there are)"},
     {"--starts", NULL, "N", &starts, NULL, "places per channel and kind, 1..32 (default 3)"},
     {"--seed", NULL, "N", &seed, NULL, "of places and signs (default 1): the same bytes again"},
     {"--length", NULL, "N", &length, NULL, "frames an injection lasts (default: an eighth of the rows, at most 500)"},
-    {"--out", NULL, "DIR", &out, NULL, "write drill.ndjson there as evidence, with digests of all input"},
+    {"--out", NULL, "DIR", &out, NULL, "write drill.ndjson there as evidence, with digests of all input; with --register drill.json and drill.html"},
     {"--fail-on", NULL, "missed", &fail_on, NULL, "exit 1 if anything was missed at any place"},
     {"--time-column", NULL, "NAME", &time_column, NULL, "default: time, t, timestamp, datetime or date"},
     {"--time-format", NULL, "FORMAT", &time_format, NULL, "such as \"%d/%m/%y %H\" (default: ISO 8601 or seconds since 1970)"},
@@ -300,27 +303,27 @@ static void print_table(const job *j)
 
 /* ---- words: totals and why ------------------------------------------------------------------ */
 
-static int missed(const dura_drill_report *r, uint32_t kind) { return r->caught[kind] < r->total[kind]; }
+static int missed_of(const dura_drill_report *r, uint32_t kind) { return r->caught[kind] < r->total[kind]; }
 
 /* What was missed, and what it would take. */
 static void print_reasons(const dura_drill_report *r)
 {
-    if (missed(r, DURA_DRILL_BOUNDED) && r->has_checks)
+    if (missed_of(r, DURA_DRILL_BOUNDED) && r->has_checks)
         printf("bounded attacks are missed where a channel can be moved that far before the others contradict it.\n");
-    else if (missed(r, DURA_DRILL_BOUNDED))
+    else if (missed_of(r, DURA_DRILL_BOUNDED))
         printf("bounded attacks are missed because the policy knows nothing that they contradict: no physics (what other\n"
                "channels imply) and no redundancy is configured. A limit does not stop who has read it.\n");
     else if (r->total[DURA_DRILL_BOUNDED])
         printf("bounded attacks were caught because the largest ramp within range and rate is a large one. Who goes slower\n"
                "or less far does what \"drift 1 dev\" and \"bias 1 dev\" do: look there.%s\n",
                r->has_checks ? "" : " No physics and no redundancy is configured.");
-    if (missed(r, DURA_DRILL_REPLAY) || missed(r, DURA_DRILL_REPLAY_ALL))
+    if (missed_of(r, DURA_DRILL_REPLAY) || missed_of(r, DURA_DRILL_REPLAY_ALL))
         printf("replays are missed because old values were good values: only authenticated frames, or a channel the\n"
                "attacker does not have, tell them apart. They count apart from the rest.\n");
-    if (!r->has_drift && (missed(r, DURA_DRILL_BIAS) || missed(r, DURA_DRILL_DRIFT) || missed(r, DURA_DRILL_NOISE)))
+    if (!r->has_drift && (missed_of(r, DURA_DRILL_BIAS) || missed_of(r, DURA_DRILL_DRIFT) || missed_of(r, DURA_DRILL_NOISE)))
         printf("the policy has no \"drift\": nothing looks for a bias, a drift or noise within the limits.\n"
                "`dura learn` writes references.\n");
-    if (missed(r, DURA_DRILL_STUCK))
+    if (missed_of(r, DURA_DRILL_STUCK))
         printf("stuck values are missed where a channel has no flat_fail_ms, or one longer than the injection.\n");
 }
 
@@ -368,6 +371,8 @@ static int fill(dura_drill_options *o)
     uint64_t n = 0;
     if (!policy || !model || !frames)
         return cli_usage(&self, "--%s is missing", !policy ? "policy" : !model ? "model" : "frames");
+    if (reg && (channels || kinds))
+        return cli_usage(&self, "--register says what is drilled: no --channels, no --kinds");
     if (fail_on && strcmp(fail_on, "missed") != 0)
         return cli_usage(&self, "--fail-on %s: want missed", fail_on);
     if (starts && (cli_number(starts, DURA_DRILL_STARTS_MAX, &n) < 0 || n == 0))
@@ -387,6 +392,13 @@ static int fill(dura_drill_options *o)
     return -1;
 }
 
+static int make_dir(const char *path, dura_error *err)
+{
+    if (mkdir(path, 0755) != 0 && errno != EEXIST)
+        return dura_error_set(err, DURA_EIO, path, 0, "--out", "cannot be made: %s", strerror(errno));
+    return DURA_OK;
+}
+
 /* The evidence's folder, once the input is known to be usable and before the long work. */
 static int make_folder(job *j, dura_error *err)
 {
@@ -395,8 +407,9 @@ static int make_folder(job *j, dura_error *err)
     j->file = cli_join(out, "drill.ndjson");
     if (!j->file)
         return no_memory(err);
-    if (mkdir(out, 0755) != 0 && errno != EEXIST)
-        return dura_error_set(err, DURA_EIO, out, 0, "--out", "cannot be made: %s", strerror(errno));
+    int rc = make_dir(out, err);
+    if (rc != DURA_OK)
+        return rc;
     if (access(j->file, F_OK) == 0)
         return dura_error_set(err, DURA_ESTATE, j->file, 0, NULL, "is there already: evidence is not written over");
     return DURA_OK;
@@ -420,9 +433,20 @@ static int run_all(job *j, const dura_drill_options *o, dura_error *err)
 static int anything_missed(const dura_drill_report *r)
 {
     for (uint32_t k = 1; k < DURA_DRILL_KINDS; k++)
-        if (missed(r, k))
+        if (missed_of(r, k))
             return 1;
     return 0;
+}
+
+static int by_register(job *j, const dura_drill_options *o)
+{
+    dura_error err = {0};
+    int missed = 0, rc = out ? make_dir(out, &err) : DURA_OK;
+    if (!as_json)
+        progress_begin(&j->bar);
+    if (rc == DURA_OK)
+        rc = drill_register(reg, o, out, as_json, all_cases, &j->bar, &missed, &err);
+    return rc == DURA_OK ? cli_end(&self, fail_on && missed ? CLI_NO : CLI_OK) : cli_fail(&self, rc, &err);
 }
 
 int cmd_drill(int argc, char **argv)
@@ -438,6 +462,8 @@ int cmd_drill(int argc, char **argv)
     memset(&j, 0, sizeof j);
     o.progress = on_frame;
     o.user = &j;
+    if (reg)
+        return by_register(&j, &o);
     rc = run_all(&j, &o, &err);
     if (rc != DURA_OK) {
         rc = cli_fail(&self, rc, &err);

@@ -4,12 +4,13 @@
 
 #include <dura/host/export.h>
 #include <dura/host/keys.h>
+#include <dura/host/proof.h>
 #include <dura/host/verify.h>
 
 #include <inttypes.h>
 #include <stdlib.h>
 
-static const char *folder, *training, *margin, *state;
+static const char *folder, *training, *margin, *state, *proof_of;
 static int cef, syslog_, ocsf, mark, as_json;
 
 static const cli_option options[] = {
@@ -20,11 +21,12 @@ static const cli_option options[] = {
     {"--cef", NULL, NULL, NULL, &cef, "alerts in the Common Event Format, one per line"},
     {"--syslog", NULL, NULL, NULL, &syslog_, "alerts as RFC 5424 syslog messages"},
     {"--ocsf", NULL, NULL, NULL, &ocsf, "alerts as OCSF Detection Findings (class 2004), NDJSON"},
+    {"--proof", NULL, "GSEQ", &proof_of, NULL, "one record with its proof (c2sp.org/tlog-proof@v1); the key it is checked with is on standard error"},
     {"--json", NULL, NULL, NULL, &as_json, "the figures of --training as one JSON object"},
     {NULL, NULL, NULL, NULL, NULL, NULL},
 };
 static const cli_command self = {
-    "export", "DIR --training FILE | --cef | --syslog | --ocsf",
+    "export", "DIR --training FILE | --cef | --syslog | --ocsf | --proof GSEQ",
     "Training data: rows inside incidents that are a fault, an attack or unknown, and rows with a\n"
     "channel that was not GOOD, are left out, counted and listed. Drift and changes are kept, with a\n"
     "mark in the column span; so is what a person called normal (`dura incident normal`). FILE.quarantine.json\n"
@@ -87,18 +89,37 @@ static int export_training(void)
     return cli_end(&self, CLI_OK);
 }
 
+/* Nothing of the folder is needed to check it: `dura verify --proof` or any other reader. */
+static int export_proof(void)
+{
+    static char text[DURA_NOTE_MAX], key[DURA_NOTE_KEY_MAX];
+    dura_error err = {0};
+    uint64_t gseq;
+    size_t n = sizeof text;
+    if (cli_number(proof_of, UINT64_MAX, &gseq) != 0)
+        return cli_usage(&self, "--proof %s: want the gseq of a record", proof_of);
+    int rc = dura_proof_export(folder, gseq, text, &n, key, &err);
+    if (rc != DURA_OK)
+        return cli_fail(&self, rc, &err);
+    fwrite(text, 1, n, stdout);
+    fprintf(stderr, "%s\n", key);
+    return cli_end(&self, CLI_OK);
+}
+
 int cmd_export(int argc, char **argv)
 {
     dura_error err = {0};
     int rc = cli_parse(&self, argc, argv);
     if (rc >= 0)
         return rc;
-    if ((training != NULL) + cef + syslog_ + ocsf != 1)
-        return cli_usage(&self, "want exactly one of --training, --cef, --syslog and --ocsf");
+    if ((training != NULL) + (proof_of != NULL) + cef + syslog_ + ocsf != 1)
+        return cli_usage(&self, "want exactly one of --training, --cef, --syslog, --ocsf and --proof");
     if (training)
         return export_training();
     if (margin || as_json || mark)
         return cli_usage(&self, "--%s does nothing without --training", margin ? "margin" : as_json ? "json" : "mark");
+    if (proof_of)
+        return export_proof();
     rc = dura_export_alerts(folder, cef ? DURA_EXPORT_CEF : syslog_ ? DURA_EXPORT_SYSLOG : DURA_EXPORT_OCSF, print_line,
                             NULL, NULL, &err);
     return rc != DURA_OK ? cli_fail(&self, rc, &err) : cli_end(&self, CLI_OK);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `dura gate check|status|approve`: what a device will say of a release, what its journal says,
  * and a person's yes to what is in its hand. */
+#include "dura_chunks.h"
 #include "dura_envelope.h"
 #include "dura_signer.h"
 
@@ -74,6 +75,7 @@ typedef struct check {
     uint32_t slot_bytes;
     char *subject;
     size_t subject_len;
+    int looked;                  /* at the subject */
     uint8_t envelope[DURA_RELEASE_MAX];
     size_t len;
     dura_release release;
@@ -152,17 +154,17 @@ static int read_policy(check *c, dura_error *err)
     return rc;
 }
 
-/* An emergency release has one signature more than the threshold, and one of its role. */
-static uint64_t lacks_emergency(const check *c, const dura_crypto *crypto)
+/* A release with this flag has one signature more than the threshold, and one of that role. */
+static uint64_t lacks_extra(const check *c, const dura_crypto *crypto, uint32_t flag, uint8_t role, uint32_t bit)
 {
     dura_release r = DURA_RELEASE_INIT;
     uint32_t more = c->cfg.threshold < c->cfg.n_keys ? c->cfg.threshold + 1u : c->cfg.n_keys;
-    if (!(c->release.flags & DURA_RELEASE_EMERGENCY))
+    if (!(c->release.flags & flag))
         return 0;
-    if (c->cfg.emergency_role && dura_release_verify(c->envelope, c->len, crypto, c->cfg.keys, c->cfg.n_keys, more,
-                                                     c->cfg.roles | 1u << c->cfg.emergency_role, &r, NULL) == DURA_OK)
+    if (role && dura_release_verify(c->envelope, c->len, crypto, c->cfg.keys, c->cfg.n_keys, more, c->cfg.roles | 1u << role, &r,
+                                    NULL) == DURA_OK)
         return 0;
-    return (uint64_t)DURA_WHY2_EMERGENCY << 32;
+    return (uint64_t)bit << 32;
 }
 
 static int verify(check *c, dura_error *err)
@@ -175,7 +177,9 @@ static int verify(check *c, dura_error *err)
         return rc;
     rc = dura_release_verify(c->envelope, c->len, &provider.crypto, c->cfg.keys, c->cfg.n_keys, c->cfg.threshold,
                              c->cfg.roles, &c->release, &why);
-    c->why = why | lacks_emergency(c, &provider.crypto);
+    c->why = why | lacks_extra(c, &provider.crypto, DURA_RELEASE_EMERGENCY, c->cfg.emergency_role, DURA_WHY2_EMERGENCY);
+    if (c->cfg.substantial_role)
+        c->why |= lacks_extra(c, &provider.crypto, DURA_RELEASE_SUBSTANTIAL, c->cfg.substantial_role, DURA_WHY2_PLANNED);
     dura_sodium_deinit(&provider);
     if (rc == DURA_EINVAL && !c->why)
         return dura_error_set(err, rc, policy_path, 0, "release_keys",
@@ -228,6 +232,24 @@ static int present(uint64_t *now, dura_error *err)
     return DURA_OK;
 }
 
+/* Firmware of any length is read a chunk at a time; what is opened and tried is read whole. */
+static int read_subject(check *c, dura_error *err)
+{
+    uint32_t why = 0;
+    uint64_t bytes;
+    int rc;
+    if (!subject_path)
+        return DURA_OK;
+    c->looked = 1;
+    if (c->release.component != DURA_COMPONENT_BOX)
+        return cli_read_file(subject_path, &c->subject, &c->subject_len, err);
+    rc = chunks_check(subject_path, words[1], c->envelope, c->len, &why, &bytes, &c->more);
+    if (rc != DURA_OK)
+        *err = c->more;
+    c->why |= why;
+    return rc;
+}
+
 static int judge(check *c, dura_error *err)
 {
     uint64_t now;
@@ -243,6 +265,9 @@ static int judge(check *c, dura_error *err)
         c->why |= DURA_WHY_FORMAT; /* what nobody signed is told as well, but what is none is not */
     if (!c->release.version)
         return DURA_OK;
+    rc = read_subject(c, err);
+    if (rc != DURA_OK)
+        return rc;
     c->why |= dura_release_check(&c->release, &c->cfg, c->policy, c->policy_len, c->subject, c->subject_len,
                                  c->slot_bytes, (int64_t)now, &c->more);
     return check_keys(c);
@@ -257,7 +282,7 @@ static void print_check(const check *c)
             text[strcspn(text, "\n")] = '\0';
         printf("{\"answer\":%s,\"release\":%s,\"why\":", c->why ? "false" : "true", known ? text : "null");
         print_why(c->why);
-        printf(",\"subject\":%s,\"detail\":", c->subject ? "true" : "false");
+        printf(",\"subject\":%s,\"detail\":", c->looked ? "true" : "false");
         if (c->more.text[0])
             cli_print_json_text(stdout, c->more.text);
         else
@@ -268,7 +293,7 @@ static void print_check(const check *c)
         print_why(c->why);
         if (c->more.text[0])
             printf("  %-10s %s\n", "", c->more.text);
-        if (!c->subject && known && !c->why)
+        if (!c->looked && known && !c->why)
             printf("  the subject was not looked at (--subject)\n");
     }
     dura_pack_deinit(text);
@@ -290,8 +315,6 @@ static int run_check(void)
     }
     if (rc == DURA_OK)
         rc = read_policy(&c, &err);
-    if (rc == DURA_OK && subject_path)
-        rc = cli_read_file(subject_path, &c.subject, &c.subject_len, &err);
     if (rc == DURA_OK)
         rc = judge(&c, &err);
     if (rc == DURA_OK)
@@ -380,7 +403,8 @@ static void status_json(const dura_journal_info *i, const window *w)
     for (uint32_t c = 1; c < DURA_COMPONENTS; c++)
         printf("%s\"%s\":{\"version\":\"%llu\",\"floor\":\"%llu\"}", c == 1 ? ",\"components\":{" : ",",
                dura_component_name(c), (unsigned long long)s->version[c], (unsigned long long)s->floor_[c]);
-    printf("},\"attempt_id\":\"%llu\",\"release\":\"", (unsigned long long)s->nonce);
+    printf("},\"reached\":\"%llu\",\"attempt_id\":\"%llu\",\"release\":\"", (unsigned long long)s->reached,
+           (unsigned long long)s->nonce);
     print_hex(s->release, sizeof s->release);
     printf("\",\"approved\":%u", s->approved);
     printf(",\"slots\":{\"A\":\"%llu\",\"B\":\"%llu\"},\"wall\":\"%lld\",\"digest\":\"",
@@ -408,6 +432,8 @@ static void status_words(const dura_journal_info *i, const window *w)
     for (uint32_t c = 1; c < DURA_COMPONENTS; c++)
         printf("  %-10s version %llu, floor %llu\n", dura_component_name(c), (unsigned long long)s->version[c],
                (unsigned long long)s->floor_[c]);
+    if (s->reached > s->version[DURA_COMPONENT_BRAIN] && s->slot != 255)
+        printf("  went back  from brain %llu: the next one is above that\n", (unsigned long long)s->reached);
     if (dura_gate_patch_state(s))
         printf("  patch      %s (IEC 62443-2-3)\n", dura_gate_patch_state(s));
     if (s->state == DURA_GATE_STAGING)

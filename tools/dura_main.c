@@ -20,6 +20,7 @@ static const struct command {
     {"why", cmd_why, "one decision explained: inputs, limits, model, drift, incident, security, proof"},
     {"correlate", cmd_correlate, "incidents: fault, drift, attack, change or unknown, with what speaks for it"},
     {"export", cmd_export, "training data without suspect spans; alerts as CEF, syslog or OCSF"},
+    {"log", cmd_log, "plan: how much storage logs need, how long they last, what they wear out"},
     {"label", cmd_label, "add late labels to a run, as signed records"},
     {"incident", cmd_incident, "acknowledge or close an incident, as a signed record"},
     {"override", cmd_override, "stop or release the model, durable before it is said"},
@@ -31,10 +32,14 @@ static const struct command {
     {"gate", cmd_gate, "what a device will say of a release; what its journal says"},
     {"drift", cmd_drift, "has a recording moved away from its beginning? alarms as NDJSON"},
     {"accuracy", cmd_accuracy, "how often is the model right, with few labels or none? as intervals"},
+    {"backend", cmd_backend, "does a backend plug-in keep the contract? a report to attach"},
     {"catalog", cmd_catalog, "names of requirements and attacks, and the bridge between them"},
     {"drill", cmd_drill, "faults, drift, replays, attacks put into a recording: caught, or MISSED"},
+    {"bound", cmd_bound, "by how much an attacker within a budget can move the model's answer, at most"},
     {"map", cmd_map, "where box and brain touch in a product, what nobody looks at, what to do next"},
     {"risk", cmd_risk, "one risk register for box and brain: its blind spots, both views, the packed form"},
+    {"evidence", cmd_evidence, "a folder for an auditor: page, OSCAL, bill of materials, trace, logs, verifier"},
+    {"bundle", cmd_bundle, "the facts for a 24 h, 72 h or final report out of the logs; unknowns said as unknown"},
 };
 
 static void help(FILE *out)

@@ -12,7 +12,8 @@
 
 static const char *component_text, *model_path, *policy_path, *firmware_path, *golden_path, *random_text, *version_text,
     *floor_text, *device_text, *name_text, *before_text, *after_text, *probation_text, *requires_text, *evidence_path, *practices_text, *attest_path, *attest_keys, *require_text, *more_files[ATTEST_FILES], *abs_text, *rel_text, *out_path;
-static int as_json, any_policy, emergency;
+static const char *metric_text, *data_path, *bind_text, *also_path;
+static int as_json, any_policy, emergency, back, substantial;
 
 static const cli_option options[] = {
     {"--component", NULL, "WHAT", &component_text, NULL, "brain, policy or box (firmware); required"},
@@ -38,6 +39,12 @@ static const cli_option options[] = {
     {"--evidence", NULL, "FILE", &evidence_path, NULL, "instead of --attest: an index that is there already"},
     {"--practices", NULL, "LIST", &practices_text, NULL, "... and what it satisfies: SVV-1,SVV-3,A.6.2.4"},
     {"--emergency", NULL, NULL, NULL, &emergency, "a key of the policy's emergency role signs it too, and it waits less"},
+    {"--bind", NULL, "PARTS", &bind_text, NULL, "brain: it runs only beside these parts of --policy: normalisation,thresholds,contract,drift,label_map,labels,rules,register"},
+    {"--bind-also", NULL, "FILE", &also_path, NULL, "brain: or beside those of this policy, which is to follow"},
+    {"--back", NULL, NULL, NULL, &back, "brain: it goes back below the version that runs; the policy's rollback role approves it on the device"},
+    {"--substantial", NULL, NULL, NULL, &substantial, "it changes more than the policy plans: a key of its substantial role signs it too"},
+    {"--metric", NULL, "X", &metric_text, NULL, "brain: what your protocol found, 0.0001 to 1, e.g. 0.9731"},
+    {"--data", NULL, "FILE", &data_path, NULL, "brain: what it was trained on; its digest is signed"},
     {"--json", NULL, NULL, NULL, &as_json, "the envelope as DSSE JSON, and what it says as JSON"},
     {"--out", "-o", "FILE", &out_path, NULL, "the envelope; its subject goes to FILE.brain or FILE.policy"},
     {NULL, NULL, NULL, NULL, NULL, NULL},
@@ -47,7 +54,8 @@ static const cli_command self = {
     "       dura release inspect | verify | provenance ... (each has a --help of its own)",
     "Makes rel.dura, an envelope nobody has signed yet (`dura sign`), and beside it the bytes the\n"
     "device is sent: rel.dura.brain (the model with golden vectors it must answer right on the\n"
-    "device before it may drive) or rel.dura.policy. With --attest it is refused where a gap is: a test\n"
+    "device before it may drive) or rel.dura.policy; above 64 KiB also rel.dura.chunks, a tree of\n"
+    "digests by which a wrong byte is found with its chunk. With --attest it is refused where a gap is: a test\n"
     "that failed, a statement about something else, suspect training data, a required practice\n"
     "nobody attests. No file is overwritten.\n",
     options, more_files, 0, ATTEST_FILES,
@@ -141,6 +149,38 @@ static int golden_csv(dura_golden *g, const void *model, size_t len, float abs_t
 
 /* ---- subjects --------------------------------------------------------------------------- */
 
+static int bind_parts(const void *policy, size_t policy_len, void **subject, size_t *len, dura_error *err)
+{
+    char list[128];
+    uint32_t parts = 0;
+    int kind = DURA_PACK_POLICY, rc = DURA_OK;
+    void *also = NULL, *bound = NULL;
+    size_t also_len = 0, n = 0;
+    if (strlen(bind_text) >= sizeof list)
+        return bad(err, "--bind", bind_text, "parts with commas between");
+    memcpy(list, bind_text, strlen(bind_text) + 1);
+    for (char *one = list, *next; one; one = next) {
+        next = strchr(one, ',');
+        if (next)
+            *next++ = 0;
+        uint32_t part = dura_part_bit(one);
+        if (!part || (part & (DURA_PART_BOX | DURA_PART_MODEL)))
+            return bad(err, "--bind", one, "normalisation, thresholds, contract, drift, label_map, labels, rules or register");
+        parts |= part;
+    }
+    if (also_path)
+        rc = cli_load_image(also_path, &kind, &also, &also_len, err);
+    if (rc == DURA_OK)
+        rc = dura_brain_bind(*subject, *len, policy, policy_len, also, also_len, parts, &bound, &n, err);
+    dura_pack_deinit(also);
+    if (rc == DURA_OK) {
+        dura_pack_deinit(*subject);
+        *subject = bound;
+        *len = n;
+    }
+    return rc;
+}
+
 static int make_brain(const void *policy, size_t policy_len, void **subject, size_t *len, dura_error *err)
 {
     int kind = DURA_PACK_LINEAR, rc;
@@ -169,6 +209,8 @@ static int make_brain(const void *policy, size_t policy_len, void **subject, siz
     }
     if (rc == DURA_OK)
         rc = dura_brain_make(model, n, &g, subject, len, err);
+    if (rc == DURA_OK && bind_text)
+        rc = bind_parts(policy, policy_len, subject, len, err);
     dura_golden_deinit(&g);
     dura_pack_deinit(model);
     return rc;
@@ -264,6 +306,26 @@ static int take_evidence(dura_release *r, dura_error *err)
     return len ? DURA_OK : dura_error_set(err, DURA_EINVAL, evidence_path, 0, NULL, "is empty");
 }
 
+/* What a brain states of itself: metric, and what it was trained on. */
+static int take_claims(dura_release *r, dura_error *err)
+{
+    float metric = 0.0f;
+    char *bytes;
+    size_t len;
+    int rc = take_float(metric_text, "--metric", &metric, err);
+    r->metric = (uint32_t)(metric * (float)DURA_METRIC_ONE + 0.5f);
+    if (rc == DURA_OK && metric_text && (metric > 1.0f || r->metric < 1))
+        return bad(err, "--metric", metric_text, "0.0001 to 1");
+    if (rc != DURA_OK || !data_path)
+        return rc;
+    rc = cli_read_file(data_path, &bytes, &len, err);
+    if (rc != DURA_OK)
+        return rc;
+    dura_sha256_query(r->data, bytes, len);
+    free(bytes);
+    return len ? DURA_OK : dura_error_set(err, DURA_EINVAL, data_path, 0, NULL, "is empty");
+}
+
 static int fill(dura_release *r, const void *policy, size_t policy_len, const void *subject, size_t len, dura_error *err)
 {
     dura_policy_info info = DURA_POLICY_INFO_INIT;
@@ -291,17 +353,23 @@ static int fill(dura_release *r, const void *policy, size_t policy_len, const vo
         rc = take_needs(r, err);
     if (rc == DURA_OK)
         rc = take_evidence(r, err);
-    r->flags = emergency ? DURA_RELEASE_EMERGENCY : 0;
+    if (rc == DURA_OK)
+        rc = take_claims(r, err);
+    r->flags = (emergency ? DURA_RELEASE_EMERGENCY : 0u) | (back ? DURA_RELEASE_BACK : 0u) |
+               (substantial ? DURA_RELEASE_SUBSTANTIAL : 0u);
     r->probation_frames = (uint32_t)probation;
     return rc;
 }
 
-static int write_envelope(const dura_release *r, dura_error *err)
+/* root NULL: no tree over its chunks. */
+static int write_envelope(const dura_release *r, const uint8_t *root, dura_error *err)
 {
     uint8_t payload[DURA_RELEASE_PAYLOAD_MAX], envelope[DURA_RELEASE_MAX];
     size_t n = sizeof payload, len = sizeof envelope;
     char *text = NULL;
     int rc = dura_release_encode(r, payload, &n, err);
+    if (rc == DURA_OK && root && dura_chunks_sign(payload, &n, sizeof payload, root) != DURA_OK)
+        rc = dura_error_set(err, DURA_ELIMIT, NULL, 0, "name", "the statement has no room for the tree over its chunks; shorten it");
     if (rc == DURA_OK)
         rc = dura_envelope_make(payload, n, envelope, &len);
     if (rc == DURA_OK && as_json)
@@ -319,25 +387,44 @@ static int side_path(char out[4096], const char *suffix, dura_error *err)
                : dura_error_set(err, DURA_ELIMIT, out_path, 0, NULL, "the name is too long");
 }
 
-/* The envelope last: one whose subject or evidence is missing looks finished. */
+/* A file beside the envelope, and whether it is written. */
+typedef struct sidecar {
+    char path[4096];
+    int there;
+} sidecar;
+
+static int write_side(sidecar *s, const char *suffix, const void *bytes, size_t len, dura_error *err)
+{
+    int rc = side_path(s->path, suffix, err);
+    if (rc == DURA_OK && bytes)
+        rc = cli_write_file(s->path, bytes, len, 0, err);
+    s->there = rc == DURA_OK && bytes;
+    return rc;
+}
+
+/* The envelope last: one whose subject or evidence is missing looks finished. A subject of one
+ * chunk needs no tree: its digest says as much as early. */
 static int write_all(const dura_release *r, const void *subject, size_t len, const char *index, size_t index_len, dura_error *err)
 {
-    char path[4096], evidence[4096];
-    int box = r->component == DURA_COMPONENT_BOX;
-    int rc = side_path(path, r->component == DURA_COMPONENT_BRAIN ? "brain" : "policy", err);
+    static sidecar side[3];
+    void *tree = NULL;
+    size_t tree_len = 0;
+    uint8_t root[DURA_HASH_BYTES];
+    int box = r->component == DURA_COMPONENT_BOX, rc = DURA_OK;
+    if (len > DURA_CHUNK_BYTES)
+        rc = dura_chunks_make(subject, len, &tree, &tree_len, root, err);
     if (rc == DURA_OK)
-        rc = side_path(evidence, "evidence.json", err);
-    if (rc == DURA_OK && !box)
-        rc = cli_write_file(path, subject, len, 0, err);
-    if (rc != DURA_OK)
-        return rc;
-    int listed = index && (rc = cli_write_file(evidence, index, index_len, 0, err)) == DURA_OK;
+        rc = write_side(&side[0], r->component == DURA_COMPONENT_BRAIN ? "brain" : "policy", box ? NULL : subject, len, err);
     if (rc == DURA_OK)
-        rc = write_envelope(r, err);
-    if (rc != DURA_OK && listed)
-        remove(evidence);
-    if (rc != DURA_OK && !box)
-        remove(path);
+        rc = write_side(&side[1], "evidence.json", index, index_len, err);
+    if (rc == DURA_OK)
+        rc = write_side(&side[2], "chunks", tree, tree_len, err);
+    if (rc == DURA_OK)
+        rc = write_envelope(r, tree ? root : NULL, err);
+    for (int i = 0; rc != DURA_OK && i < 3; i++)
+        if (side[i].there)
+            remove(side[i].path);
+    dura_pack_deinit(tree);
     return rc;
 }
 

@@ -7,12 +7,16 @@
 #include <time.h>
 
 static const char *words[3], *out_path, *view_text, *entry_id, *evidence_path, *profile_path, *documents, *date_text,
-    *coverage_text, *from_path;
-static int as_json, no_documents, in_place;
+    *coverage_text, *from_path,
+    *drill_path, *state_path;
+static int as_json, no_documents, in_place, as_evidence;
 
 static const cli_option options[] = {
     {"--evidence", NULL, "FILE", &evidence_path, NULL, "check: what the controls did in the field (docs/formats/register.md)"},
     {"--profile", NULL, "FILE", &profile_path, NULL, "check: how long logs must be kept"},
+    {"--drill", NULL, "FILE", &drill_path, NULL, "check, bind: drill.json of `dura drill --register`"},
+    {"--state", NULL, "DIR", &state_path, NULL, "bind: state folder that may know this device, as for `dura verify`"},
+    {"--as-evidence", NULL, NULL, NULL, &as_evidence, "bind: the evidence file that check takes, on standard output"},
     {"--documents", NULL, "DIR", &documents, NULL, "check: where the assessments lie (default: beside the register)"},
     {"--no-documents", NULL, NULL, NULL, &no_documents, "check: do not look at the assessments' files"},
     {"--date", NULL, "DAY", &date_text, NULL, "check: the day it is (2026-11-23; default: today)"},
@@ -27,8 +31,9 @@ static const cli_option options[] = {
 };
 static const cli_command self = {
     "risk",
-    "check REGISTER | show REGISTER --view V | apply REGISTER VIEW.json -o FILE | pack REGISTER -o FILE | init --from PRODUCT -o FILE",
-    "check  the blind spots (rules B1 to B18) and the boundary matrix; exit 1 when there are any\n"
+    "check REGISTER | show REGISTER --view V | apply REGISTER VIEW.json -o FILE | pack REGISTER -o FILE | bind RUN REGISTER | init --from PRODUCT -o FILE",
+    "bind   what a run folder shows of the controls: armed, fired, tested, E0 to E4; exit 1 when an entry is below E2\n"
+    "check  the blind spots (rules B1 to B19) and the boundary matrix; exit 1 when there are any\n"
     "show   entries as the 62443 or the 42001 side sees them\n"
     "apply  an edited view back into the one register\n"
     "pack   the table devices carry: 16-bit numbers for risks and controls\n"
@@ -172,7 +177,7 @@ static int judge(const dura_register *r, uint64_t coverage, const dura_findings 
     if (f->not_judged) {
         printf("not judged: ");
         rules_of(f->not_judged);
-        printf(" (see --evidence, --profile, --documents)\n");
+        printf(" (see --evidence, --profile, --documents, --drill)\n");
     }
     printf("%u blind spot%s, %u waived; %u entries, %u assets\n", (unsigned)f->open, f->open == 1 ? "" : "s",
            (unsigned)f->waived, (unsigned)info.entries, (unsigned)info.assets);
@@ -186,7 +191,7 @@ static int check(const char *path)
     dura_register_options o = DURA_REGISTER_OPTIONS_INIT;
     dura_findings f = DURA_FINDINGS_INIT;
     dura_register *r = NULL;
-    dura_json *evidence = NULL, *profile = NULL;
+    dura_json *evidence = NULL, *profile = NULL, *drill = NULL;
     dura_error err = {0};
     uint64_t coverage = 100;
     char *folder = folder_of(path);
@@ -205,6 +210,9 @@ static int check(const char *path)
         rc = beside(evidence_path, &evidence, &err);
     if (rc == DURA_OK)
         rc = beside(profile_path, &profile, &err);
+    if (rc == DURA_OK)
+        rc = beside(drill_path, &drill, &err);
+    o.drill = drill;
     o.evidence = evidence;
     o.profile = profile;
     if (rc == DURA_OK)
@@ -213,6 +221,7 @@ static int check(const char *path)
     dura_register_free(f.memory);
     dura_json_deinit(evidence);
     dura_json_deinit(profile);
+    dura_json_deinit(drill);
     dura_register_deinit(r);
     free(folder);
     return code;
@@ -378,6 +387,8 @@ int cmd_risk(int argc, char **argv)
         return show(words[1]);
     if (strcmp(words[0], "apply") == 0 && words[1] && words[2])
         return apply(words[1], words[2]);
+    if (strcmp(words[0], "bind") == 0 && words[1] && words[2])
+        return risk_bind(&self, words[1], words[2], drill_path, state_path, as_json, as_evidence);
     if (strcmp(words[0], "pack") == 0 && words[1] && !words[2])
         return pack(words[1]);
     if (strcmp(words[0], "init") == 0 && !words[1])

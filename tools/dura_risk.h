@@ -13,4 +13,8 @@ void risk_print_boundary(const dura_findings *f);
 void risk_print_findings(const dura_findings *f);
 void risk_print_json(const dura_findings *f, const uint8_t digest[32]);
 
+/* What a run folder shows of a register's controls. drill, state: paths or NULL. The exit code. */
+int risk_bind(const cli_command *self, const char *run, const char *path, const char *drill_path, const char *state, int as_json,
+              int as_evidence);
+
 #endif

@@ -4,32 +4,37 @@
 #include "dura_progress.h"
 
 #include <dura/host/keys.h>
+#include <dura/host/proof.h>
+#include <dura/host/record.h>
 #include <dura/host/verify.h>
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char *folder, *key_text, *checkpoint, *state;
+static const char *folder, *key_text, *checkpoint, *state, *max_unsealed, *proof, *witness;
 static int strict, as_json;
 
 static const cli_option options[] = {
     {"--key", NULL, "PUB", &key_text, NULL, "epoch-0 public key known from elsewhere: 64 hex digits or a file"},
     {"--checkpoint", NULL, "FILE", &checkpoint, NULL, "a checkpoint kept elsewhere, as in decision.log/checkpoint"},
     {"--state", NULL, "DIR", &state, NULL, "state folder that may know the device (default: your own)"},
+    {"--proof", NULL, "FILE", &proof, NULL, "check the proof of one record instead of a folder; --key wants the key that `dura export --proof` named"},
+    {"--witness", NULL, "KEY", &witness, NULL, "the kept checkpoint must be cosigned by this witness: name+id+base64"},
+    {"--max-unsealed", NULL, "N", &max_unsealed, NULL, "records the device leaves behind its last seal at most (default: no limit)"},
     {"--strict", NULL, NULL, NULL, &strict, "exit 1 for CUT too, and when the drift monitor's heartbeats are missing"},
     {"--json", NULL, NULL, NULL, &as_json, "the report as one JSON object"},
     {NULL, NULL, NULL, NULL, NULL, NULL},
 };
 static const cli_command self = {
-    "verify", "DIR [--key PUB] [--checkpoint FILE] [--state DIR] [--strict] [--json]",
+    "verify", "DIR [--key PUB] [--checkpoint FILE [--witness KEY]] [--state DIR] [--max-unsealed N] [--strict] [--json]\n       dura verify --proof FILE --key KEY",
     "May this run folder be believed? The first word of the answer is\n"
     "  INTACT      closed, consistent, vouched for from outside the folder     exit 0\n"
     "  CUT         consistent as far as it goes, not closed (kill, power cut)  exit 0, 1 with --strict\n"
     "  UNANCHORED  consistent, but nothing from outside vouches for it         exit 1\n"
     "  TAMPERED    a rule is broken that no power cut can break                exit 1\n"
     "and, when it is not good, the rule, the file, the byte and the record.\n",
-    options, &folder, 1, 1,
+    options, &folder, 0, 1,
 };
 
 static void on_progress(void *user, uint64_t done, uint64_t total)
@@ -151,11 +156,72 @@ static int word_code(const dura_verify_report *r)
     return CLI_NO;
 }
 
+/* One record, its proof, one key: no folder. */
+static int verify_proof(void)
+{
+    static uint8_t bytes[DURA_NOTE_MAX];
+    static char line[8 * DURA_NOTE_MAX];
+    dura_error err = {0};
+    dura_record r = {0};
+    char *text = NULL;
+    size_t len = 0, n = sizeof bytes, room = sizeof line;
+    int rc = cli_read_file(proof, &text, &len, &err);
+    if (rc != DURA_OK)
+        return cli_fail(&self, rc, &err);
+    rc = dura_proof_check(text, len, key_text, bytes, &n);
+    free(text);
+    if (rc == DURA_EAUTH || rc == DURA_ENOENT) {
+        printf("TAMPERED\n  %s\n", rc == DURA_EAUTH ? "the record is not in the tree that was signed, or the signature is wrong"
+                                                   : "the checkpoint is not signed by this key");
+        return cli_end(&self, CLI_NO);
+    }
+    if (rc == DURA_OK)
+        rc = dura_record_decode(bytes, n, &r);
+    if (rc != DURA_OK) {
+        dura_error_set(&err, rc, proof, 0, NULL, "this is not the proof of a dura record, or the key is none");
+        return cli_fail(&self, rc, &err);
+    }
+    printf("INTACT\n  record %" PRIu64 " of the %s log, signed as its record %" PRIu64 "\n", r.gseq,
+           dura_record_name(DURA_NAME_LOG, r.log), r.seq);
+    if (dura_record_json(&r, NULL, line, &room) == DURA_OK)
+        printf("%s\n", line);
+    return cli_end(&self, CLI_OK);
+}
+
+/* A checkpoint that a witness has seen: whoever keeps it need not be trusted. */
+static int check_witness(dura_error *err)
+{
+    char name[256], *text = NULL;
+    uint8_t pub[32];
+    uint64_t t = 0;
+    size_t len = 0;
+    int type;
+    dura_note note;
+    int rc = dura_note_key_parse(witness, name, pub, &type);
+    if (rc != DURA_OK)
+        return dura_error_set(err, rc, NULL, 0, "--witness", "want name+id+base64, as witnesses publish it");
+    rc = cli_read_file(checkpoint, &text, &len, err);
+    if (rc == DURA_OK && (rc = dura_note_parse(&note, text, len)) == DURA_OK)
+        rc = dura_note_check(&note, name, pub, type, &t);
+    if (rc != DURA_OK)
+        dura_error_set(err, rc, checkpoint, 0, NULL, rc == DURA_ENOENT ? "no line of this witness" : "the witness' line cannot be believed");
+    free(text);
+    if (rc == DURA_OK && !as_json)
+        fprintf(stderr, "cosigned by %s, %" PRIu64 " s after 1970\n", name, t);
+    return rc;
+}
+
 int cmd_verify(int argc, char **argv)
 {
     int rc = cli_parse(&self, argc, argv);
     if (rc >= 0)
         return rc;
+    if (proof)
+        return key_text && !folder ? verify_proof() : cli_usage(&self, "--proof wants --key and no folder");
+    if (!folder)
+        return cli_usage(&self, "want: dura verify DIR");
+    if (witness && !checkpoint)
+        return cli_usage(&self, "--witness does nothing without --checkpoint");
     uint8_t key[32];
     char own_state[DURA_KEYS_PATH_MAX];
     progress bar;
@@ -164,8 +230,12 @@ int cmd_verify(int argc, char **argv)
     dura_verify_report report = {0};
     report.struct_size = sizeof report;
     rc = key_text ? read_key(key, &err) : DURA_OK;
+    if (rc == DURA_OK && witness)
+        rc = check_witness(&err);
     if (rc != DURA_OK)
         return cli_fail(&self, rc, &err);
+    if (max_unsealed && (cli_number(max_unsealed, UINT64_MAX, &o.max_unsealed) != 0 || o.max_unsealed < 1))
+        return cli_usage(&self, "--max-unsealed wants a number of records, 1 or more");
     o.key = key_text ? key : NULL;
     o.checkpoint = checkpoint;
     o.state_dir = state ? state : dura_keys_state_dir(own_state, sizeof own_state) == DURA_OK ? own_state : NULL;

@@ -223,8 +223,10 @@ static void print_baseline(const dura_json *doc, uint32_t a)
     if (median)
         printf("%smedians of %" PRIu64 " input%s over the first %" PRIu64 " decisions", mean ? ", " : "", median,
                median == 1 ? "" : "s", words_uint(doc, a, "median_of"));
-    printf("; %s\n", strcmp(words_text(doc, a, "method"), "exact") == 0 ? "exact, since the model is linear"
-                     : "by occlusion: one input at a time put back to its baseline");
+    const char *method = words_text(doc, a, "method");
+    printf("; %s\n", strcmp(method, "exact") == 0 ? "exact, since the model is linear"
+                     : strcmp(method, "shapley") == 0 ? "exact Shapley values of the trees"
+                                                      : "by occlusion: one input at a time put back to its baseline");
 }
 
 static void print_attribution(const dura_json *doc)

@@ -188,9 +188,14 @@ enum {
     DURA_FACT_MONITOR = 19,        /* the drift monitor did not prove that it works: value[0]
                                       DURA_MONITOR_*, [1] and [2] as there (samples, bound),
                                       [3] decisions since boot */
-    DURA_FACT_RETRAIN = 20         /* retraining is asked for: value[0] drifts that stand, [1]
+    DURA_FACT_RETRAIN = 20,        /* retraining is asked for: value[0] drifts that stand, [1]
                                       decisions they stood, [2] gseq of the first alarm; told to
                                       the sink beside its own record */
+    DURA_FACT_SHADOW = 21          /* a shadow run ended: value[0] answers, [1] mean of the largest
+                                      share of lo..hi by which they differed, in millionths, [2]
+                                      time over the running model's, in thousandths (0: not
+                                      measured), [3] what moved between the halves, in millionths;
+                                      reasons: as a gate's `shadow` hook says */
 };
 
 /* What a module has to say: ids, a severity and a few integers. 64 bytes, the same

@@ -11,6 +11,7 @@
 #include <dura/block.h>
 #include <dura/feature.h>
 #include <dura/backend.h>
+#include <dura/backend_ext.h>
 #include <dura/drift.h>
 #include <dura/drift_chart.h>
 #include <dura/mspc.h>

@@ -114,7 +114,31 @@ enum {
     DURA_WHY2_EMERGENCY = 1 << 3,   /* an emergency release without its extra role */
     /* Not reasons against it but how it came through: in facts, and why2 of what was kept. */
     DURA_WHY2_URGENT = 1 << 4,      /* it goes the emergency path */
-    DURA_WHY2_PAST_INCIDENT = 1 << 5 /* a box release went past an open incident, with its role */
+    DURA_WHY2_PAST_INCIDENT = 1 << 5, /* a box release went past an open incident, with its role */
+    /* Reasons again. */
+    DURA_WHY2_LATENCY = 1 << 6,     /* shadow run: it took too long beside the one that drives */
+    DURA_WHY2_BACK = 1 << 7,        /* it goes back, and this device lets nothing go back */
+    DURA_WHY2_PLANNED = 1 << 8,     /* beyond what was planned, and not signed as that by its role */
+    DURA_WHY2_PARTS = 1 << 9,       /* a part it is bound to is not the one this device runs */
+    /* How it came through. */
+    DURA_WHY2_WENT_BACK = 1 << 10,  /* to a lower version, with its role's approval */
+    DURA_WHY2_SUBSTANTIAL = 1 << 11 /* it says that it is beyond what was planned */
+};
+
+/* What a release can change, by part; DURA_PART_RULES is all of a policy that is none of the
+ * others. docs/gate.md says what of a policy belongs to which. */
+enum {
+    DURA_PART_BOX = 1 << 0,
+    DURA_PART_MODEL = 1 << 1,
+    DURA_PART_LABEL_MAP = 1 << 2,   /* what outputs mean to people */
+    DURA_PART_NORMALISATION = 1 << 3, /* how inputs are made of channels */
+    DURA_PART_THRESHOLDS = 1 << 4,
+    DURA_PART_CONTRACT = 1 << 5,    /* of the sensors */
+    DURA_PART_DRIFT = 1 << 6,       /* reference of the drift monitor */
+    DURA_PART_LABELS = 1 << 7,      /* people's word on what is normal */
+    DURA_PART_RULES = 1 << 8,
+    DURA_PART_REGISTER = 1 << 9,    /* of risks, by its digest */
+    DURA_PARTS = 10
 };
 
 #define DURA_RELEASE_TYPE "application/vnd.dura.release+cbor"
@@ -122,11 +146,17 @@ enum {
 #define DURA_RELEASE_MAX 1024          /* bytes of an envelope a device accepts */
 #define DURA_RELEASE_PAYLOAD_MAX 312   /* of them the statement; eight signatures fit beside it;
                                           docs/formats/release.md */
+#define DURA_CHUNK_BYTES 65536         /* a release may sign a tree over chunks of its subject */
 #define DURA_GATE_KEYS_MAX 8
 #define DURA_GATE_JUMP 65536           /* nobody may use up the versions by one release */
 
 /* Bits of dura_release.flags. One that a build does not know makes the release a newer one. */
-enum { DURA_RELEASE_EMERGENCY = 1 << 0 /* a key of an extra role has signed it, and it waits less */ };
+enum {
+    DURA_RELEASE_EMERGENCY = 1 << 0, /* a key of an extra role has signed it, and it waits less */
+    DURA_RELEASE_BACK = 1 << 2,      /* a brain below the version that runs; never an emergency */
+    DURA_RELEASE_SUBSTANTIAL = 1 << 3 /* it changes more than was planned in the assessment */
+};
+#define DURA_METRIC_ONE 10000          /* ten-thousandths */
 
 /* What a vendor's evidence can show to have been done for this very release: practices of
  * IEC 62443-4-1 and controls of ISO/IEC 42001 annex A, by their numbers there. A policy names
@@ -165,7 +195,9 @@ enum {
 typedef struct dura_gate_key {
     uint8_t pub[DURA_PUBKEY_BYTES];
     uint8_t role;                      /* DURA_ROLE_* */
-    uint8_t reserved[7];               /* 0 */
+    uint8_t alg;                       /* 0: Ed25519; else judged by dura_crypto.verify_other. It is
+                                          the key's, and no envelope can say another */
+    uint8_t reserved[6];               /* 0 */
 } dura_gate_key;
 
 /* A decoded release. Start from DURA_RELEASE_INIT. */
@@ -192,17 +224,20 @@ typedef struct dura_release {
     uint64_t practices;                /* DURA_PRACTICE_* that the evidence satisfies; with
                                           evidence only */
     uint32_t flags;                    /* DURA_RELEASE_* */
-    uint32_t reserved3;                /* 0 */
+    uint32_t metric;                   /* what the vendor's protocol found, in ten-thousandths,
+                                          1..DURA_METRIC_ONE; 0: not stated */
+    uint8_t  data[DURA_HASH_BYTES];    /* SHA-256 of what a brain was trained on; zeros: not said */
 } dura_release;
 #define DURA_RELEASE_INIT                                                              \
     { (uint32_t)sizeof(dura_release), 0, {0, 0, 0}, 0, 0, 0, {0}, {0}, 0, 0, 0, 0,     \
-      {0}, {0}, {0}, {0}, {0}, 0, 0, 0 }
+      {0}, {0}, {0}, {0}, {0}, 0, 0, 0, {0} }
 
 /* ---- brain images ------------------------------------------------------------------- */
 
 /* What lies in a slot: the model and what is bound to it, one set under one digest
  * (docs/formats/brain.md). */
-enum { DURA_BRAIN_MODEL = 1, DURA_BRAIN_GOLDEN = 2 };
+enum { DURA_BRAIN_MODEL = 1, DURA_BRAIN_GOLDEN = 2, DURA_BRAIN_PARTS = 3 };
+#define DURA_BRAIN_PART_BYTES 36       /* of a row of PARTS: a DURA_PART_*, SHA-256 */
 
 /** Is this an intact brain image? returns DURA_OK; DURA_EINVAL, DURA_ECORRUPT,
  *  DURA_EVERSION.                                                      [any] O(len) */
@@ -231,6 +266,9 @@ DURA_API DURA_CHECK int dura_release_verify(const void *envelope, size_t len,
                                             dura_release *out, uint32_t *why);
 
 /* ---- the gate ----------------------------------------------------------------------- */
+
+#define DURA_SHADOW_LATE 0x40000000u   /* of the hook `shadow`, which replays nothing: the gate
+                                          says DURA_WHY2_LATENCY */
 
 /* What the gate asks of its owner. Required, up to say. `user` is handed back. */
 typedef struct dura_gate_hooks {
@@ -269,8 +307,15 @@ typedef struct dura_gate_hooks {
     int (*safe_state)(void *user, uint32_t component);
     /* The opened one answers beside the one that drives, and nothing of it is driven: begins
      * with the first call. *frames: so many answers so far; returns DURA_WHY_* bits of what is
-     * wrong with it, 0: all well. Ends with activate or drop. Needed for shadow_frames. */
+     * wrong with it, 0: all well; DURA_SHADOW_LATE: too slow. Ends with activate or drop. Needed
+     * for shadow_frames. */
     uint32_t (*shadow)(void *user, uint32_t *frames);
+    /* Which DURA_PART_* the policy with this digest changes, beside the one in force. All ones:
+     * that policy is not at hand. NULL: not asked, and it counts as all. */
+    uint32_t (*changes)(void *user, const uint8_t policy[DURA_HASH_BYTES]);
+    /* Has the policy with this digest (NULL: the one in force) this part: 1; anything else: no. A
+     * brain that is bound to parts runs only beside them. NULL: no part is ever the right one. */
+    int (*part)(void *user, const uint8_t *policy, uint32_t part, const uint8_t digest[DURA_HASH_BYTES]);
 } dura_gate_hooks;
 
 /* When the local clock changes: Mm.w.d/time of a POSIX TZ. */
@@ -328,13 +373,21 @@ typedef struct dura_gate_config {
                                           signature or an approval */
     uint8_t  emergency_role;           /* 0: no emergency releases; DURA_ROLE_*: they need one
                                           signature more than the threshold, one of this role */
-    uint8_t  reserved2[6];             /* 0 */
+    uint8_t  rollback_role;            /* 0: no brain goes back; DURA_ROLE_*: it needs an approval
+                                          of this role */
+    uint8_t  substantial_role;         /* 0: nothing is planned; DURA_ROLE_*: what is beyond the
+                                          plan needs one signature more than the threshold, one
+                                          of this role */
+    uint8_t  planned_data;             /* 1: a routine brain names the data it was trained on */
+    uint8_t  reserved2[3];             /* 0 */
     dura_gate_calendar calendar;
+    uint32_t planned;                  /* DURA_PART_* that a routine release may change */
+    uint32_t planned_metric;           /* and the metric that a brain must state at least */
 } dura_gate_config;
 #define DURA_GATE_CONFIG_INIT                                                          \
     { (uint32_t)sizeof(dura_gate_config), 0, 0, 0, 0, NULL, NULL, {0}, 0, 0, 0, 0, 0,  \
-      {0}, 0, 0, 0, {0}, 0, 0, 0, 0, {0},                                              \
-      {0, 0, 0, 0, {0, 0, 0, 0, 0}, {0, 0, 0, 0, 0}, {0}} }
+      {0}, 0, 0, 0, {0}, 0, 0, 0, 0, 0, 0, 0, {0},                                     \
+      {0, 0, 0, 0, {0, 0, 0, 0, 0}, {0, 0, 0, 0, 0}, {0}}, 0, 0 }
 
 typedef struct dura_gate dura_gate;    /* lives in memory you give to init */
 
@@ -362,10 +415,12 @@ typedef struct dura_gate_status {
     uint8_t  reserved[7];              /* 0 */
     uint32_t why2;                     /* DURA_WHY2_*, as why */
     uint32_t shadow_left;              /* answers the shadow run still wants */
+    uint64_t reached;                  /* highest version a brain had: another one is above it,
+                                          or goes back by name, never below floor_ */
 } dura_gate_status;
 #define DURA_GATE_STATUS_INIT                                                          \
     { (uint32_t)sizeof(dura_gate_status), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, {0}, {0},      \
-      {0}, {0}, 0, {0}, 0, {0}, 0, 0 }
+      {0}, {0}, 0, {0}, 0, {0}, 0, 0, 0 }
 
 /** Exact bytes init() needs; 0 when cfg is invalid.                     [any] O(1) */
 DURA_API DURA_CHECK size_t dura_gate_bytes(const dura_gate_config *cfg);
@@ -404,8 +459,10 @@ DURA_API DURA_CHECK int dura_gate_offer(dura_gate *g, const void *envelope, size
 
 /** Bytes of the subject, in order from query().offset on; may be resumed after a restart.
  *  returns  DURA_OK; DURA_ESTATE; DURA_EINVAL (offset); DURA_ELIMIT (behind the signed
- *           length); a hook's code: go on from query().offset, which may have gone back to
- *           the last erase block.                                    [serial worker, port] */
+ *           length); DURA_EDENIED: the chunk that dura_gate_calls.prove announced is another
+ *           one, and the next steps reject the release; a hook's code: go on from
+ *           query().offset, which may have gone back to the last erase block.
+ *                                                                    [serial worker, port] */
 DURA_API DURA_CHECK int dura_gate_write(dura_gate *g, uint64_t offset, const void *p, size_t n,
                                         const dura_time *now);
 
@@ -449,6 +506,17 @@ typedef struct dura_gate_calls {
     int (*query)(const dura_gate *g, dura_gate_status *out);
     int (*approve)(dura_gate *g, const void *envelope, size_t len, const dura_time *now,
                    uint32_t *why);
+    /* Before the bytes of a chunk: what its digest is, when the release in hand signs a tree over
+     * its chunks (docs/formats/release.md). envelope: the release's, for the root; leaf and path:
+     * DURA_HASH_BYTES each, the path n of them from the leaf up. Then write() refuses the chunk
+     * with DURA_EDENIED when its last byte comes and it is another one, and the next steps
+     * reject the release (DURA_WHY_DIGEST). Nobody has to: without it the whole is judged.
+     *  returns  DURA_OK; DURA_ESTATE (none in hand, or query().offset is not at the begin of a
+     *           chunk); DURA_EDENIED (another release's), DURA_ENOENT (it signs no tree),
+     *           DURA_EAUTH (not of that tree, or not at this place), DURA_ECORRUPT,
+     *           DURA_EINVAL; a hook's code.                          [serial worker, port] */
+    int (*prove)(dura_gate *g, const void *envelope, size_t len, const uint8_t *leaf,
+                 const uint8_t *path, uint32_t n);
 } dura_gate_calls;
 
 /** The table of the functions above. Static storage.                    [any] O(1) */

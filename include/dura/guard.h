@@ -175,6 +175,11 @@ DURA_API DURA_CHECK int dura_guard_successor(dura_guard *g, const void *policy, 
 DURA_API DURA_CHECK int dura_guard_write(dura_guard *g, uint64_t offset, const void *p, size_t n,
                                          const dura_time *now);
 
+/** The digest of the chunk that comes next, as dura_gate_calls.prove; DURA_ENOTSUP.
+ *                                                           [serial worker, port] */
+DURA_API DURA_CHECK int dura_guard_prove(dura_guard *g, const void *envelope, size_t len,
+                                         const uint8_t *leaf, const uint8_t *path, uint32_t n);
+
 /** Approve the release in hand, as dura_gate_approve(); DURA_ENOTSUP.
  *                                                           [serial worker, port] */
 DURA_API DURA_CHECK int dura_guard_approve(dura_guard *g, const void *envelope, size_t len,

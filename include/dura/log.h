@@ -15,7 +15,7 @@
  *
  * Accepted is not durable: append() says accepted, dura_log_durable() says what
  * survives a power cut. What does not fit is counted and becomes a drop record;
- * dropped records take no number.
+ * dropped records take no number. docs/log.md says what a full storage does.
  *
  * Memory: yours. No allocation, no globals, no clock. Storage and keys through port.
  */
@@ -38,12 +38,31 @@ enum {
     DURA_REC_DROP = 3,       /* records lost: ring, count, first and last time */
     DURA_REC_RECOVER = 4,    /* bytes given up after an unclean stop, and their digest */
     DURA_REC_CLOSE = 5,      /* clean end; may carry the caller's manifest */
+    DURA_REC_SPACE = 6,      /* a log's storage is filled to config.warn_permille */
     DURA_REC_FACT = 16,      /* a dura_fact */
     DURA_REC_DECISION = 17,  /* one guarded decision */
     DURA_REC_BOOT = 18,      /* the guard started: policy, model, state it starts from */
     DURA_REC_EVENT = 19,     /* a security-relevant event from outside (CR 2.8 fields) */
     DURA_REC_INCIDENT = 20,  /* the correlator opened, revised or closed an incident */
     DURA_REC_RETRAIN = 21    /* a confirmed drift: the model should be trained anew */
+};
+
+/* dura_log_entry.flags */
+enum {
+    DURA_LOG_URGENT = 1      /* may use the storage that config.reserve_segments keeps back */
+};
+
+/* Key 20 of a DROP record: why records were lost, or'ed. */
+enum {
+    DURA_LOST_RING = 1,      /* append() found the ring full */
+    DURA_LOST_PAYLOAD = 2,   /* no canonical CBOR, or too long, or the encoder refused it */
+    DURA_LOST_STORAGE = 4    /* the log's storage is full */
+};
+
+/* What the worker does with a record that storage has no place for. */
+enum {
+    DURA_LOG_FULL_STOP = 0,  /* step() says DURA_EFULL, the record waits: decisions should stop */
+    DURA_LOG_FULL_DROP = 1   /* it is lost, counted and told; step() goes on */
 };
 
 /* What append() takes beside the payload. 64 bytes. */
@@ -55,7 +74,7 @@ typedef struct dura_log_entry {
     uint16_t kind;           /* DURA_REC_*, >= 16 */
     uint16_t source;         /* who speaks; DURA_NONE: nobody in particular */
     uint16_t n_pairs;        /* CBOR pairs in the payload; ignored when raw */
-    uint32_t reserved;       /* 0 */
+    uint32_t flags;          /* DURA_LOG_URGENT; was `reserved` */
     dura_time time;          /* when it happened */
     uint64_t reserved2[2];   /* 0 */
 } dura_log_entry;
@@ -102,9 +121,16 @@ typedef struct dura_log_config {
     void *encode_user;
     dura_log_noted noted;    /* optional */
     void *noted_user;
+    uint16_t warn_permille;  /* 1..1000: a SPACE record in the security log when so much of a
+                                log's segments is in use, and at each init() while it is;
+                                0: none */
+    uint16_t reserve_segments; /* the last segments of each region, kept for urgent entries;
+                                the very last for the log's own records: drops, seals, the
+                                close. 0: none, then a full log cannot tell what it lost */
+    uint32_t when_full;      /* DURA_LOG_FULL_* */
 } dura_log_config;
 #define DURA_LOG_CONFIG_INIT                                                           \
-    { (uint32_t)sizeof(dura_log_config), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL }
+    { (uint32_t)sizeof(dura_log_config), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, 0, 0, 0 }
 
 typedef struct dura_log dura_log;      /* lives in memory you give to init */
 
@@ -168,8 +194,9 @@ DURA_API DURA_CHECK int dura_log_append(dura_log *log, uint32_t ring, const dura
  *  commit and seal when due at `now`. Spends at most `budget` work units (dura_cost);
  *  a hook call that alone costs more runs only as the first of a call.
  *  returns  >= 0: units spent, 0 when there was nothing to do. < 0: a hook's code or
- *           DURA_EFULL (storage, tree): nothing durable changed, the record stays staged
- *           and the next call tries again; DURA_EINVAL; DURA_ESTATE (after deinit).
+ *           DURA_EFULL (storage, tree): all that was numbered is durable, the record stays
+ *           in its ring, the other rings and the other log went on, and the next call tries
+ *           again; DURA_EINVAL; DURA_ESTATE (after deinit).
  *           UINT32_MAX is a budget without end.            [serial worker, port] */
 DURA_API DURA_CHECK int dura_log_step(dura_log *log, const dura_time *now, uint32_t budget);
 

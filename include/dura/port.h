@@ -109,6 +109,12 @@ typedef struct dura_crypto {
     /* Make seed(epoch) durable, then wipe everything older. `epoch` is the held epoch
      * (no change) or the one after it. */
     int (*key_advance)(void *user, uint32_t slot, uint32_t epoch);
+
+    /* verify under another algorithm than Ed25519, as a release key's `alg` names it (dura/gate.h):
+     * 128 and up are yours. pub is what stands for the key, of one that is longer its digest.
+     * (optional: without it what such a key signed counts for nothing) */
+    int (*verify_other)(void *user, uint32_t alg, const uint8_t pub[DURA_PUBKEY_BYTES], const void *msg,
+                        size_t n, const uint8_t sig[DURA_SIG_BYTES]);
 } dura_crypto;
 
 struct dura_feature_calls;    /* dura/feature.h */
@@ -161,6 +167,10 @@ typedef struct dura_port {
     /* Is the machine in a state in which this DURA_COMPONENT_* may be switched: 1; anything
      * else: not now. (optional) Called from dura_guard_idle, with sink_user. */
     int (*safe_state)(void *user, uint32_t component);
+    /* A counter that goes on while a model runs, of cycles or microseconds; it may wrap, once per
+     * inference at most. (optional) Called from dura_guard_step, with sink_user, while a shadow
+     * run lasts whose policy limits shadow_latency; such a policy is DURA_ENOTSUP without it. */
+    uint32_t (*ticks)(void *user);
 } dura_port;
 
 #ifdef __cplusplus

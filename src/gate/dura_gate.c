@@ -28,10 +28,12 @@ static int brain_in_hand(const dura_gate *g) { return g->rec.component == DURA_C
 
 static int urgent(const dura_gate *g) { return (g->rec.flags & DURAI_F_URGENT) != 0; }
 
-/* What its facts say beside why not: it waits for less, or went past something. */
-static uint64_t how(const dura_gate *g)
+/* What its facts say beside why not: it waits for less, went past something or back. */
+uint64_t durai_gate_how(uint32_t flags)
 {
-    return DURAI_WHY2((urgent(g) ? DURA_WHY2_URGENT : 0) | (g->rec.flags & DURAI_F_PAST ? DURA_WHY2_PAST_INCIDENT : 0));
+    return DURAI_WHY2((flags & DURAI_F_URGENT ? DURA_WHY2_URGENT : 0) | (flags & DURAI_F_PAST ? DURA_WHY2_PAST_INCIDENT : 0) |
+                      (flags & DURAI_F_BACK ? DURA_WHY2_WENT_BACK : 0) |
+                      (flags & DURAI_F_SUBSTANTIAL ? DURA_WHY2_SUBSTANTIAL : 0));
 }
 
 static void say(dura_gate *g)
@@ -49,7 +51,7 @@ static void say(dura_gate *g)
     f->value[0] = g->said;
     f->value[1] = state;
     f->value[2] = (int64_t)g->rec.n[DURAI_C_VERSION];
-    f->value[3] = (int64_t)(g->rec.why | how(g));
+    f->value[3] = (int64_t)(g->rec.why | durai_gate_how(g->rec.flags));
     g->said = state;
     g->hooks.say(g->hooks.user, f);
 }
@@ -90,7 +92,7 @@ static uint8_t ended(const dura_gate *g)
 }
 
 /* A state of affairs found at the start, written when storage allows. */
-static void find(dura_gate *g, uint8_t state, uint32_t why)
+static void find(dura_gate *g, uint8_t state, uint64_t why)
 {
     DURA_ASSERT(state == DURA_GATE_ROLLED_BACK || state == DURA_GATE_SAFE || state == DURA_GATE_REJECTED);
     g->rec.state = state;
@@ -120,7 +122,18 @@ static int fits(uint64_t version, uint32_t least, uint32_t most)
     return most == 0 || (version >= least && (most == UINT32_MAX || version <= most));
 }
 
-static uint64_t running(const dura_gate *g, uint32_t component) { return g->rec.n[DURAI_N_VERSION + component - 1u]; }
+static uint64_t slot_version(const dura_gate *g, uint32_t slot)
+{
+    return slot ? g->rec.n[DURAI_N_SLOT + 2 * (slot - 1)] : g->cfg.version[DURA_COMPONENT_BRAIN];
+}
+
+/* A brain that went back runs below the highest version there was, which the record keeps. */
+static uint64_t running(const dura_gate *g, uint32_t component)
+{
+    if (component == DURA_COMPONENT_BRAIN && g->rec.active != 0)
+        return g->rec.active == DURAI_BRAIN_NOTHING ? 0 : slot_version(g, g->rec.active);
+    return g->rec.n[DURAI_N_VERSION + component - 1u];
+}
 
 /* Do the versions that run fit what a component needs? */
 static int needs_met(const dura_gate *g, const durai_gate_need *need, uint32_t component)
@@ -210,11 +223,13 @@ static int approvals_ok(const dura_gate_config *c)
 {
     uint32_t keys = 0, have = 0, any = 0, extra = 1;
     for (uint32_t i = 0; i < sizeof c->reserved; i++)
-        any |= c->reserved[i] | (uint32_t)c->reserved2[i];
+        any |= c->reserved[i] | (uint32_t)c->reserved2[i % sizeof c->reserved2];
+    any |= (c->planned >> DURA_PARTS) | (c->planned_metric > DURA_METRIC_ONE) | (c->planned_data > 1);
     for (uint32_t k = 0; k < c->n_keys; k++)
         extra |= 1u << c->keys[k].role;
-    any |= (c->incident_role > DURA_ROLE_SAFETY) | (c->emergency_role > DURA_ROLE_SAFETY) |
-           (~extra >> (c->incident_role & 31u) & 1u) | (~extra >> (c->emergency_role & 31u) & 1u);
+    const uint8_t asked[4] = {c->incident_role, c->emergency_role, c->rollback_role, c->substantial_role};
+    for (uint32_t i = 0; i < 4; i++)
+        any |= (asked[i] > DURA_ROLE_SAFETY) | (~extra >> (asked[i] & 31u) & 1u);
     for (uint32_t k = 0; k < c->n_keys; k++)
         if (c->approve >> c->keys[k].role & 1u) {
             have |= 1u << c->keys[k].role;
@@ -375,7 +390,7 @@ static int chunk(dura_gate *g, uint32_t slot, uint64_t length, uint8_t *to)
 }
 
 /* The image in the arena: model opened, golden vectors found. DURA_WHY_* bits, 0: fine. */
-static uint32_t open_brain(dura_gate *g, const void *image, size_t len)
+static uint64_t open_brain(dura_gate *g, const void *image, size_t len)
 {
     const void *model;
     size_t n;
@@ -385,6 +400,8 @@ static uint32_t open_brain(dura_gate *g, const void *image, size_t len)
         return DURA_WHY_OPEN;
     if (durai_golden_open(&golden, image, len) != DURA_OK)
         return DURA_WHY_GOLDEN;
+    if (!durai_brain_fits(&g->hooks, NULL, image, len))
+        return DURAI_WHY2(DURA_WHY2_PARTS);
     if (g->hooks.open(g->hooks.user, model, n) != DURA_OK)
         return DURA_WHY_OPEN;
     g->opened = 1;
@@ -406,11 +423,6 @@ static int let_go(dura_gate *g)
 }
 
 /* ---- starting ---------------------------------------------------------------------- */
-
-static uint64_t slot_version(const dura_gate *g, uint32_t slot)
-{
-    return slot ? g->rec.n[DURAI_N_SLOT + 2 * (slot - 1)] : g->cfg.version[DURA_COMPONENT_BRAIN];
-}
 
 /* May it run at all: there, not below the floor, and it fits firmware and policy. */
 static int may_run(const dura_gate *g, uint32_t slot)
@@ -435,11 +447,11 @@ static uint32_t arena_for(dura_gate *g, uint64_t length, uint8_t **p)
 
 /* Bring the brain of a slot to drive. DURA_OK; 1: it is not what was signed, *why says
  * more; a hook's code. */
-static int start_slot(dura_gate *g, uint32_t slot, uint32_t *why)
+static int start_slot(dura_gate *g, uint32_t slot, uint64_t *why)
 {
     uint64_t length = g->rec.n[DURAI_N_SLOT + 2 * (slot - 1) + 1];
     uint8_t *p;
-    uint32_t bad = arena_for(g, length, &p);
+    uint64_t bad = arena_for(g, length, &p);
     int rc = 0;
     if (length < 1 || length > g->slot[slot - 1]->size)
         bad |= DURA_WHY_SIZE;
@@ -453,7 +465,7 @@ static int start_slot(dura_gate *g, uint32_t slot, uint32_t *why)
         *why |= DURA_WHY_STORAGE;
         return rc;
     }
-    bad = memcmp(g->sum, g->rec.d[DURAI_D_SLOT + slot - 1], sizeof g->sum) != 0 ? (uint32_t)DURA_WHY_DIGEST
+    bad = memcmp(g->sum, g->rec.d[DURAI_D_SLOT + slot - 1], sizeof g->sum) != 0 ? (uint64_t)DURA_WHY_DIGEST
                                                                                 : open_brain(g, p, (size_t)length);
     *why |= bad;
     if (bad)
@@ -461,29 +473,34 @@ static int start_slot(dura_gate *g, uint32_t slot, uint32_t *why)
     rc = g->hooks.activate(g->hooks.user, 0);
     if (rc >= 0)
         rc = g->hooks.keep(g->hooks.user);
-    if (rc >= 0)
+    if (rc >= 0) {
         g->opened = 0;
-    else
+        g->image = p;
+    } else
         (void)let_go(g);
     return rc < 0 ? rc : DURA_OK;
 }
 
 /* `slot` runs instead of what the journal says. */
-static int settle(dura_gate *g, uint32_t slot, uint32_t why)
+static int settle(dura_gate *g, uint32_t slot, uint64_t why)
 {
     durai_gate_record *r = &g->rec;
     DURA_ASSERT(slot <= 2 || slot == DURAI_BRAIN_NOTHING);
     if (slot == r->active)
         return (int)slot;
+    /* What was gone back from stays forbidden. */
+    int back = r->n[DURAI_N_VERSION + DURA_COMPONENT_BRAIN - 1] > running(g, DURA_COMPONENT_BRAIN);
     r->active = (uint8_t)slot;
-    r->n[DURAI_N_VERSION + DURA_COMPONENT_BRAIN - 1] = slot == DURAI_BRAIN_NOTHING ? 0 : slot_version(g, slot);
+    if (!back)
+        r->n[DURAI_N_VERSION + DURA_COMPONENT_BRAIN - 1] = slot == DURAI_BRAIN_NOTHING ? 0 : slot_version(g, slot);
     find(g, slot == DURAI_BRAIN_NOTHING ? DURA_GATE_SAFE : DURA_GATE_ROLLED_BACK, why);
     return slot == DURAI_BRAIN_NOTHING ? DURA_EDENIED : (int)slot;
 }
 
 static int choose(dura_gate *g)
 {
-    uint32_t first = g->rec.active, why = 0;
+    uint32_t first = g->rec.active;
+    uint64_t why = 0;
     int failed = DURA_OK;
     if (first == 0 && may_run(g, 0))
         return 0;
@@ -499,7 +516,7 @@ static int choose(dura_gate *g)
         failed = rc < 0 ? rc : failed;
     }
     if (may_run(g, 0))
-        return settle(g, 0, why ? why : (uint32_t)DURA_WHY_DIGEST);
+        return settle(g, 0, why ? why : (uint64_t)DURA_WHY_DIGEST);
     if (failed < 0)
         return failed; /* storage may come back: nothing is decided */
     return g->rec.active == DURAI_BRAIN_NOTHING ? DURA_EDENIED : settle(g, DURAI_BRAIN_NOTHING, why);
@@ -600,7 +617,44 @@ static int extra(const dura_gate *g, uint32_t by, uint32_t role)
 static uint64_t lacks(const dura_gate *g, uint64_t practices, uint32_t flags, uint32_t by)
 {
     return DURAI_WHY2((g->cfg.require & ~practices ? DURA_WHY2_EVIDENCE : 0) |
-                      ((flags & DURAI_F_URGENT) && !extra(g, by, g->cfg.emergency_role) ? DURA_WHY2_EMERGENCY : 0));
+                      ((flags & DURAI_F_URGENT) && !extra(g, by, g->cfg.emergency_role) ? DURA_WHY2_EMERGENCY : 0) |
+                      ((flags & DURAI_F_BACK) && !g->cfg.rollback_role ? DURA_WHY2_BACK : 0) |
+                      ((flags & DURAI_F_SUBSTANTIAL) && g->cfg.substantial_role && !extra(g, by, g->cfg.substantial_role)
+                           ? DURA_WHY2_PLANNED : 0));
+}
+
+/* Does a routine release stay within what was planned? Which parts it changes, and of a brain
+ * what it states of itself. */
+static uint64_t unplanned(const dura_gate *g, const dura_release *r)
+{
+    uint32_t changes = r->component == DURA_COMPONENT_BOX ? (uint32_t)DURA_PART_BOX : (uint32_t)DURA_PART_MODEL;
+    int brain = r->component == DURA_COMPONENT_BRAIN;
+    DURA_ASSERT(r->metric <= DURA_METRIC_ONE);
+    if (!g->cfg.substantial_role || (r->flags & DURA_RELEASE_SUBSTANTIAL))
+        return 0;
+    if (r->component == DURA_COMPONENT_POLICY)
+        changes = g->hooks.changes ? g->hooks.changes(g->hooks.user, r->digest) : UINT32_MAX;
+    return (changes & ~g->cfg.planned) ||
+                   (brain && (r->metric < g->cfg.planned_metric || (g->cfg.planned_data && !digest_set(r->data))))
+               ? DURAI_WHY2(DURA_WHY2_PLANNED)
+               : 0;
+}
+
+/* Has the policy all that the brain that runs is bound to? */
+static int keeps_parts(const dura_gate *g, const uint8_t *policy)
+{
+    uint32_t slot = g->rec.active;
+    DURA_ASSERT(slot == 0 || slot == 1 || slot == 2 || slot == DURAI_BRAIN_NOTHING);
+    return slot == 0 || slot > 2 || !g->image ||
+           durai_brain_fits(&g->hooks, policy, g->image, (size_t)g->rec.n[DURAI_N_SLOT + 2 * (slot - 1) + 1]);
+}
+
+/* Above the highest there was, or back from the one that runs; never below the floor. */
+static uint32_t misplaced(const dura_gate *g, const dura_release *r, uint32_t c)
+{
+    int wrong = r->flags & DURA_RELEASE_BACK ? r->version >= running(g, r->component)
+                                             : r->version <= g->rec.n[DURAI_N_VERSION + c];
+    return wrong || r->version < g->rec.n[DURAI_N_FLOOR + c] ? (uint32_t)DURA_WHY_VERSION : jumps(g, r, c);
 }
 
 /* May this authentic release be taken? */
@@ -615,10 +669,9 @@ static uint64_t judge(dura_gate *g, const dura_release *r, const dura_time *now)
         why |= too_large(g, r->length);
     if (!(r->device[0] == '*' && r->device[1] == 0) && !same_text(r->device, g->cfg.device))
         why |= DURA_WHY_DEVICE;
-    if (r->version <= g->rec.n[DURAI_N_VERSION + c] || r->version < g->rec.n[DURAI_N_FLOOR + c])
-        why |= DURA_WHY_VERSION;
-    else
-        why |= jumps(g, r, c);
+    why |= misplaced(g, r, c) | unplanned(g, r);
+    if (r->component == DURA_COMPONENT_POLICY && !keeps_parts(g, r->digest))
+        why |= DURAI_WHY2(DURA_WHY2_PARTS);
     why |= unfit(g, &need, r->component, r->version);
     if (expired(g, r->not_after_s))
         why |= DURA_WHY_EXPIRED;
@@ -650,7 +703,7 @@ static void fill_candidate(dura_gate *g, const dura_release *r)
     d->nonce = g->seq + 1;
     d->approved = 0;
     d->signed_by = g->offered_by;
-    d->flags = (uint8_t)(r->flags & DURAI_F_URGENT);
+    d->flags = (uint8_t)(r->flags & DURAI_F_SIGNED);
     d->practices = (uint32_t)r->practices;
     memcpy(d->release, g->sum, sizeof d->release);
 }
@@ -706,7 +759,7 @@ static DURAI_NOINLINE int prove_keys(dura_gate *g, const void *envelope, size_t 
             return rc == DURA_ESTATE ? DURA_OK : rc;
         if (known(g, &key))
             continue;
-        rc = durai_envelope_signed_by((uint8_t *)g->work, envelope, len, g->crypto, &key);
+        rc = durai_envelope_signed_by(g->work, envelope, len, g->crypto, &key);
         if (rc < 0)
             return rc;
         *why |= rc ? 0 : (uint32_t)DURA_WHY_SIGNATURE;
@@ -740,14 +793,10 @@ static DURAI_NOINLINE int take_release(dura_gate *g, const void *envelope, size_
 /* What an approval calls a release, into g->sum: nothing else is being hashed. */
 static DURAI_NOINLINE int hash_payload(dura_gate *g, const void *envelope, size_t len)
 {
-    const dura_crypto *c = g->crypto;
     durai_envelope e;
     if (durai_envelope_open(&e, envelope, len) != DURA_OK)
         return DURA_OK; /* refused for that */
-    int rc = c->hash_init(c->user, &g->u.hash);
-    if (rc >= 0)
-        rc = c->hash_update(c->user, &g->u.hash, e.payload, e.len);
-    return rc < 0 ? rc : c->hash_final(c->user, &g->u.hash, g->sum);
+    return durai_gate_hash(g, e.payload, e.len);
 }
 
 int dura_gate_offer(dura_gate *g, const void *envelope, size_t len, const dura_time *now)
@@ -762,7 +811,7 @@ int dura_gate_offer(dura_gate *g, const void *envelope, size_t len, const dura_t
     if (rc < 0)
         return rc;
     g->u.release.struct_size = (uint32_t)sizeof g->u.release;
-    rc = durai_release_verify((uint8_t *)g->work, envelope, len, g->crypto, &g->cfg,
+    rc = durai_release_verify(g->work, envelope, len, g->crypto, &g->cfg,
                                   &g->u.release, &why);
     if (rc > 0) {
         g->offered_by = (uint8_t)rc;
@@ -775,14 +824,21 @@ int dura_gate_offer(dura_gate *g, const void *envelope, size_t len, const dura_t
 
 /* ---- approving ---------------------------------------------------------------------- */
 
+/* Roles that must approve the release in hand. */
+static uint32_t approvers(const dura_gate *g)
+{
+    DURA_ASSERT(g->cfg.rollback_role <= DURA_ROLE_SAFETY);
+    return g->cfg.approve | (g->rec.flags & DURAI_F_BACK ? 1u << g->cfg.rollback_role : 0u);
+}
+
 /* Who must approve and has not: DURA_WHY_APPROVALS, or 0. */
 static uint32_t unapproved(const dura_gate *g)
 {
-    uint32_t by = g->rec.approved & keys_of(g, g->cfg.approve), n = 0;
+    uint32_t roles = approvers(g), by = g->rec.approved & keys_of(g, roles), n = 0;
     for (uint32_t left = by; left; left &= left - 1)
         n++;
     for (uint32_t role = DURA_ROLE_VENDOR; role <= DURA_ROLE_SAFETY; role++)
-        if ((g->cfg.approve >> role & 1u) && !(by & keys_of(g, 1u << role)))
+        if ((roles >> role & 1u) && !(by & keys_of(g, 1u << role)))
             return DURA_WHY_APPROVALS;
     return n < g->cfg.approvals ? DURA_WHY_APPROVALS : 0;
 }
@@ -868,13 +924,14 @@ int dura_gate_approve(dura_gate *g, const void *envelope, size_t len, const dura
         return DURA_ECORRUPT;
     *why = 0;
     DURA_ASSERT(g->fill == 0); /* of bytes that come: they would lie there */
-    durai_envelope_pae(&e, (uint8_t *)g->work);
-    int rc = durai_envelope_signers(&e, g->crypto, g->cfg.keys, g->cfg.n_keys);
+    durai_envelope_by(&e, g->crypto, g->cfg.keys, g->cfg.n_keys);
+    durai_envelope_ready(&e, g->work);
+    int rc = durai_envelope_signers(&e);
     if (rc < 0)
         return rc;
     uint32_t by = (uint32_t)rc;
     *why = by ? 0 : DURA_WHY_SIGNATURE;
-    by &= keys_of(g, g->cfg.approve | (g->rec.component == DURA_COMPONENT_BOX ? 1u << g->cfg.incident_role : 0u));
+    by &= keys_of(g, approvers(g) | (g->rec.component == DURA_COMPONENT_BOX ? 1u << g->cfg.incident_role : 0u));
     *why |= *why || by ? 0 : (uint32_t)DURA_WHY_ROLE;
     return by ? take_approval(g, &e, by, durai_cbor_check(e.payload, e.len), why) : DURA_EAUTH; /* deep, so here */
 }
@@ -901,8 +958,10 @@ static int flush(dura_gate *g)
     if (rc >= 0)
         rc = r->prog(r->user, at, g->work, n);
     g->fill = 0;
-    if (rc < 0) /* half a chunk may be there: only an erased unit is written again */
+    if (rc < 0) { /* half a chunk may be there: only an erased unit is written again */
         g->pos = at & ~(uint64_t)(unit - 1);
+        g->checked = 0;
+    }
     return rc < 0 ? rc : DURA_OK;
 }
 
@@ -920,16 +979,24 @@ static int note_offset(dura_gate *g)
 static int take_piece(dura_gate *g, const uint8_t *p, size_t n)
 {
     uint32_t unit = unit_of(g->slot[g->rec.slot - 1]);
+    int rc = durai_gate_chunk(g, p, n);
+    if (rc < 0)
+        return rc;
     memcpy((uint8_t *)g->work + g->fill, p, n);
     g->fill += (uint32_t)n;
     g->pos += n;
     if (g->fill < DURAI_GATE_CHUNK && g->pos < g->rec.n[DURAI_C_LENGTH])
         return DURA_OK;
-    int rc = flush(g);
+    rc = flush(g);
     if (rc < 0 || g->pos == g->rec.n[DURAI_C_LENGTH] || (g->pos & (unit - 1)) ||
         g->pos % DURAI_GATE_JOURNAL_STEP != 0)
         return rc;
     return note_offset(g);
+}
+
+int durai_gate_takes(const dura_gate *g)
+{
+    return (g->rec.state == DURA_GATE_RECEIVED || g->rec.state == DURA_GATE_STAGING) && brain_in_hand(g) && !g->fail && !g->dirty;
 }
 
 int dura_gate_write(dura_gate *g, uint64_t offset, const void *p, size_t n, const dura_time *now)
@@ -938,8 +1005,7 @@ int dura_gate_write(dura_gate *g, uint64_t offset, const void *p, size_t n, cons
     int rc = DURA_OK;
     if (!g || !p || !now)
         return DURA_EINVAL;
-    if ((g->rec.state != DURA_GATE_RECEIVED && g->rec.state != DURA_GATE_STAGING) || !brain_in_hand(g) || g->fail ||
-        g->dirty)
+    if (!durai_gate_takes(g))
         return DURA_ESTATE;
     if (offset != g->pos)
         return DURA_EINVAL;
@@ -947,8 +1013,10 @@ int dura_gate_write(dura_gate *g, uint64_t offset, const void *p, size_t n, cons
         return DURA_ELIMIT;
     note_time(g, now);
     if (g->rec.state == DURA_GATE_RECEIVED && n) {
+        uint8_t proven = g->checked;
         (void)draft(g); /* what the slot held is gone from here on: its digest will say so */
         rc = move(g, DURA_GATE_STAGING, 0);
+        g->checked = proven;
     }
     while (rc == DURA_OK && n) {
         size_t take = DURAI_GATE_CHUNK - g->fill;
@@ -1060,7 +1128,7 @@ static int step_staged(dura_gate *g)
     if (g->opened)
         return try_vector(g, (uint8_t *)(uintptr_t)g->arena);
     uint8_t *p;
-    uint32_t why = arena_for(g, length, &p);
+    uint64_t why = arena_for(g, length, &p);
     if (why)
         return why == DURA_WHY_BUSY ? wait_for(g, why) : end_for(g, why);
     if (p != g->arena)
@@ -1109,7 +1177,8 @@ static int step_accepted(dura_gate *g, const dura_time *now)
         uint32_t frames = 0, why = g->hooks.shadow(g->hooks.user, &frames);
         g->frames = frames;
         if (why)
-            return end_for(g, why | DURAI_WHY2(DURA_WHY2_SHADOW));
+            return end_for(g, (why & ~DURA_SHADOW_LATE) |
+                                  DURAI_WHY2(DURA_WHY2_SHADOW | (why & DURA_SHADOW_LATE ? DURA_WHY2_LATENCY : 0)));
         if (frames < g->cfg.shadow_frames)
             return wait_for(g, conditions(g, now) | DURAI_WHY2(DURA_WHY2_SHADOW));
         g->frames = 0;
@@ -1123,7 +1192,8 @@ static int commit(dura_gate *g)
     durai_gate_record *d = draft(g);
     uint32_t c = d->component - 1u;
     DURA_ASSERT(c < DURA_COMPONENTS - 1u && !g->fail);
-    d->n[DURAI_N_VERSION + c] = d->n[DURAI_C_VERSION];
+    if (d->n[DURAI_C_VERSION] > d->n[DURAI_N_VERSION + c])
+        d->n[DURAI_N_VERSION + c] = d->n[DURAI_C_VERSION];
     if (d->n[DURAI_C_FLOOR] > d->n[DURAI_N_FLOOR + c])
         d->n[DURAI_N_FLOOR + c] = d->n[DURAI_C_FLOOR];
     if (d->component == DURA_COMPONENT_BRAIN) {
@@ -1133,6 +1203,8 @@ static int commit(dura_gate *g)
         d->n[DURAI_N_SLOT + 2 * s + 1] = d->n[DURAI_C_LENGTH];
         memcpy(d->d[DURAI_D_SLOT + s], d->d[DURAI_D_CANDIDATE], DURA_HASH_BYTES);
         d->need[DURAI_NEED_SLOT + s] = d->need[DURAI_NEED_CANDIDATE];
+        if (d->flags & DURAI_F_BACK) /* what was left does not come back by itself */
+            d->n[DURAI_N_SLOT + 2 * (1 - s)] = 0;
     } else {
         uint32_t at = d->component == DURA_COMPONENT_POLICY ? DURAI_D_POLICY : DURAI_D_BOX;
         if (at == DURAI_D_BOX && g->cfg.incident_role && (g->hooks.blocked(g->hooks.user) & (uint32_t)DURA_WHY_INCIDENT))
@@ -1224,6 +1296,7 @@ static int step_probation(dura_gate *g)
             return rc == DURA_ESTATE ? 0 : rc;
         g->kept = 1;
         g->opened = 0;
+        g->image = g->arena;
     }
     return commit(g);
 }
@@ -1299,7 +1372,7 @@ int dura_gate_query(const dura_gate *g, dura_gate_status *out)
     s.state = r->state;
     s.slot = r->active;
     s.attempt = r->attempt;
-    uint64_t why = (g->fail ? g->fail : busy ? g->unmet : r->why) | how(g);
+    uint64_t why = (g->fail ? g->fail : busy ? g->unmet : r->why) | durai_gate_how(r->flags);
     s.why = (uint32_t)why;
     s.why2 = (uint32_t)(why >> 32);
     s.seq = r->seq;
@@ -1313,6 +1386,8 @@ int dura_gate_query(const dura_gate *g, dura_gate_status *out)
         s.shadow_left = shadow ? remaining(g->cfg.shadow_frames, g->frames) : 0;
     }
     memcpy(s.version + 1, r->n + DURAI_N_VERSION, 3 * sizeof s.version[0]);
+    s.reached = s.version[DURA_COMPONENT_BRAIN];
+    s.version[DURA_COMPONENT_BRAIN] = running(g, DURA_COMPONENT_BRAIN);
     memcpy(s.floor_ + 1, r->n + DURAI_N_FLOOR, 3 * sizeof s.floor_[0]);
     if (r->active == 1 || r->active == 2)
         memcpy(s.digest, r->d[DURAI_D_SLOT + r->active - 1], sizeof s.digest);
@@ -1328,6 +1403,6 @@ const dura_gate_calls *dura_gate_part(void)
 {
     static const dura_gate_calls table = {
         (uint32_t)sizeof table, (uint32_t)sizeof(dura_gate), dura_gate_bytes, dura_gate_init, dura_gate_start, dura_gate_offer,
-        dura_gate_write, dura_gate_step, dura_gate_reset, dura_gate_query, dura_gate_approve};
+        dura_gate_write, dura_gate_step, dura_gate_reset, dura_gate_query, dura_gate_approve, durai_gate_prove};
     return &table;
 }

@@ -28,7 +28,7 @@ static int row_ok(const uint8_t *p, size_t len, uint32_t last, uint64_t end)
         return DURA_ECORRUPT;
     if (off % 8u != 0 || off != ((end + 7u) & ~(uint64_t)7u) || n > len - off || off > len)
         return DURA_ECORRUPT;
-    return type > DURA_BRAIN_GOLDEN && type < SECTION_OPTIONAL ? DURA_EVERSION : DURA_OK;
+    return type > DURA_BRAIN_PARTS && type < SECTION_OPTIONAL ? DURA_EVERSION : DURA_OK;
 }
 
 static int gap_zero(const uint8_t *p, uint64_t from, uint64_t to)
@@ -92,6 +92,28 @@ int dura_brain_section(const void *image, size_t len, uint32_t type, const void 
         return DURA_OK;
     }
     return DURA_ENOENT;
+}
+
+/* Of the rows of one part one is enough: so a part is changed without a moment in which neither
+ * fits, by a brain that takes the old and the new one. */
+int durai_brain_fits(const dura_gate_hooks *hooks, const uint8_t *policy, const void *image, size_t len)
+{
+    const void *section;
+    size_t n;
+    if (dura_brain_section(image, len, DURA_BRAIN_PARTS, &section, &n) != DURA_OK)
+        return 1;
+    const uint8_t *row = section;
+    uint32_t part = 0, met = 1;
+    if (!hooks->part || n % DURA_BRAIN_PART_BYTES != 0)
+        return 0;
+    for (; n > 0; n -= DURA_BRAIN_PART_BYTES, row += DURA_BRAIN_PART_BYTES) {
+        uint32_t of = durai_le32(row);
+        if (of == 0 || of < part || (of != part && !met))
+            return 0;
+        met = (of == part && met) || hooks->part(hooks->user, policy, of, row + 4) == 1;
+        part = of;
+    }
+    return (int)met;
 }
 
 int durai_golden_open(durai_golden *out, const void *image, size_t len)

@@ -18,7 +18,8 @@ enum {
     DURAI_GATE_RECORD_V2 = 464,      /* of one without what approvals need */
     DURAI_GATE_SEAL = 24,            /* of them tag, zeros and checksum, behind what is tagged */
     DURAI_PAE_MAX = DURA_RELEASE_PAYLOAD_MAX + 48,  /* has to fit a small stack */
-    DURAI_GATE_JOURNAL_STEP = 65536, /* bytes staged between two records */
+    DURAI_GATE_JOURNAL_STEP = DURA_CHUNK_BYTES, /* bytes staged between two records: what is noted was judged */
+    DURAI_K_CHUNKS = 64,             /* key of a release's payload */
     DURAI_BRAIN_NOTHING = 0xFF       /* active: nothing may run */
 };
 
@@ -55,11 +56,16 @@ typedef struct durai_gate_need {
 enum {
     DURAI_F_URGENT = DURA_RELEASE_EMERGENCY,
     DURAI_F_PAST = 1 << 1,           /* past an open incident */
-    DURAI_F_WRITTEN = DURAI_F_URGENT | DURAI_F_PAST,
+    DURAI_F_BACK = DURA_RELEASE_BACK,
+    DURAI_F_SUBSTANTIAL = DURA_RELEASE_SUBSTANTIAL,
+    DURAI_F_SIGNED = DURAI_F_URGENT | DURAI_F_BACK | DURAI_F_SUBSTANTIAL, /* as the release has them */
+    DURAI_F_WRITTEN = DURAI_F_SIGNED | DURAI_F_PAST,
     DURAI_F_OLD = 1 << 7             /* read from a record of version 2; not written */
 };
 /* DURA_WHY2_* where both words are one number. */
 #define DURAI_WHY2(bits) ((uint64_t)(bits) << 32)
+/* What flags say beside why not. */
+uint64_t durai_gate_how(uint32_t flags);
 
 typedef struct durai_gate_record {
     uint64_t seq;
@@ -109,10 +115,12 @@ struct dura_gate {
     uint64_t fail;                   /* DURA_WHY_*: the release in hand is being ended */
     uint32_t vector;                 /* golden vectors tried */
     uint32_t frames;                 /* answered in the shadow run, then served in probation */
-    uint8_t opened, driving, kept, dirty, started, checked;
+    uint8_t opened, driving, kept, dirty, started;
+    uint8_t checked;                 /* a slot was compared; while bytes come: their chunk is proven */
     uint8_t said;                    /* state that was said last */
     uint8_t offered_by;              /* keys that signed what is being offered */
     const uint8_t *arena;            /* where the brain in hand lies */
+    const uint8_t *image;            /* and the one that was kept; NULL: the factory's */
     durai_gate_record rec, draft;
     uint64_t work[DURAI_GATE_CHUNK / 8];
     union {                          /* an offer is judged when nothing is being hashed */
@@ -154,7 +162,7 @@ uint32_t durai_gate_window(const dura_gate_config *c, const dura_time *now, int6
 
 /* dura_release_verify on checked arguments; room: DURAI_PAE_MAX bytes. > 0: bits of the keys
  * that signed it. */
-int durai_release_verify(uint8_t *room, const void *envelope, size_t len, const dura_crypto *crypto,
+int durai_release_verify(uint64_t *room, const void *envelope, size_t len, const dura_crypto *crypto,
                          const dura_gate_config *cfg, dura_release *out, uint32_t *why);
 /* Types of statements. Their names are of one length, and so are their envelopes. */
 enum { DURAI_KIND_RELEASE = 0, DURAI_KIND_APPROVAL = 1, DURAI_KINDS = 2 };
@@ -166,9 +174,14 @@ int durai_gate_keys_ok(const dura_gate_key *keys, uint32_t n, uint32_t threshold
 typedef struct durai_envelope {
     const uint8_t *payload;
     const uint8_t *signatures;       /* n of DURAI_SIGNATURE bytes each */
-    const uint8_t *pae;              /* what was signed, once durai_envelope_pae() was called */
-    uint32_t len, pae_len;
-    uint16_t n, kind;                /* DURAI_KIND_* */
+    const uint8_t *pae;              /* what was signed, once durai_envelope_ready() was called */
+    const dura_crypto *crypto;       /* who judges it, set before that, and by which keys */
+    const dura_gate_key *keys;
+    uint16_t len, pae_len;
+    uint8_t n, kind;                 /* DURAI_KIND_* */
+    uint16_t n_keys;
+    uint32_t hint;                   /* four bits for each of the first eight signatures: whose id it
+                                        carries; 8: nobody's */
 } durai_envelope;
 enum {
     DURAI_SIGNATURES_MAX = 16,
@@ -178,17 +191,44 @@ enum {
 };
 /* Any kind. DURA_OK; DURA_ECORRUPT. */
 int durai_envelope_open(durai_envelope *e, const void *envelope, size_t len);
-/* What was signed, into room of DURAI_PAE_MAX bytes. Before signers(), whose stack it does not
- * lie on. */
-void durai_envelope_pae(durai_envelope *e, uint8_t *room);
+/* By whom it is judged. */
+static inline void durai_envelope_by(durai_envelope *e, const dura_crypto *c, const dura_gate_key *keys, uint32_t n_keys)
+{
+    e->crypto = c;
+    e->keys = keys;
+    e->n_keys = (uint16_t)n_keys;
+}
+void durai_envelope_hints(durai_envelope *e, uint64_t *room);
+void durai_envelope_pae(durai_envelope *e, uint64_t *room);
+/* Hints, and what was signed, into room of DURAI_PAE_MAX bytes, 8-byte aligned. Before signers(),
+ * whose stack it does not lie on. */
+static inline void durai_envelope_ready(durai_envelope *e, uint64_t *room)
+{
+    durai_envelope_hints(e, room);
+    durai_envelope_pae(e, room);
+}
 /* Which keys signed, as bits; < 0: a hook's code. */
-int durai_envelope_signers(const durai_envelope *e, const dura_crypto *c, const dura_gate_key *keys, uint32_t n_keys);
+int durai_envelope_signers(const durai_envelope *e);
+
+/* ---- chunks ----------------------------------------------------------------------- */
+
+/* The digest of n bytes into g->sum; a hook's code. */
+int durai_gate_hash(dura_gate *g, const void *p, size_t n);
+/* The root in a checked payload, DURA_HASH_BYTES; NULL: it has none. */
+const uint8_t *durai_release_chunks(const uint8_t *payload, size_t len);
+/* A brain's bytes are coming. */
+int durai_gate_takes(const dura_gate *g);
+/* dura_gate_calls.prove */
+int durai_gate_prove(dura_gate *g, const void *envelope, size_t len, const uint8_t *leaf, const uint8_t *path, uint32_t n);
+/* The next bytes, before they are taken. DURA_OK; DURA_EDENIED: they end a proven chunk and are not
+ * it, g->fail says so; a hook's code. */
+int durai_gate_chunk(dura_gate *g, const uint8_t *p, size_t n);
 
 /* A text of 1..63 bytes without control characters. */
 int durai_release_text_ok(const durai_item *v);
 
 /* Has this key signed it? room as above. 1; 0; a hook's code. */
-int durai_envelope_signed_by(uint8_t *room, const void *envelope, size_t len, const dura_crypto *c,
+int durai_envelope_signed_by(uint64_t *room, const void *envelope, size_t len, const dura_crypto *c,
                              const dura_gate_key *key);
 
 /* What an approval says; the pointers lie in its payload. */
@@ -211,6 +251,8 @@ typedef struct durai_golden {
     float abs_tol, rel_tol;
 } durai_golden;
 
+/* Is every part that a checked image is bound to there? policy as in the hook `part`. */
+int durai_brain_fits(const dura_gate_hooks *hooks, const uint8_t *policy, const void *image, size_t len);
 /* The golden vectors of a checked image. DURA_OK; DURA_ENOENT; DURA_ECORRUPT. */
 int durai_golden_open(durai_golden *out, const void *image, size_t len);
 /* |got - want| <= abs_tol + rel_tol x |want|, all of it finite. */

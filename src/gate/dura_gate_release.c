@@ -5,7 +5,8 @@
  * so that a signature for another type of statement is never one for a release.
  *
  * The bytes that are parsed are the bytes that were verified, and they are parsed after
- * that. Key ids are hints that nobody signed: every key is tried (DSSE, protocol.md).
+ * that. Key ids are hints that nobody signed (DSSE, protocol.md): they say which key is tried
+ * first, and then every other one is.
  */
 #include "dura_gate_priv.h"
 
@@ -15,14 +16,16 @@ enum { EXTENSIONS = 64 };
 enum {
     K_SCHEMA = 1, K_COMPONENT = 2, K_VERSION = 3, K_FLOOR = 4, K_DIGEST = 5, K_LENGTH = 6,
     K_DEVICE = 7, K_NAME = 8, K_POLICY = 9, K_BEFORE = 10, K_AFTER = 11, K_PROBATION = 12,
-    K_NEEDS = 13, K_EVIDENCE = 14, K_PRACTICES = 15, K_FLAGS = 16,
+    K_NEEDS = 13, K_EVIDENCE = 14, K_PRACTICES = 15, K_FLAGS = 16, K_METRIC = 17, K_DATA = 18,
     K_REQUIRED = 0xFE,         /* bits of 1..7 */
-    K_LAST = 16
+    K_LAST = 18
 };
 
 #define RELEASE_V1 ((uint32_t)offsetof(dura_release, need_min))
 #define RELEASE_V2 ((uint32_t)offsetof(dura_release, evidence))
+#define RELEASE_V3 ((uint32_t)offsetof(dura_release, metric))
 #define PROBATION_MAX 0x80000000u
+#define KNOWN_FLAGS (DURA_RELEASE_EMERGENCY | DURA_RELEASE_BACK | DURA_RELEASE_SUBSTANTIAL)
 
 /* ---- payload ---------------------------------------------------------------------- */
 
@@ -89,7 +92,10 @@ static int take_number(dura_release *r, uint32_t key, const durai_item *v)
         return v->v ? DURA_OK : DURA_EINVAL;
     case K_FLAGS:
         r->flags = (uint32_t)v->v;
-        return v->v > DURA_RELEASE_EMERGENCY ? DURA_EVERSION : v->v ? DURA_OK : DURA_EINVAL;
+        return v->v & ~(uint64_t)KNOWN_FLAGS ? DURA_EVERSION : v->v ? DURA_OK : DURA_EINVAL;
+    case K_METRIC:
+        r->metric = (uint32_t)v->v;
+        return v->v >= 1 && v->v <= DURA_METRIC_ONE ? DURA_OK : DURA_EINVAL;
     default:
         DURA_ASSERT(key == K_PROBATION);
         r->probation_frames = (uint32_t)v->v;
@@ -126,10 +132,10 @@ static int take(dura_release *r, uint32_t key, const durai_item *v)
 {
     if (key == K_DEVICE || key == K_NAME)
         return take_text(key == K_DEVICE ? r->device : r->name, v);
-    if (key >= K_EVIDENCE && r->struct_size < sizeof *r)
+    if ((key >= K_EVIDENCE && r->struct_size < RELEASE_V3) || (key >= K_METRIC && r->struct_size < sizeof *r))
         return DURA_EVERSION; /* as above */
-    if (key == K_DIGEST || key == K_POLICY || key == K_EVIDENCE)
-        return take_digest(key == K_DIGEST ? r->digest : key == K_POLICY ? r->policy : r->evidence, v);
+    if (key == K_DIGEST || key == K_POLICY || key == K_EVIDENCE || key == K_DATA)
+        return take_digest(key == K_DIGEST ? r->digest : key == K_POLICY ? r->policy : key == K_DATA ? r->data : r->evidence, v);
     return take_number(r, key, v);
 }
 
@@ -169,8 +175,13 @@ static DURAI_NOINLINE int take_map(const void *payload, size_t len, dura_release
     if ((seen & K_REQUIRED) != K_REQUIRED)
         return DURA_ECORRUPT;
     if (((seen & 1u << K_POLICY) && all_zero(r->policy, sizeof r->policy)) ||
-        ((seen & 1u << K_EVIDENCE) && all_zero(r->evidence, sizeof r->evidence)))
+        ((seen & 1u << K_EVIDENCE) && all_zero(r->evidence, sizeof r->evidence)) ||
+        ((seen & 1u << K_DATA) && all_zero(r->data, sizeof r->data)))
         return DURA_ECORRUPT; /* absence has one encoding */
+    if ((seen & 3u << K_METRIC) && r->component != DURA_COMPONENT_BRAIN)
+        return DURA_EINVAL;
+    if ((r->flags & DURA_RELEASE_BACK) && (r->component != DURA_COMPONENT_BRAIN || (r->flags & DURA_RELEASE_EMERGENCY)))
+        return DURA_EINVAL; /* a way back is never in a hurry past those who answer for it */
     if ((seen & 1u << K_PRACTICES) && !(seen & 1u << K_EVIDENCE))
         return DURA_EINVAL; /* a claim that nothing stands behind */
     return r->not_after_s && r->not_after_s < r->not_before_s ? DURA_EINVAL : DURA_OK;
@@ -228,19 +239,20 @@ int durai_envelope_open(durai_envelope *e, const void *envelope, size_t len)
     DURA_ASSERT(BEFORE == 4 + 33 + 1);
     if (len > DURA_RELEASE_MAX || len < BEFORE + 3)
         return DURA_ECORRUPT;
-    e->kind = (uint16_t)kind_of(p);
+    e->kind = (uint8_t)kind_of(p);
     if (e->kind == DURAI_KINDS)
         return DURA_ECORRUPT;
     p += BEFORE;
     uint32_t head = *p >= 0x40 && *p < 0x58 ? 1 : *p == 0x58 ? 2 : *p == 0x59 ? 3 : 0;
-    e->len = head == 1 ? *p - 0x40u : head == 2 ? p[1] : (uint32_t)p[1] << 8 | p[2];
-    if (head == 0 || e->len < (head == 3 ? 256u : head == 2 ? 24u : 1u) || e->len > DURA_RELEASE_PAYLOAD_MAX)
+    uint32_t size = head == 1 ? *p - 0x40u : head == 2 ? p[1] : (uint32_t)p[1] << 8 | p[2];
+    if (head == 0 || size < (head == 3 ? 256u : head == 2 ? 24u : 1u) || size > DURA_RELEASE_PAYLOAD_MAX)
         return DURA_ECORRUPT;
+    e->len = (uint16_t)size;
     e->payload = p + head;
     if ((size_t)(end - p) < head + e->len + 2u)
         return DURA_ECORRUPT;
     p = e->payload + e->len;
-    e->n = (uint16_t)(p[1] - 0x80u);
+    e->n = (uint8_t)(p[1] - 0x80u);
     e->signatures = p + 2;
     if (p[0] != 3 || e->n > DURAI_SIGNATURES_MAX || (size_t)(end - e->signatures) != e->n * (size_t)DURAI_SIGNATURE)
         return DURA_ECORRUPT;
@@ -274,7 +286,7 @@ int durai_gate_keys_ok(const dura_gate_key *keys, uint32_t n, uint32_t threshold
     if (!keys || n < 1 || n > DURA_GATE_KEYS_MAX || threshold < 1 || threshold > n)
         return 0;
     for (uint32_t i = 0; i < n; i++) {
-        if (keys[i].role < DURA_ROLE_VENDOR || keys[i].role > DURA_ROLE_SAFETY || !all_zero(keys[i].reserved, 7))
+        if (keys[i].role < DURA_ROLE_VENDOR || keys[i].role > DURA_ROLE_SAFETY || !all_zero(keys[i].reserved, sizeof keys[i].reserved))
             return 0;
         have |= 1u << keys[i].role;
         for (uint32_t k = 0; k < i; k++) /* one key, one role, one voice */
@@ -284,48 +296,82 @@ int durai_gate_keys_ok(const dura_gate_key *keys, uint32_t n, uint32_t threshold
     return (roles & ~have) == 0; /* else no release could ever be right */
 }
 
-/* The key that made this signature and has no other yet; < 0: a hook's code. */
-static int signer(const durai_envelope *e, const uint8_t *sig, const dura_crypto *c, const dura_gate_key *keys,
-                  uint32_t left)
+/* Its algorithm is the key's: what an envelope says cannot choose a weaker one. */
+static int by_key(const durai_envelope *e, const dura_gate_key *key, const uint8_t *sig)
 {
-    for (uint32_t k = 0; left >> k; k++) {
-        if (!(left >> k & 1u))
+    const dura_crypto *c = e->crypto;
+    if (!key->alg)
+        return c->verify(c->user, key->pub, e->pae, e->pae_len, sig);
+    if (c->struct_size <= offsetof(dura_crypto, verify_other) || !c->verify_other)
+        return DURA_EAUTH;
+    return c->verify_other(c->user, key->alg, key->pub, e->pae, e->pae_len, sig);
+}
+
+/* The key of `left` that made this signature, its hint (bits 16 and up) before the others; < 0: a
+ * hook's code. */
+static int signer(const durai_envelope *e, const uint8_t *sig, uint32_t left)
+{
+    uint32_t k = left >> 16;
+    for (uint32_t next = 0; next <= DURA_GATE_KEYS_MAX; k = next++) {
+        if (!(left >> k & 1u) || k >= DURA_GATE_KEYS_MAX)
             continue;
-        int rc = c->verify(c->user, keys[k].pub, e->pae, e->pae_len, sig);
+        left &= ~(1u << k);
+        int rc = by_key(e, &e->keys[k], sig);
         if (rc == DURA_OK || (rc < 0 && rc != DURA_EAUTH)) /* a positive answer is none */
             return rc == DURA_OK ? (int)k : rc;
     }
     return DURA_GATE_KEYS_MAX;
 }
 
-void durai_envelope_pae(durai_envelope *e, uint8_t *room)
+/* Whose ids the signatures carry, by hashes made where the encoding will lie. An id that cannot be
+ * made is no hint. */
+void durai_envelope_hints(durai_envelope *e, uint64_t *room)
 {
-    e->pae = room;
-    e->pae_len = (uint32_t)durai_release_pae(room, DURAI_PAE_MAX, e->kind, e->payload, e->len);
+    const dura_crypto *c = e->crypto;
+    uint32_t k = e->n_keys;
+    uint8_t *id = (uint8_t *)room + sizeof(dura_hash_state);
+    DURA_ASSERT(sizeof(dura_hash_state) + DURA_HASH_BYTES <= DURAI_PAE_MAX && k <= DURA_GATE_KEYS_MAX);
+    e->hint = 0x88888888u;
+    while (k-- > 0 && c->hash_init) {
+        if (c->hash_init(c->user, (dura_hash_state *)(void *)room) < 0 ||
+            c->hash_update(c->user, (dura_hash_state *)(void *)room, e->keys[k].pub, DURA_PUBKEY_BYTES) < 0 ||
+            c->hash_final(c->user, (dura_hash_state *)(void *)room, id) < 0)
+            return;
+        for (uint32_t i = 0; i < e->n && i < 8; i++)
+            if (memcmp(e->signatures + i * (size_t)DURAI_SIGNATURE + DURAI_SIGNATURE_ID, id, 8) == 0)
+                e->hint ^= (8u ^ k) << 4 * i;
+    }
+}
+
+void durai_envelope_pae(durai_envelope *e, uint64_t *room)
+{
+    e->pae = (const uint8_t *)room;
+    e->pae_len = (uint16_t)durai_release_pae((uint8_t *)room, DURAI_PAE_MAX, e->kind, e->payload, e->len);
     DURA_ASSERT(e->pae_len > 0);
 }
 
-int durai_envelope_signers(const durai_envelope *e, const dura_crypto *c, const dura_gate_key *keys, uint32_t n_keys)
+int durai_envelope_signers(const durai_envelope *e)
 {
-    uint32_t left = (1u << n_keys) - 1u, by = 0;
-    for (uint32_t i = 0; i < e->n; i++) {
-        int k = signer(e, e->signatures + i * (size_t)DURAI_SIGNATURE + DURAI_SIGNATURE_SIG, c, keys, left & ~by);
+    uint32_t left = (1u << e->n_keys) - 1u, all = left, hint = e->hint;
+    for (uint32_t i = 0; i < e->n; i++, hint = hint >> 4 | 8u << 28) {
+        int k = signer(e, e->signatures + i * (size_t)DURAI_SIGNATURE + DURAI_SIGNATURE_SIG, left | (hint & 15u) << 16);
         if (k < 0)
             return k;
         if (k < DURA_GATE_KEYS_MAX)
-            by |= 1u << k;
+            left &= ~(1u << k);
     }
-    return (int)by;
+    return (int)(all & ~left);
 }
 
-int durai_envelope_signed_by(uint8_t *room, const void *envelope, size_t len, const dura_crypto *c,
+int durai_envelope_signed_by(uint64_t *room, const void *envelope, size_t len, const dura_crypto *c,
                              const dura_gate_key *key)
 {
     durai_envelope e;
     if (durai_envelope_open(&e, envelope, len) != DURA_OK)
         return 0;
-    durai_envelope_pae(&e, room);
-    return durai_envelope_signers(&e, c, key, 1);
+    durai_envelope_by(&e, c, key, 1);
+    durai_envelope_ready(&e, room);
+    return durai_envelope_signers(&e);
 }
 
 static uint32_t judge(const dura_gate_key *keys, uint32_t signed_, uint32_t threshold, uint32_t roles)
@@ -341,14 +387,14 @@ static uint32_t judge(const dura_gate_key *keys, uint32_t signed_, uint32_t thre
 }
 
 /* With room on the stack, which is free again before the payload is parsed. */
-static DURAI_NOINLINE int count_here(durai_envelope *e, const dura_crypto *c, const dura_gate_key *keys, uint32_t n_keys)
+static DURAI_NOINLINE int count_here(durai_envelope *e)
 {
-    uint8_t room[DURAI_PAE_MAX];
-    durai_envelope_pae(e, room);
-    return durai_envelope_signers(e, c, keys, n_keys);
+    uint64_t room[DURAI_PAE_MAX / 8];
+    durai_envelope_ready(e, room);
+    return durai_envelope_signers(e);
 }
 
-int durai_release_verify(uint8_t *room, const void *envelope, size_t len, const dura_crypto *crypto,
+int durai_release_verify(uint64_t *room, const void *envelope, size_t len, const dura_crypto *crypto,
                          const dura_gate_config *cfg, dura_release *out, uint32_t *why)
 {
     durai_envelope e;
@@ -357,8 +403,9 @@ int durai_release_verify(uint8_t *room, const void *envelope, size_t len, const 
     if (rc != DURA_OK || e.kind != DURAI_KIND_RELEASE)
         return DURA_ECORRUPT;
     *why = 0;
-    durai_envelope_pae(&e, room);
-    rc = durai_envelope_signers(&e, crypto, cfg->keys, cfg->n_keys);
+    durai_envelope_by(&e, crypto, cfg->keys, cfg->n_keys);
+    durai_envelope_ready(&e, room);
+    rc = durai_envelope_signers(&e);
     if (rc < 0)
         return rc;
     int by = rc;
@@ -386,7 +433,8 @@ int dura_release_verify(const void *envelope, size_t len, const dura_crypto *cry
     if (rc != DURA_OK || e.kind != DURAI_KIND_RELEASE)
         return DURA_ECORRUPT;
     *why = 0;
-    rc = count_here(&e, crypto, keys, n_keys);
+    durai_envelope_by(&e, crypto, keys, n_keys);
+    rc = count_here(&e);
     if (rc < 0)
         return rc;
     *why = judge(keys, (uint32_t)rc, threshold, roles);

@@ -7,6 +7,8 @@
  * init() finds wrong with the gate record leaves a working guard that answers FALLBACK:
  * a machine must get an answer even from a box that was provisioned badly (invariant 2).
  */
+#include <dura/backend_ext.h>
+
 #include "dura_guard_priv.h"
 #include "dura_guard_sensor.h"
 
@@ -347,7 +349,7 @@ static void settle(dura_guard *g, const plan *p, const dura_model *model, const 
 }
 
 /* The gate's answer for this policy and this model. */
-static int32_t ask_gate(dura_guard *g, const void *policy)
+static DURAI_NOINLINE int32_t ask_gate(dura_guard *g, const void *policy)
 {
     durai_policy_gate gate;
     int rc = durai_policy_get_gate(policy, &gate);
@@ -355,7 +357,7 @@ static int32_t ask_gate(dura_guard *g, const void *policy)
 }
 
 /* The model the gate allowed. */
-static int32_t open_model(dura_guard *g, void *mem)
+static DURAI_NOINLINE int32_t open_model(dura_guard *g, void *mem)
 {
     dura_backend_io io = DURA_BACKEND_IO_INIT;
     const dura_backend *b = g->model->backend;
@@ -458,17 +460,35 @@ static size_t strlen_of(const char *s)
     return n;
 }
 
+/* DURA_OFFERS_*: what is not there is an assurance nobody has, and the log says so. */
+static uint32_t offers(const dura_guard *g)
+{
+    static const char *const name[] = {DURA_EXT_MODEL_ID, DURA_EXT_CONFIDENCE, DURA_EXT_ATTRIBUTION,
+                                       DURA_EXT_TIMING, DURA_EXT_SELFTEST};
+    const dura_backend *b = g->model->backend;
+    void *inst = g->swap ? g->swap->brain[g->swap->champion].instance : g->instance;
+    uint32_t bits = 0;
+    for (uint32_t i = 0; inst && b->get_extension && i < sizeof name / sizeof *name; i++)
+        bits |= b->get_extension(inst, name[i]) ? 1u << i : 0;
+    DURA_ASSERT(bits <= 31u && (inst || !bits));
+    return bits;
+}
+
 static DURAI_NOINLINE int record_boot(dura_guard *g, const dura_time *now)
 {
     dura_log_entry *e = &g->work.boot.entry;
     durai_cbor c;
     const char *version = dura_version();
+    uint32_t offered = offers(g);
+    DURA_ASSERT(g->log != NULL);
     memset(e, 0, sizeof *e);
     e->struct_size = sizeof *e;
     e->log = DURA_LOG_SECURITY;
     e->kind = DURA_REC_BOOT;
     e->source = DURA_NONE;
-    e->n_pairs = 7;
+    const uint8_t *r = g->risk_register;
+    int bound = r[0] != 0 || memcmp(r, r + 1, 31) != 0; /* zeros: the policy names none */
+    e->n_pairs = (uint16_t)(7 + bound);
     e->time = *now;
     durai_cbor_init(&c, g->work.boot.pairs, sizeof g->work.boot.pairs);
     durai_cbor_kbytes(&c, 16, g->policy_digest, 32);
@@ -479,6 +499,12 @@ static DURAI_NOINLINE int record_boot(dura_guard *g, const dura_time *now)
     durai_cbor_uint(&c, 21);
     durai_cbor_bool(&c, g->clean_start);
     durai_cbor_ktext(&c, 23, version, strlen_of(version));
+    if (bound)
+        durai_cbor_kbytes(&c, 24, r, 32);
+    if (offered) {
+        durai_cbor_kuint(&c, 31, offered);
+        e->n_pairs++;
+    }
     DURA_ASSERT(c.err == DURA_OK);
     return dura_log_append(g->log, RING_WORKER, e, g->work.boot.pairs, c.len);
 }
@@ -542,6 +568,7 @@ static DURAI_NOINLINE int open_logs(dura_guard *g, const places *at, const void 
 static int bring_up(dura_guard *g, const places *at, const void *policy, size_t policy_len, const dura_time *now)
 {
     int rc = durai_hash(g->port->crypto, policy, policy_len, g->policy_digest);
+    g->risk_register = durai_policy_section(policy, DURAI_POLICY_GATE, NULL, NULL) + DURAI_POLICY_GATE_RISK_REGISTER_AT;
     if (rc == DURA_OK)
         rc = durai_hash(g->port->crypto, g->model->image, (size_t)g->model->image_len, g->model_digest);
     if (rc != DURA_OK)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The packed policy's local time as the gate takes it; device and desk read it alike.
+ * The packed policy's rules of updates as the gate takes them; device and desk read them alike.
  */
 #ifndef DURA_GUARD_CALENDAR_H
 #define DURA_GUARD_CALENDAR_H
@@ -27,6 +27,29 @@ static inline void durai_calendar(const durai_policy_updates *u, dura_gate_calen
     c->must_finish = u->must_finish_min;
     durai_calendar_rule(u->window_zone + 3, &c->begin);
     durai_calendar_rule(u->window_zone + 8, &c->end);
+}
+
+/* c: zeros in all that is read here. */
+static inline void durai_updates(const durai_policy_updates *u, dura_gate_config *c)
+{
+    c->threshold = u->threshold;
+    c->roles = u->roles;
+    c->approve = u->approve;
+    c->require = u->require;
+    c->shadow_frames = u->shadow_frames;
+    c->incident_role = u->incident_role;
+    c->emergency_role = u->emergency_role;
+    c->rollback_role = u->rollback_role;
+    c->substantial_role = u->substantial_role;
+    c->planned = u->planned;
+    c->planned_metric = u->planned_metric;
+    c->planned_data = u->planned_data;
+    c->min_clock = u->min_clock;
+    c->probation_frames = u->probation_frames;
+    c->max_jump = u->max_jump;
+    c->window_begin = u->window_begin;
+    c->window_minutes = u->window_minutes;
+    durai_calendar(u, &c->calendar);
 }
 
 #endif

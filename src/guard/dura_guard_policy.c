@@ -26,12 +26,12 @@ static const policy_shape policy_shapes[DURAI_POLICY_SECTIONS] = {
     /* outputs */ {1, 16, 24},
     /* guard */ {1, 1, 16},
     /* logs */ {1, 1, 32},
-    /* gate */ {1, 1, 32},
+    /* gate */ {1, 1, 64},
     /* features */ {0, 1024, 24},
     /* drift */ {0, 1, 24},
     /* references */ {0, 1024, 64},
     /* correlate */ {0, 1, 16},
-    /* updates */ {0, 1, 56},
+    /* updates */ {0, 1, 136},
     /* release_keys */ {0, 8, 40},
     /* checks */ {0, 1024, 56},
     /* terms */ {0, 65535, 4},
@@ -154,10 +154,18 @@ static const policy_rule policy_rules[] = {
     {13, 38, POLICY_U16, 0, 0u, 1440u}, /* updates.must_finish_min */
     {13, 40, POLICY_U8, 0, 0u, 127u}, /* updates.window_days */
     {13, 41, POLICY_ZONE, 0, 0u, 0u}, /* updates.window_zone */
-    {13, 54, POLICY_ZERO, 0, 0, 2u}, /* updates: reserved */
+    {13, 54, POLICY_U8, 0, 0u, 4u}, /* updates.rollback_role */
+    {13, 55, POLICY_U8, 0, 0u, 4u}, /* updates.substantial_role */
+    {13, 56, POLICY_U32, 0, 0u, 1023u}, /* updates.planned */
+    {13, 60, POLICY_F32, POLICY_POSITIVE, 0u, 0u}, /* updates.shadow_latency */
+    {13, 64, POLICY_F32, POLICY_POSITIVE, 0u, 0u}, /* updates.shadow_drift */
+    {13, 68, POLICY_U16, 0, 0u, 10000u}, /* updates.planned_metric */
+    {13, 70, POLICY_U8, 0, 0u, 1u}, /* updates.planned_data */
+    {13, 135, POLICY_ZERO, 0, 0, 1u}, /* updates: reserved */
     {14, 0, POLICY_KEY, 0, 0u, 0u}, /* release_keys.key */
     {14, 32, POLICY_U8, 0, 1u, 4u}, /* release_keys.role */
-    {14, 33, POLICY_ZERO, 0, 0, 7u}, /* release_keys: reserved */
+    {14, 33, POLICY_U8, 0, 0u, 255u}, /* release_keys.alg */
+    {14, 34, POLICY_ZERO, 0, 0, 6u}, /* release_keys: reserved */
     {15, 0, POLICY_F32, POLICY_POSITIVE, 0u, 0u}, /* checks.suspect */
     {15, 4, POLICY_F32, POLICY_POSITIVE, 0u, 0u}, /* checks.fail */
     {15, 8, POLICY_F32, 0, 0u, 0u}, /* checks.mean */
@@ -734,6 +742,7 @@ int durai_policy_get_gate(const void *image, durai_policy_gate *out)
     if (!p || !out)
         return DURA_EINVAL;
     out->factory_key = p;
+    out->risk_register = p + 32;
     return DURA_OK;
 }
 
@@ -827,6 +836,15 @@ int durai_policy_get_updates(const void *image, durai_policy_updates *out)
     out->must_finish_min = durai_le16(p + 38);
     out->window_days = p[40];
     out->window_zone = p + 41;
+    out->rollback_role = p[54];
+    out->substantial_role = p[55];
+    out->planned = durai_le32(p + 56);
+    out->shadow_latency = durai_f32(durai_le32(p + 60));
+    out->shadow_drift = durai_f32(durai_le32(p + 64));
+    out->planned_metric = durai_le16(p + 68);
+    out->planned_data = p[70];
+    out->label_map = p + 71;
+    out->labels = p + 103;
     return DURA_OK;
 }
 
@@ -837,6 +855,7 @@ int durai_policy_get_release_key(const void *image, uint32_t index, durai_policy
         return DURA_EINVAL;
     out->key = p;
     out->role = p[32];
+    out->alg = p[33];
     return DURA_OK;
 }
 

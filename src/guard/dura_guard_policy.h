@@ -16,7 +16,7 @@
 #include <dura/base.h>
 
 #define DURAI_POLICY_MAGIC 0x314B5044u     /* 'DPK1', little-endian */
-#define DURAI_POLICY_VERSION 4
+#define DURAI_POLICY_VERSION 5
 #define DURAI_POLICY_MAX 1048576u           /* bytes; more than the largest legal policy */
 #define DURAI_POLICY_HEADER 16u        /* bytes before the section table */
 #define DURAI_POLICY_ENTRY 12u         /* bytes per section table entry */
@@ -55,21 +55,24 @@ enum {
     DURAI_POLICY_OUTPUT_BYTES = 24,
     DURAI_POLICY_GUARD_BYTES = 16,
     DURAI_POLICY_LOGS_BYTES = 32,
-    DURAI_POLICY_GATE_BYTES = 32,
+    DURAI_POLICY_GATE_BYTES = 64,
     DURAI_POLICY_FEATURE_BYTES = 24,
     DURAI_POLICY_DRIFT_BYTES = 24,
     DURAI_POLICY_REFERENCE_BYTES = 64,
     DURAI_POLICY_CORRELATE_BYTES = 16,
-    DURAI_POLICY_UPDATES_BYTES = 56,
+    DURAI_POLICY_UPDATES_BYTES = 136,
     DURAI_POLICY_RELEASE_KEY_BYTES = 40,
     DURAI_POLICY_SENSOR_CHECK_BYTES = 56,
     DURAI_POLICY_HISTOGRAM_BYTES = 16,
     DURAI_POLICY_MSPC_BYTES = 16,
     DURAI_POLICY_CHANNEL_CHECKS_AT = 2,
+    DURAI_POLICY_GATE_RISK_REGISTER_AT = 32,
     DURAI_POLICY_DRIFT_SHIFT_AT = 8,
     DURAI_POLICY_DRIFT_DETECTOR_AT = 20,
     DURAI_POLICY_REFERENCE_SHIFT_AT = 52,
     DURAI_POLICY_REFERENCE_LIMIT_AT = 56,
+    DURAI_POLICY_UPDATES_LABEL_MAP_AT = 71,
+    DURAI_POLICY_UPDATES_LABELS_AT = 103,
     DURAI_POLICY_SENSOR_CHECK_N_TERMS_AT = 48,
     DURAI_POLICY_SENSOR_CHECK_FIRST_AT = 50,
     DURAI_POLICY_HISTOGRAM_OF_AT = 4,
@@ -237,6 +240,9 @@ typedef struct durai_policy_gate {
     const uint8_t *factory_key; /* Ed25519 public key that signs the factory record, 64 hex
                                   digits; absent: the visible development key. In the image, 32
                                   bytes. */
+    const uint8_t *risk_register; /* SHA-256 of the canonical form of the risk register that the
+                                  device is bound to, 64 hex digits; every start records it;
+                                  absent: none. In the image, 32 bytes. */
 } durai_policy_gate;
 
 /* What the model is given, in the model's order, made from the channels of this frame and
@@ -377,14 +383,53 @@ typedef struct durai_policy_updates {
     const uint8_t *window_zone; /* Local time of the window as a POSIX TZ such as
                                   CET-1CEST,M3.5.0,M10.5.0/3; empty: UTC. In the image, 13
                                   bytes. */
+    uint8_t  rollback_role;    /* A brain release that goes back to a lower version, never
+                                  below the floor, is taken only with an approval of this role
+                                  on this device; none: there is no going back.
+                                  DURAI_UPDATES_NONE, DURAI_UPDATES_VENDOR,
+                                  DURAI_UPDATES_OPERATOR, DURAI_UPDATES_SECURITY,
+                                  DURAI_UPDATES_SAFETY. */
+    uint8_t  substantial_role; /* A release beyond what is planned below must say that it is
+                                  substantial and needs one signature more than the threshold,
+                                  one of this role; none: nothing is planned, and nobody asks.
+                                  DURAI_UPDATES_NONE, DURAI_UPDATES_VENDOR,
+                                  DURAI_UPDATES_OPERATOR, DURAI_UPDATES_SECURITY,
+                                  DURAI_UPDATES_SAFETY. */
+    uint32_t planned;          /* Parts that a routine release may change, as planned in the
+                                  initial assessment; with substantial_role. docs/gate.md says
+                                  what belongs to each. DURAI_UPDATES_BOX, DURAI_UPDATES_MODEL,
+                                  DURAI_UPDATES_LABEL_MAP, DURAI_UPDATES_NORMALISATION,
+                                  DURAI_UPDATES_THRESHOLDS, DURAI_UPDATES_CONTRACT,
+                                  DURAI_UPDATES_DRIFT, DURAI_UPDATES_LABELS,
+                                  DURAI_UPDATES_RULES, DURAI_UPDATES_REGISTER. */
+    float    shadow_latency;   /* Limit of the time the new model took in the shadow run over
+                                  the time the running one took; 0: no limit. Needs
+                                  dura_port.ticks. */
+    float    shadow_drift;     /* Limit of the share of lo..hi by which the mean difference
+                                  between new and running model, of any output, moved from the
+                                  first half of the shadow run to the second; 0: no limit. */
+    uint16_t planned_metric;   /* A routine brain release states at least this metric, in ten-
+                                  thousandths; 0: none is asked for. */
+    uint8_t  planned_data;     /* A routine brain release names the digest of the data it was
+                                  trained on. */
+    const uint8_t *label_map;  /* SHA-256 of the file that says what the model's outputs mean
+                                  to people; empty: none. A brain may be bound to it. In the
+                                  image, 32 bytes. */
+    const uint8_t *labels;     /* SHA-256 of the people's labels of what is normal that limits
+                                  and references were learned with; empty: none. A brain may be
+                                  bound to it. In the image, 32 bytes. */
 } durai_policy_updates;
 
 /* Who may sign releases; absent: the factory key, as vendor. A key has one role. */
 typedef struct durai_policy_release_key {
-    const uint8_t *key;        /* Ed25519 public key, 64 hex digits. In the image, 32 bytes. */
+    const uint8_t *key;        /* Public key, 64 hex digits; Ed25519 unless alg says otherwise.
+                                  In the image, 32 bytes. */
     uint8_t  role;             /* What its owner answers for. DURAI_RELEASE_KEY_VENDOR,
                                   DURAI_RELEASE_KEY_OPERATOR, DURAI_RELEASE_KEY_SECURITY,
                                   DURAI_RELEASE_KEY_SAFETY. */
+    uint8_t  alg;              /* Algorithm of its signatures: 0 Ed25519; 128 and up are the
+                                  box's own (dura_crypto.verify_other), key then being the
+                                  digest of a longer one. */
 } durai_policy_release_key;
 
 /* What a channel's past and its neighbours are checked for, in this order within a kind;

@@ -88,7 +88,7 @@ typedef union durai_work {
     } say;
     struct {
         dura_log_entry entry;
-        uint8_t pairs[112];
+        uint8_t pairs[152];
     } boot;
 } durai_work;
 
@@ -101,6 +101,7 @@ struct dura_guard {
     void *instance;             /* of the backend; NULL when the model may not run */
     uint16_t *input;            /* channel of each model input */
     durai_bounds *envelope;
+    const uint8_t *risk_register; /* its digest, in the policy; zeros: none */
     int64_t hold_ns;
     int64_t deadline_ns;
     uint8_t policy_digest[32];

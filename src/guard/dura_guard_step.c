@@ -2,7 +2,8 @@
 /*
  * The hot path: validate, infer, bound, answer, leave a raw record in the ring.
  *
- * It allocates nothing, hashes nothing, reads no clock and calls no port. Whatever goes
+ * It allocates nothing, hashes nothing, reads no clock and calls no port (but its counter of ticks, in a
+ * shadow run that measures time). Whatever goes
  * wrong, every exit passes through answer(), which puts a safe value into output[]
  * (invariant 1). HOLD and FALLBACK follow Simplex (Sha 2001): a verified simple answer
  * beside the clever one, and a rule for coming back (recover_frames).
@@ -171,6 +172,37 @@ static DURAI_NOINLINE int32_t run_both(dura_guard *g, step *s, uint32_t word)
     return former;
 }
 
+/* 0 unless somebody wants to know how long a model takes. */
+static uint32_t ticks(const dura_guard *g)
+{
+    return g->swap->may_take ? g->port->ticks(g->port->sink_user) : 0;
+}
+
+/* The mean difference of the run's halves: what of it moved is what the two drifted apart. */
+static void add_lean(const dura_guard *g)
+{
+    durai_swap *w = g->swap;
+    uint32_t half = w->shadow_frames / 2u, first = w->served < half;
+    DURA_ASSERT(half < w->shadow_frames && w->lean != NULL);
+    if (!first && w->served < w->shadow_frames - half)
+        return; /* the one in the middle */
+    for (uint16_t i = 0; i < g->n_outputs; i++) {
+        float share = (w->raw[i] - g->raw[i]) / (g->envelope[i].hi - g->envelope[i].lo);
+        uint32_t below = share < 0.0f;
+        int64_t by = (int64_t)durai_swap_share(below ? -share : share);
+        w->lean[i] += below == first ? by : -by;
+    }
+}
+
+/* What only the whole run shows. */
+static uint32_t sum_up(const dura_guard *g)
+{
+    const durai_swap *w = g->swap;
+    DURA_ASSERT(w->served < w->shadow_frames);
+    return (durai_swap_leans(w, g->n_outputs) > w->may_lean ? (uint32_t)DURA_WHY_DRIFT : 0u) |
+           (w->may_take && durai_swap_ratio(w) > w->may_take ? DURA_SHADOW_LATE : 0u);
+}
+
 /* Shadow run: the candidate answers what the champion answered, and what it says goes no
  * further than here. After its first fault, or when it has answered often enough, it rests. */
 static DURAI_NOINLINE int32_t run_shadow(dura_guard *g, step *s, uint32_t word)
@@ -178,14 +210,22 @@ static DURAI_NOINLINE int32_t run_shadow(dura_guard *g, step *s, uint32_t word)
     durai_swap *w = g->swap;
     float far;
     s->brain = (uint8_t)durai_drives(word);
+    uint32_t begun = ticks(g);
     int32_t rc = run_one(g, w->brain[s->brain].instance, g->raw);
+    uint32_t between = ticks(g);
     if (rc != DURA_OK || !all_finite(g->raw, g->n_outputs) || durai_load(&w->failed) != 0 ||
         w->served >= w->shadow_frames)
         return rc;
-    uint32_t why = find_fault(g, run_one(g, w->brain[durai_beside(word)].instance, w->raw), w->raw, g->raw, 0.0f, &far);
+    int32_t beside = run_one(g, w->brain[durai_beside(word)].instance, w->raw);
+    uint32_t after = ticks(g), why = find_fault(g, beside, w->raw, g->raw, 0.0f, &far);
     if (why == 0) {
+        w->ticks[0] += between - begun;
+        w->ticks[1] += after - between;
         w->apart += durai_swap_share(far);
-        why = w->apart > w->may_differ ? DURA_WHY_DISAGREE : 0;
+        add_lean(g);
+        why = w->apart > w->may_differ ? (uint32_t)DURA_WHY_DISAGREE : 0u;
+        if (w->served + 1u == w->shadow_frames)
+            why |= sum_up(g);
     }
     if (why)
         durai_store(&w->failed, why);

@@ -10,7 +10,10 @@
  * nothing else in the guard does.
  */
 #include "dura_guard_calendar.h"
+#include "dura_guard_parts.h"
 #include "dura_guard_priv.h"
+
+enum { SHADOW_FAILED = 4 }; /* severity of its fact */
 
 /* ---- the handshake -------------------------------------------------------------------- */
 
@@ -42,6 +45,46 @@ uint32_t durai_swap_share(float share)
     return share < 256.0f ? (uint32_t)(share * 65536.0f) : 256u << 16;
 }
 
+uint64_t durai_swap_leans(const durai_swap *s, uint32_t n_outputs)
+{
+    uint64_t most = 0;
+    for (uint32_t i = 0; i < n_outputs; i++) {
+        uint64_t by = (uint64_t)(s->lean[i] < 0 ? -s->lean[i] : s->lean[i]);
+        most = by > most ? by : most;
+    }
+    return most;
+}
+
+uint32_t durai_swap_ratio(const durai_swap *s)
+{
+    uint64_t of = s->ticks[0], took = s->ticks[1];
+    while ((of | took) >> 48) { /* a long run: the last bits do not count */
+        of >>= 1;
+        took >>= 1;
+    }
+    DURA_ASSERT(took < (uint64_t)1 << 48);
+    uint64_t ratio = of ? (took << 8) / of : took ? UINT32_MAX : 0;
+    return ratio < UINT32_MAX ? (uint32_t)ratio : UINT32_MAX;
+}
+
+/* What the run came to, once nobody adds to it: a fact for the log of decisions. */
+static void tell_shadow(dura_guard *g, uint32_t served, uint32_t failed)
+{
+    const durai_swap *s = g->swap;
+    uint32_t half = s->shadow_frames / 2u, n = served ? served : 1u;
+    DURA_ASSERT(served <= s->shadow_frames && s->shadow == SHADOW_OVER);
+    if (!g->log)
+        return;
+    dura_fact *f = durai_fact_start(g, DURA_FACT_SHADOW, DURA_LOG_DECISION, failed ? SHADOW_FAILED : 0);
+    f->component = DURA_COMPONENT_BRAIN;
+    f->reasons = failed;
+    f->value[0] = served;
+    f->value[1] = (int64_t)(s->apart / n * 15625u >> 10); /* 2^-16 to millionths */
+    f->value[2] = (int64_t)((uint64_t)durai_swap_ratio(s) * 125u >> 5);
+    f->value[3] = served < s->shadow_frames ? 0 : (int64_t)(durai_swap_leans(s, g->n_outputs) / (half ? half : 1u) * 15625u >> 10);
+    (void)durai_fact_append(g, &g->now, NULL, NULL);
+}
+
 static void switch_to(durai_swap *s, uint32_t drives, uint32_t beside)
 {
     DURA_ASSERT(drives < DURAI_BRAINS && (drives == DURAI_BRAIN_NOBODY || s->brain[drives].instance != NULL));
@@ -67,6 +110,7 @@ static int release_key(const void *policy, uint32_t i, dura_gate_key *out)
     if (durai_policy_get_release_key(policy, i, &k) == DURA_OK) {
         memcpy(out->pub, k.key, sizeof out->pub);
         out->role = k.role;
+        out->alg = k.alg;
     } else if (i == 0 && durai_policy_get_gate(policy, &gate) == DURA_OK) {
         memcpy(out->pub, gate.factory_key, sizeof out->pub);
     } else {
@@ -81,6 +125,23 @@ static int hook_next_key(void *user, const uint8_t policy[DURA_HASH_BYTES], uint
     if (!s->successor || memcmp(s->successor_digest, policy, DURA_HASH_BYTES) != 0)
         return DURA_ESTATE;
     return release_key(s->successor, i, out);
+}
+
+static uint32_t hook_changes(void *user, const uint8_t policy[DURA_HASH_BYTES])
+{
+    const durai_swap *s = ((dura_guard *)user)->swap;
+    return s->successor && memcmp(s->successor_digest, policy, DURA_HASH_BYTES) == 0
+               ? durai_part_changes(s->policy, s->successor)
+               : UINT32_MAX;
+}
+
+static int hook_part(void *user, const uint8_t *policy, uint32_t part, const uint8_t digest[DURA_HASH_BYTES])
+{
+    const dura_guard *g = user;
+    durai_swap *s = g->swap;
+    const void *of = !policy ? s->policy : s->successor && memcmp(s->successor_digest, policy, DURA_HASH_BYTES) == 0 ? s->successor : NULL;
+    uint8_t sum[DURA_HASH_BYTES];
+    return of && durai_part_digest(of, part, sum, g->port->crypto, &s->start.hash) == 1 && memcmp(sum, digest, sizeof sum) == 0;
 }
 
 static void *hook_arena(void *user, size_t *cap)
@@ -172,7 +233,8 @@ static uint32_t hook_shadow(void *user, uint32_t *frames)
     if (s->shadow == SHADOW_NOT_YET) {
         durai_store(&s->failed, 0);
         durai_store(&s->served, 0);
-        s->apart = 0;
+        s->apart = s->ticks[0] = s->ticks[1] = 0;
+        memset(s->lean, 0, g->n_outputs * sizeof *s->lean);
         s->shadow = SHADOW_RUNS;
         switch_to(s, s->champion, s->candidate | DURAI_SHADOW >> 8);
         *frames = 0;
@@ -182,7 +244,11 @@ static uint32_t hook_shadow(void *user, uint32_t *frames)
         s->shadow = SHADOW_OVER;
         switch_to(s, s->champion, DURAI_BRAIN_NONE);
     }
-    if (s->shadow == SHADOW_OVER && unused(s, s->candidate))
+    if (s->shadow == SHADOW_OVER && unused(s, s->candidate)) {
+        tell_shadow(g, served, failed);
+        s->shadow = SHADOW_TOLD;
+    }
+    if (s->shadow == SHADOW_TOLD)
         return failed;
     *frames = served < s->shadow_frames ? served : s->shadow_frames - 1u;
     return 0;
@@ -287,20 +353,8 @@ static DURAI_NOINLINE int gate_config(const void *policy, dura_gate_config *c, d
     c->struct_size = sizeof *c;
     c->n_keys = release_keys(policy, keys);
     c->keys = keys;
-    c->threshold = u.threshold;
-    c->roles = u.roles;
-    c->approve = u.approve;
-    c->require = u.require;
-    c->shadow_frames = u.shadow_frames;
-    c->incident_role = u.incident_role;
-    c->emergency_role = u.emergency_role;
-    c->min_clock = u.min_clock;
     c->device = d.name;
-    c->probation_frames = u.probation_frames;
-    c->max_jump = u.max_jump;
-    c->window_begin = u.window_begin;
-    c->window_minutes = u.window_minutes;
-    durai_calendar(&u, &c->calendar);
+    durai_updates(&u, c);
     c->components = u.slot_bytes ? COMPONENTS : COMPONENTS & ~(1u << DURA_COMPONENT_BRAIN);
     return DURA_OK;
 }
@@ -308,9 +362,9 @@ static DURAI_NOINLINE int gate_config(const void *policy, dura_gate_config *c, d
 /* A new model may be of another kind than the factory's and need a little more. */
 enum { INSTANCE_LEAST = 128 };
 
-/* Keys, gate object, the former model's answer, two arenas: behind each other. */
+/* Keys, gate object, what the run beside it needs, two arenas: behind each other. */
 typedef struct parts {
-    size_t keys, gate, raw, arena;
+    size_t keys, gate, raw, arena, outputs;
 } parts;
 
 static DURAI_NOINLINE int measure(const void *policy, const dura_gate_calls *gate_calls, size_t instance, parts *p)
@@ -323,7 +377,8 @@ static DURAI_NOINLINE int measure(const void *policy, const dura_gate_calls *gat
     (void)durai_policy_section(policy, DURAI_POLICY_OUTPUTS, &outputs, NULL);
     p->keys = DURA_GATE_KEYS_MAX * sizeof(dura_gate_key);
     p->gate = ((size_t)gate_calls->object + 15u) & ~(size_t)15u;
-    p->raw = (4u * outputs + 15u) & ~(size_t)15u;
+    p->raw = (12u * outputs + 15u) & ~(size_t)15u; /* lean and raw */
+    p->outputs = outputs;
     if (instance < INSTANCE_LEAST)
         instance = INSTANCE_LEAST;
     p->arena = u.slot_bytes ? ((u.slot_bytes + 15u) & ~(size_t)15u) + ((instance + 15u) & ~(size_t)15u) : 0;
@@ -343,7 +398,7 @@ static DURAI_NOINLINE int start_gate(dura_guard *g, const void *policy, void *me
 {
     static const dura_gate_hooks none = {sizeof none, 0, NULL, hook_arena, hook_open, hook_run, hook_activate,
                                          hook_watch, hook_keep, hook_drop, hook_blocked, hook_say, hook_next_key,
-                                         hook_safe_state, hook_shadow};
+                                         hook_safe_state, hook_shadow, hook_changes, hook_part};
     dura_gate_hooks *hooks = &g->swap->start.init.hooks;
     dura_gate_config *c = &g->swap->start.init.config;
     int rc = gate_config(policy, c, keys);
@@ -356,14 +411,35 @@ static DURAI_NOINLINE int start_gate(dura_guard *g, const void *policy, void *me
     return g->port->gate->init(&g->swap->gate, mem, len, c, hooks, g->port);
 }
 
+/* A sum over n frames that stays within a mean share; 0 is no limit. */
+static uint64_t may(float share, uint32_t n)
+{
+    return share > 0.0f ? durai_swap_share(share) * (uint64_t)n : UINT64_MAX;
+}
+
+/* What the step holds the two answers against. */
+static DURAI_NOINLINE int read_limits(durai_swap *s, const void *policy, const dura_port *port)
+{
+    durai_policy_updates u;
+    int rc = durai_policy_get_updates(policy, &u);
+    if (rc != DURA_OK)
+        return rc;
+    s->policy = policy;
+    s->slot_bytes = u.slot_bytes;
+    s->max_disagreement = u.max_disagreement;
+    s->shadow_frames = u.shadow_frames;
+    s->may_differ = may(u.shadow_disagreement, u.shadow_frames);
+    s->may_lean = may(u.shadow_drift, u.shadow_frames / 2u);
+    if (u.shadow_frames && u.shadow_latency > 0.0f)
+        s->may_take = durai_swap_share(u.shadow_latency) / 256u + (u.shadow_latency < 1.0f / 256.0f);
+    return s->may_take && !DURAI_PART(port, ticks) ? DURA_ENOTSUP : DURA_OK;
+}
+
 int durai_swap_init(dura_guard *g, const void *policy, void *mem, size_t instance, uint32_t fresh)
 {
     parts p;
-    durai_policy_updates u;
     uint8_t *at = mem;
     int rc = measure(policy, g->port->gate, instance, &p);
-    if (rc == DURA_OK)
-        rc = durai_policy_get_updates(policy, &u);
     if (rc != DURA_OK)
         return rc;
     durai_swap *s = (durai_swap *)mem;
@@ -373,16 +449,15 @@ int durai_swap_init(dura_guard *g, const void *policy, void *mem, size_t instanc
     at += p.keys;
     uint8_t *gate = at;
     at += p.gate;
-    s->raw = (float *)(void *)at;
+    s->lean = (int64_t *)(void *)at;
+    s->raw = (float *)(void *)(s->lean + p.outputs);
     at += p.raw;
     s->arena[0] = p.arena ? at : NULL;
     s->arena[1] = p.arena ? at + p.arena : NULL;
     s->arena_bytes = p.arena;
-    s->slot_bytes = u.slot_bytes;
-    s->max_disagreement = u.max_disagreement;
-    s->shadow_frames = u.shadow_frames;
-    s->may_differ = u.shadow_disagreement > 0.0f ? durai_swap_share(u.shadow_disagreement) * (uint64_t)u.shadow_frames
-                                                 : UINT64_MAX;
+    rc = read_limits(s, policy, g->port);
+    if (rc != DURA_OK)
+        return rc;
     s->owner = g;
     s->held = UINT32_MAX;
     s->champion = DURAI_BRAIN_FACTORY;
@@ -451,6 +526,15 @@ int dura_guard_write(dura_guard *g, uint64_t offset, const void *p, size_t n, co
     if (!g || !p || !now)
         return DURA_EINVAL;
     return g->swap ? g->port->gate->write(g->swap->gate, offset, p, n, durai_guard_stamp(g, now)) : DURA_ENOTSUP;
+}
+
+int dura_guard_prove(dura_guard *g, const void *envelope, size_t len, const uint8_t *leaf, const uint8_t *path, uint32_t n)
+{
+    if (!g)
+        return DURA_EINVAL;
+    if (!g->swap || g->port->gate->struct_size <= offsetof(dura_gate_calls, prove))
+        return DURA_ENOTSUP;
+    return g->port->gate->prove(g->swap->gate, envelope, len, leaf, path, n);
 }
 
 int dura_guard_approve(dura_guard *g, const void *envelope, size_t len, const dura_time *now, uint32_t *why)

@@ -28,7 +28,7 @@ static inline uint32_t durai_brains(uint32_t drives, uint32_t beside) { return d
 static inline uint32_t durai_drives(uint32_t word) { return word & 0xFFu; }
 static inline uint32_t durai_beside(uint32_t word) { return word >> 8 & 0xFFu; }
 enum { DURAI_SHADOW = 1 << 16 };
-enum { SHADOW_NOT_YET = 0, SHADOW_RUNS = 1, SHADOW_OVER = 2 };
+enum { SHADOW_NOT_YET = 0, SHADOW_RUNS = 1, SHADOW_OVER = 2, SHADOW_TOLD = 3 };
 
 typedef struct durai_brain {
     void *instance;              /* NULL: not open */
@@ -51,7 +51,10 @@ typedef struct durai_swap {
     float *raw;                  /* answer of who runs beside: the former model's, or the
                                     candidate's in a shadow run */
     uint64_t apart;              /* sum of the shares of lo..hi, in 2^-16 each; worker clears
-                                    before a run begins */
+                                    before a run begins, as the three below */
+    int64_t *lean;               /* per output: the signed shares of the second half less those of
+                                    the first */
+    uint64_t ticks[2];           /* of the champion, of the candidate, where both answered */
 
     /* the worker's */
     durai_brain brain[DURAI_BRAINS];
@@ -60,6 +63,7 @@ typedef struct durai_swap {
     uint32_t slot_bytes;
     uint32_t champion;           /* drives or would drive without the candidate */
     uint32_t candidate;          /* open and not the champion; NONE: there is none */
+    const void *policy;          /* in force */
     const void *successor;       /* policy a release is to put in force; NULL: not at hand */
     uint8_t successor_digest[32];
     uint32_t n_told;             /* facts said before the log was there */
@@ -68,6 +72,9 @@ typedef struct durai_swap {
     uint32_t shadow_frames;
     uint32_t shadow;             /* SHADOW_* of the candidate */
     uint64_t may_differ;         /* what `apart` may come to; all ones: no limit */
+    uint64_t may_lean;           /* and every `lean` */
+    uint32_t may_take;           /* ticks of the candidate over those of the champion, in 2^-8; 0:
+                                    no limit, nobody measures */
     union {                      /* one at a time, and so not on the stack */
         struct {
             dura_gate_config config;
@@ -80,6 +87,10 @@ typedef struct durai_swap {
 
 /* A share of lo..hi, at least 0, as it is added up. */
 uint32_t durai_swap_share(float share);
+/* The largest of the sums that lean, without its sign. */
+uint64_t durai_swap_leans(const durai_swap *s, uint32_t n_outputs);
+/* Candidate's ticks over the champion's, in 2^-8. */
+uint32_t durai_swap_ratio(const durai_swap *s);
 
 /* Producer: the word to work with; nothing it names is closed until let_go. */
 uint32_t durai_swap_hold(durai_swap *s);

@@ -289,13 +289,14 @@ static int make_room(dura_drill *d, dura_error *err)
     k->verdict = malloc((size_t)(rows * n));
     k->action = malloc((size_t)rows);
     k->reasons = malloc((size_t)rows * sizeof *k->reasons);
+    k->why = malloc((size_t)(rows * n) * sizeof *k->why);
     k->answer = malloc((size_t)(rows * d->n_outputs) * sizeof *k->answer);
     d->value = malloc((size_t)(length * n) * sizeof *d->value);
     d->missing = malloc((size_t)(length * n));
     d->stamp = malloc((size_t)length * sizeof *d->stamp);
     d->row = malloc((size_t)n * sizeof *d->row);
     d->row_missing = malloc((size_t)n);
-    return k->verdict && k->action && k->reasons && k->answer && d->value && d->missing && d->stamp && d->row &&
+    return k->verdict && k->action && k->reasons && k->why && k->answer && d->value && d->missing && d->stamp && d->row &&
                    d->row_missing
                ? DURA_OK
                : oom(err);
@@ -342,6 +343,14 @@ static int open_all(dura_drill *d, const dura_drill_options *o, dura_error *err)
     dura_sha256_query(d->report.model, d->world.image, d->world.image_len);
     rc = durai_drill_control(d, err);
     return rc == DURA_ENOSPC ? oom(err) : rc;
+}
+
+int durai_drill_open_bare(dura_drill **out, const dura_drill_options *o, dura_error *err)
+{
+    int rc = dura_drill_open(out, o, err);
+    if (rc == DURA_OK)
+        (*out)->to_end = 1;
+    return rc;
 }
 
 int dura_drill_open(dura_drill **out, const dura_drill_options *o, dura_error *err)
@@ -402,6 +411,7 @@ void dura_drill_close(dura_drill *d)
     free(d->control.verdict);
     free(d->control.action);
     free(d->control.reasons);
+    free(d->control.why);
     free(d->control.answer);
     free(d->control.said);
     free(d->names);

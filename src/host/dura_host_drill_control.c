@@ -49,6 +49,7 @@ static int keep_row(dura_drill *d, uint64_t row)
     drill_control *k = &d->control;
     uint16_t n = d->data.n;
     memcpy(k->verdict + row * n, dura_sensor_verdicts(w->guard->sensor), n);
+    memcpy(k->why + row * n, dura_sensor_reasons(w->guard->sensor), n * sizeof *k->why);
     k->action[row] = w->decision.action;
     k->reasons[row] = w->decision.reasons;
     memcpy(k->answer + row * d->n_outputs, w->decision.proposed, d->n_outputs * sizeof *k->answer);

@@ -26,6 +26,7 @@ typedef struct drill_said {
     uint64_t row;
     uint16_t kind;              /* DURA_FACT_DRIFT or DURA_FACT_INCIDENT */
     uint16_t thing;             /* DRIFT: channel, output, feature */
+    uint8_t detector;           /* DRIFT: DURA_DRIFT_MIXTURE.. */
     int64_t value[4];           /* as in the fact */
 } drill_said;
 
@@ -49,13 +50,34 @@ typedef struct drill_world {
     drill_said said[DRILL_FACTS];
     uint32_t n_said;
     uint64_t row;
+    uint8_t sabotage;           /* DRILL_MODEL_*: what the model does to its answers */
+    uint32_t answers;           /* it has given since */
 } drill_world;
+
+/* What an act does to the model. */
+enum { DRILL_MODEL_RIGHT, DRILL_MODEL_WILD, DRILL_MODEL_JUMPS, DRILL_MODEL_NAN, DRILL_MODEL_FAILS };
+
+enum { DRILL_HOOKS = 45 };
+#define DRILL_NEVER UINT32_MAX
+
+/* What came of one start. */
+typedef struct drill_outcome {
+    int by;                     /* DURA_DRILL_BY_*; -1: missed */
+    uint64_t delay;
+    double delay_s;
+    uint8_t action;
+    uint8_t verdict;            /* DURA_CAUSE_*, DURA_DRILL_NO_INCIDENT */
+    double moved;
+    double reached;
+    uint32_t hook_at[DRILL_HOOKS]; /* frames until each hook spoke; DRILL_NEVER */
+} drill_outcome;
 
 /* What the guard said of the recording as it is, row by row. */
 typedef struct drill_control {
     uint8_t *verdict;           /* rows x channels */
     uint8_t *action;
     uint32_t *reasons;          /* DURA_G_* */
+    uint32_t *why;              /* rows x channels: DURA_R_* */
     float *answer;              /* rows x outputs: what would be driven */
     drill_said *said;
     size_t n_said, room;
@@ -89,6 +111,9 @@ struct dura_drill {
     float *row;                 /* one frame */
     uint8_t *row_missing;
     double reached;             /* size of the injection as it came out, in deviations */
+    int to_end;                 /* an injection is judged to its end, caught or not */
+    drill_outcome last[DURA_DRILL_STARTS_MAX]; /* of the task scored last, unsorted ... */
+    uint32_t n_last;            /* ... so many starts of it */
     void (*progress)(void *user, uint64_t done, uint64_t total, uint64_t frames);
     void *user;
     uint64_t frames, runs;
@@ -116,6 +141,17 @@ uint64_t durai_drill_random(uint64_t seed, uint64_t a, uint64_t b, uint64_t c);
 
 /* All starts of a task. DURA_OK or a guard's code. */
 int durai_drill_score(dura_drill *d, const drill_task *t, dura_drill_entry *e, dura_error *err);
+
+/* The guard of the start, as it was. */
+void durai_drill_put_back(dura_drill *d, uint32_t start);
+/* How long each hook took in this frame, which is `delay` frames behind the injection's first. */
+void durai_drill_hear_hooks(const dura_drill *d, uint16_t channel, uint64_t first, uint64_t row, drill_outcome *o);
+void durai_drill_begin(drill_outcome *o);
+
+/* ---- dura_host_drill.c ------------------------------------------------------------------- */
+
+/* As dura_drill_open(), without a list of its own. */
+int durai_drill_open_bare(dura_drill **out, const dura_drill_options *o, dura_error *err);
 
 /* ---- dura_host_drill_control.c ----------------------------------------------------------- */
 

@@ -14,6 +14,7 @@
  */
 #include "dura_host_drill_priv.h"
 #include "../base/dura_base_priv.h"
+#include "dura_host_binding_priv.h"
 
 #include <math.h> /* fabs and INFINITY, which need no library */
 #include <stdlib.h>
@@ -21,16 +22,7 @@
 
 enum { NEAR = 2 };              /* rows in which an envelope may break a little sooner or later */
 
-/* What came of one start. */
-typedef struct outcome {
-    int by;                     /* DURA_DRILL_BY_*; -1: missed */
-    uint64_t delay;
-    double delay_s;
-    uint8_t action;
-    uint8_t verdict;            /* DURA_CAUSE_*, DURA_DRILL_NO_INCIDENT */
-    double moved;
-    double reached;
-} outcome;
+typedef drill_outcome outcome;
 
 /* ---- one frame ---------------------------------------------------------------------------- */
 
@@ -176,6 +168,68 @@ static double farthest(const dura_drill *d, uint64_t row)
     return most;
 }
 
+/* ---- which hooks spoke -------------------------------------------------------------------- */
+
+void durai_drill_begin(outcome *o)
+{
+    memset(o, 0, sizeof *o);
+    o->by = -1;
+    o->action = DURA_ACT;
+    o->verdict = DURA_DRILL_NO_INCIDENT;
+    for (int i = 0; i < DRILL_HOOKS; i++)
+        o->hook_at[i] = DRILL_NEVER;
+}
+
+static void spoke(outcome *o, int hook, uint64_t delay)
+{
+    if (o->hook_at[hook] == DRILL_NEVER)
+        o->hook_at[hook] = (uint32_t)delay;
+}
+
+/* Reasons of a channel that the control does not have; a relation may blame any of its channels. */
+static void hear_channels(const dura_drill *d, uint16_t channel, uint64_t row, uint64_t delay, outcome *o)
+{
+    const uint8_t *now = dura_sensor_verdicts(d->world.guard->sensor), *then = d->control.verdict + row * d->data.n;
+    const uint32_t *why = dura_sensor_reasons(d->world.guard->sensor);
+    for (uint16_t c = 0; c < d->data.n; c++) {
+        int target = channel == DURA_NONE || c == channel || c == d->other;
+        if (now[c] <= DURA_UNKNOWN || now[c] <= then[c])
+            continue;
+        for (int hook = target ? BIND_TIME : BIND_VOTE; hook <= BIND_STATE; hook++)
+            if (why[c] & durai_bind_sensor_bits(hook))
+                spoke(o, hook, delay);
+    }
+}
+
+static void hear_drift(const dura_drill *d, uint64_t first, uint64_t delay, outcome *o)
+{
+    for (uint32_t i = 0; i < d->world.n_said; i++) {
+        const drill_said *s = &d->world.said[i];
+        if (s->kind != DURA_FACT_DRIFT || alarmed_anyway(d, s, first))
+            continue;
+        if (s->thing >= d->data.n + d->n_outputs + d->n_inputs)
+            spoke(o, BIND_MSPC, delay);
+        spoke(o, s->detector == DURA_DRIFT_HISTOGRAM ? BIND_HISTOGRAM : s->detector ? BIND_CHART : BIND_MONITOR, delay);
+    }
+}
+
+void durai_drill_hear_hooks(const dura_drill *d, uint16_t channel, uint64_t first, uint64_t row, outcome *o)
+{
+    uint64_t delay = row - first;
+    uint32_t before = 0;
+    hear_channels(d, channel, row, delay, o);
+    hear_drift(d, first, delay, o);
+    for (uint64_t i = row > NEAR ? row - NEAR : 0; i <= row + NEAR && i < d->data.rows; i++)
+        before |= d->control.reasons[i];
+    for (int hook = BIND_OUT_RANGE; hook <= BIND_DEADLINE; hook++)
+        if (d->world.decision.reasons & durai_bind_guard_bits(hook) & ~before)
+            spoke(o, hook, delay);
+    if (d->world.decision.action == DURA_FALLBACK && d->control.action[row] != DURA_FALLBACK)
+        spoke(o, BIND_FALLBACK, delay);
+    if (look_at_incidents(d) >= 0 && is_own_incident(d, first))
+        spoke(o, BIND_VERDICT, delay);
+}
+
 /* ---- one start ------------------------------------------------------------------------------- */
 
 static void judge(const dura_drill *d, const drill_task *t, uint64_t first, uint64_t row, outcome *o)
@@ -237,16 +291,17 @@ static int run_one(dura_drill *d, const drill_task *t, uint32_t start, uint64_t 
         if (rc != DURA_OK)
             break;
         judge(d, t, first, row, o);
+        durai_drill_hear_hooks(d, t->channel, first, row, o);
         d->frames++;
         if (d->progress)
             d->progress(d->user, d->runs, d->n_tasks * d->report.starts, d->frames);
-        if (o->by >= 0 && k >= o->delay + d->report.tail)
+        if (o->by >= 0 && !d->to_end && k >= o->delay + d->report.tail)
             break;
     }
     return rc;
 }
 
-static void put_back(dura_drill *d, uint32_t start)
+void durai_drill_put_back(dura_drill *d, uint32_t start)
 {
     memcpy(d->world.state, d->snapshot + start * d->world.state_len, d->world.state_len);
 }
@@ -314,13 +369,16 @@ int durai_drill_score(dura_drill *d, const drill_task *t, dura_drill_entry *e, d
         uint64_t n = durai_drill_inject(d, t, i);
         if (n) {
             outcome *at = &o[e->starts++];
-            *at = (outcome){-1, 0, 0.0, DURA_ACT, DURA_DRILL_NO_INCIDENT, 0.0, d->reached};
-            put_back(d, i);
+            durai_drill_begin(at);
+            at->reached = d->reached;
+            durai_drill_put_back(d, i);
             e->blind += (uint32_t)is_blind(d, t);
             rc = run_one(d, t, i, n, at, err);
         }
         d->runs++;
     }
+    d->n_last = e->starts;
+    memcpy(d->last, o, e->starts * sizeof *o);
     sum_up(e, o);
     return rc;
 }

@@ -99,14 +99,85 @@ static void hear(void *user, const dura_fact *f, const dura_time *t)
     s->row = w->row;
     s->kind = f->kind;
     s->thing = f->channel;
+    s->detector = (uint8_t)(f->kind == DURA_FACT_DRIFT ? f->reasons >> DURA_DRIFT_DETECTOR_AT & 7u : 0);
     memcpy(s->value, f->value, sizeof s->value);
 }
+
+/* ---- the model ------------------------------------------------------------------------------ */
+
+/* The packed backend, which an act may make answer wrongly. Its instance lies behind a pointer
+ * to the world, which does not move. */
+enum { WORLD_BYTES = 16 };
+
+static void *inner(void *inst) { return (uint8_t *)inst + WORLD_BYTES; }
+
+static int32_t world_mem_req(const void *config, const void *image, size_t len, size_t *bytes, size_t *align)
+{
+    (void)config;
+    int32_t rc = dura_backend_packed()->mem_req(NULL, image, len, bytes, align);
+    if (rc == DURA_OK) {
+        *bytes += WORLD_BYTES;
+        *align = 16;
+    }
+    return rc;
+}
+
+static int32_t world_open(void *inst, const void *config, const void *image, size_t len)
+{
+    memcpy(inst, &config, sizeof config);
+    return dura_backend_packed()->open(inner(inst), NULL, image, len);
+}
+
+static int32_t world_io(const void *inst, dura_backend_io *out)
+{
+    return dura_backend_packed()->io((const uint8_t *)inst + WORLD_BYTES, out);
+}
+
+static int32_t world_run(void *inst, const float *in, size_t n_in, float *out, size_t n_out, int64_t deadline_ns)
+{
+    drill_world *w;
+    memcpy(&w, inst, sizeof w);
+    int32_t rc = dura_backend_packed()->run(inner(inst), in, n_in, out, n_out, deadline_ns);
+    w->answers++;
+    for (size_t i = 0; rc == DURA_OK && w->sabotage && i < n_out; i++) {
+        durai_policy_output o = {0};
+        if (durai_policy_get_output(w->policy, (uint32_t)i, &o) != DURA_OK)
+            continue;
+        if (w->sabotage == DRILL_MODEL_WILD)
+            out[i] = o.hi + (o.hi - o.lo) + 1.0f;
+        if (w->sabotage == DRILL_MODEL_JUMPS)
+            out[i] = w->answers & 1u ? o.hi : o.lo;
+        if (w->sabotage == DRILL_MODEL_NAN)
+            out[i] = durai_f32(0x7FC00000u);
+    }
+    return w->sabotage == DRILL_MODEL_FAILS ? DURA_EIO : rc;
+}
+
+static int32_t world_reset(void *inst)
+{
+    const dura_backend *b = dura_backend_packed();
+    return b->reset ? b->reset(inner(inst)) : DURA_OK;
+}
+
+static void world_close(void *inst)
+{
+    const dura_backend *b = dura_backend_packed();
+    if (b->close)
+        b->close(inner(inst));
+}
+
+static const dura_backend world_backend = {
+    sizeof world_backend, 1, 0, "org.dura.drill", "1", world_mem_req, world_open, world_io, world_run, world_reset,
+    world_close, NULL, NULL,
+};
 
 int durai_drill_plug(drill_world *w, dura_error *err)
 {
     int rc = dura_sodium_init(&w->provider, NULL, 0, NULL, NULL, NULL);
     if (rc != DURA_OK)
         return dura_error_set(err, rc, NULL, 0, NULL, "the drill could not be set up: %s", dura_strerror(rc));
+    w->model.backend = &world_backend;
+    w->model.config = w;
     w->crypto = w->provider.crypto;
     w->crypto.verify = say_yes;
     w->port.struct_size = sizeof w->port;

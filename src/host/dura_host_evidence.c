@@ -21,7 +21,7 @@
 enum { COMMITS_MAX = 32, COMMIT_ROOM = 65, NAME_ROOM = 256, PATH_ROOM = 4096 };
 
 /* What must be true of a document of this kind. */
-enum { ANY, TEST, REVIEW, SUMMARY, RISK, PROVENANCE, MLFLOW, TRAINING };
+enum { ANY, TEST, REVIEW, SUMMARY, RISK, PROVENANCE, MLFLOW, TRAINING, DRILL };
 
 /* usual: what it stands for when nothing else is said; may: what may be said. Reasons:
  * docs/formats/evidence.md. A kind without a predicate is told by its own members. */
@@ -36,13 +36,14 @@ typedef struct kind {
 #define BOMS (BIT(SM_9) | BIT(SUM_3) | BIT(A_6_2_3) | BIT(A_7_3) | BIT(A_7_5))
 #define SCANS (BIT(SVV_3) | BIT(SM_9) | BIT(SM_11) | BIT(DM_4))
 
-enum { K_CYCLONEDX, K_SPDX, K_MLFLOW, K_TRAINING, K_OTHER, K_STATEMENTS };
+enum { K_CYCLONEDX, K_SPDX, K_MLFLOW, K_TRAINING, K_DRILL, K_OTHER, K_STATEMENTS };
 
 static const kind kinds[] = {
     {"bom", NULL, BIT(SUM_3), BIT(SUM_3), BOMS, ANY},
     {"bom", NULL, BIT(SUM_3), BIT(SUM_3), BOMS, ANY},
     {"mlflow", NULL, BIT(A_6_2_3), 0, BIT(A_6_2_3) | BIT(A_6_2_4) | BIT(A_7_2) | BIT(A_7_5), MLFLOW},
     {"training", NULL, BIT(A_7_3) | BIT(A_7_5) | BIT(A_7_6), 0, BIT(A_7_2) | BIT(A_7_3) | BIT(A_7_4) | BIT(A_7_5) | BIT(A_7_6), TRAINING},
+    {"drill", NULL, BIT(A_6_2_4), BIT(SVV_1), TESTS, DRILL},
     {"statement", NULL, 0, 0, 0, ANY},
     {"test", "https://in-toto.io/attestation/test-result/v0.1", BIT(A_6_2_4), BIT(SVV_1), TESTS, TEST},
     {"review", "https://in-toto.io/attestation/human-review/vcs/v0.1", BIT(SI_1), BIT(SI_1), REVIEWS, ANY},
@@ -183,6 +184,8 @@ static const kind *kind_of_document(const dura_json *doc)
         return &kinds[K_SPDX];
     if (has(doc, DURA_JSON_ROOT, "dura_training"))
         return &kinds[K_TRAINING];
+    if (has(doc, DURA_JSON_ROOT, "dura_drill"))
+        return &kinds[K_DRILL];
     if ((has(doc, DURA_JSON_ROOT, "info") && has(doc, DURA_JSON_ROOT, "data")) || (has(doc, run, "info") && has(doc, run, "data")))
         return &kinds[K_MLFLOW];
     return NULL;
@@ -363,6 +366,35 @@ static int judge_rows(const item *i, dura_error *err)
     return rc;
 }
 
+/* A drill of this model or this policy, of every entry, and every control that something was made
+ * for noticed some of it. What was missed here and there is for people to weigh. */
+static int judge_drill(const work *w, const item *i, dura_error *err)
+{
+    const dura_json *d = i->doc;
+    uint8_t model[DURA_HASH_BYTES], policy[DURA_HASH_BYTES];
+    int64_t n;
+    int rc = dura_json_get_int(d, dura_json_member(d, DURA_JSON_ROOT, "dura_drill"), 1, 1, &n, err);
+    if (rc == DURA_OK)
+        rc = dura_json_get_hex(d, dura_json_member(d, DURA_JSON_ROOT, "model"), model, sizeof model, err);
+    if (rc == DURA_OK)
+        rc = dura_json_get_hex(d, dura_json_member(d, DURA_JSON_ROOT, "policy"), policy, sizeof policy, err);
+    if (rc == DURA_OK && !is_ours(w, model) && !is_ours(w, policy))
+        return no(i, "model", err, "is another model's or policy's than %s", "what is released");
+    uint32_t entries = dura_json_member(d, DURA_JSON_ROOT, "entries"), controls = dura_json_member(d, DURA_JSON_ROOT, "controls");
+    if (rc == DURA_OK)
+        rc = dura_json_want(d, entries, DURA_JSON_ARRAY, 1, UINT16_MAX, err);
+    if (rc == DURA_OK)
+        rc = dura_json_want(d, controls, DURA_JSON_ARRAY, 0, UINT16_MAX, err);
+    for (uint32_t v = dura_json_first(d, entries); v != DURA_JSON_NONE && rc == DURA_OK; v = dura_json_next(d, v))
+        if (!text_of(d, v, "result") || is(text_of(d, v, "result"), "not_drilled"))
+            return no(i, "entries", err, "%.48s was never drilled", text_of(d, v, "entry") ? text_of(d, v, "entry") : "an entry");
+    for (uint32_t v = dura_json_first(d, controls); v != DURA_JSON_NONE && rc == DURA_OK; v = dura_json_next(d, v))
+        if (!text_of(d, v, "result") || is(text_of(d, v, "result"), "missed"))
+            return no(i, "controls", err, "%.48s noticed nothing of what was made for it",
+                      text_of(d, v, "control") ? text_of(d, v, "control") : "a control");
+    return rc;
+}
+
 static int judge_training(item *i, dura_error *err)
 {
     static const char *const words[] = {"INTACT", "CUT", "UNANCHORED", NULL};
@@ -395,6 +427,7 @@ static int judge(work *w, item *i, dura_error *err)
     case RISK: return judge_risk(i, predicate, err);
     case MLFLOW: return judge_mlflow(w, i, err);
     case TRAINING: return judge_training(i, err);
+    case DRILL: return judge_drill(w, i, err);
     default: return DURA_OK;
     }
 }

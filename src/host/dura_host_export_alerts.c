@@ -306,6 +306,11 @@ static int fill_record(alert *a, const durai_run *run, const dura_record *r)
         (void)snprintf(a->text, sizeof a->text, "%" PRIu64 " records of the %s log did not fit and were lost", uint_of(r, 17),
                        a->log);
         return 1;
+    case DURA_REC_SPACE:
+        begin_record(a, r, "log.space", "Log nearly full", 5);
+        (void)snprintf(a->text, sizeof a->text, "the %s log has used %" PRIu64 " of its %" PRIu64 " bytes",
+                       uint_of(r, 16) == DURA_LOG_SECURITY ? "security" : "decision", uint_of(r, 17), uint_of(r, 18));
+        return 1;
     case DURA_REC_RECOVER:
         begin_record(a, r, uint_of(r, 16) == 2 ? "log.damage" : "log.cut",
                      uint_of(r, 16) == 2 ? "Log damaged" : "Log cut", uint_of(r, 16) == 2 ? 8 : 3);

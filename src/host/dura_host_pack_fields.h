@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 enum { PACK_U8, PACK_U16, PACK_U32, PACK_F32, PACK_BOOL, PACK_ENUM, PACK_KEY32, PACK_TEXT64,
-       PACK_NAME, PACK_BIT, PACK_CHANNEL, PACK_OF, PACK_NOTE, PACK_LIST, PACK_SET, PACK_DAYS, PACK_ZONE };
+       PACK_NAME, PACK_BIT, PACK_CHANNEL, PACK_OF, PACK_NOTE, PACK_LIST, PACK_SET, PACK_DAYS, PACK_ZONE, PACK_DIGEST };
 enum { PACK_REQUIRED = 1, PACK_OR_0 = 2, PACK_POW2 = 4, PACK_POSITIVE = 8 };
 
 typedef struct pack_word {
@@ -153,6 +153,8 @@ static const pack_field pack_fields_logs[] = {
 static const pack_field pack_fields_gate[] = {
     {"factory_key", PACK_KEY32, 0, 0, 0, 0u, 0u, 0u, 0,
      "Ed25519 public key that signs the factory record, 64 hex digits; absent: the visible development key."},
+    {"risk_register", PACK_DIGEST, 0, 32, 0, 0u, 0u, 0u, 0,
+     "SHA-256 of the canonical form of the risk register that the device is bound to, 64 hex digits; every start records it; absent: none."},
 };
 
 static const pack_word pack_words_feature_op[] = {
@@ -249,6 +251,12 @@ static const pack_word pack_words_updates_incident_role[] = {
     {"none", 0}, {"vendor", 1}, {"operator", 2}, {"security", 3}, {"safety", 4}, {0, 0}};
 static const pack_word pack_words_updates_emergency_role[] = {
     {"none", 0}, {"vendor", 1}, {"operator", 2}, {"security", 3}, {"safety", 4}, {0, 0}};
+static const pack_word pack_words_updates_rollback_role[] = {
+    {"none", 0}, {"vendor", 1}, {"operator", 2}, {"security", 3}, {"safety", 4}, {0, 0}};
+static const pack_word pack_words_updates_substantial_role[] = {
+    {"none", 0}, {"vendor", 1}, {"operator", 2}, {"security", 3}, {"safety", 4}, {0, 0}};
+static const pack_word pack_words_updates_planned[] = {
+    {"box", 1}, {"model", 2}, {"label_map", 4}, {"normalisation", 8}, {"thresholds", 16}, {"contract", 32}, {"drift", 64}, {"labels", 128}, {"rules", 256}, {"register", 512}, {0, 0}};
 static const pack_field pack_fields_updates[] = {
     {"slot_bytes", PACK_U32, 0, 0, 0, 65536u, 0u, 16777216u, 0,
      "Room for a brain image in memory, twice; 0: brains are not updated."},
@@ -286,15 +294,35 @@ static const pack_field pack_fields_updates[] = {
      "Days on which the window opens, by the local clock; empty: every day."},
     {"window_zone", PACK_ZONE, 0, 41, 0, 0u, 0u, 0u, 0,
      "Local time of the window as a POSIX TZ such as CET-1CEST,M3.5.0,M10.5.0/3; empty: UTC."},
+    {"rollback_role", PACK_ENUM, 0, 54, 0, 0u, 0u, 0u, pack_words_updates_rollback_role,
+     "A brain release that goes back to a lower version, never below the floor, is taken only with an approval of this role on this device; none: there is no going back."},
+    {"substantial_role", PACK_ENUM, 0, 55, 0, 0u, 0u, 0u, pack_words_updates_substantial_role,
+     "A release beyond what is planned below must say that it is substantial and needs one signature more than the threshold, one of this role; none: nothing is planned, and nobody asks."},
+    {"planned", PACK_SET, 0, 56, 0, 0u, 0u, 0u, pack_words_updates_planned,
+     "Parts that a routine release may change, as planned in the initial assessment; with substantial_role. docs/gate.md says what belongs to each."},
+    {"shadow_latency", PACK_F32, PACK_POSITIVE, 60, 0, 0u, 0u, 0u, 0,
+     "Limit of the time the new model took in the shadow run over the time the running one took; 0: no limit. Needs dura_port.ticks."},
+    {"shadow_drift", PACK_F32, PACK_POSITIVE, 64, 0, 0u, 0u, 0u, 0,
+     "Limit of the share of lo..hi by which the mean difference between new and running model, of any output, moved from the first half of the shadow run to the second; 0: no limit."},
+    {"planned_metric", PACK_U16, 0, 68, 0, 0u, 0u, 10000u, 0,
+     "A routine brain release states at least this metric, in ten-thousandths; 0: none is asked for."},
+    {"planned_data", PACK_BOOL, 0, 70, 0, 0u, 0u, 0u, 0,
+     "A routine brain release names the digest of the data it was trained on."},
+    {"label_map", PACK_DIGEST, 0, 71, 0, 0u, 0u, 0u, 0,
+     "SHA-256 of the file that says what the model's outputs mean to people; empty: none. A brain may be bound to it."},
+    {"labels", PACK_DIGEST, 0, 103, 0, 0u, 0u, 0u, 0,
+     "SHA-256 of the people's labels of what is normal that limits and references were learned with; empty: none. A brain may be bound to it."},
 };
 
 static const pack_word pack_words_release_key_role[] = {
     {"vendor", 1}, {"operator", 2}, {"security", 3}, {"safety", 4}, {0, 0}};
 static const pack_field pack_fields_release_key[] = {
     {"key", PACK_KEY32, PACK_REQUIRED, 0, 0, 0u, 0u, 0u, 0,
-     "Ed25519 public key, 64 hex digits."},
+     "Public key, 64 hex digits; Ed25519 unless alg says otherwise."},
     {"role", PACK_ENUM, PACK_REQUIRED, 32, 0, 0u, 0u, 0u, pack_words_release_key_role,
      "What its owner answers for."},
+    {"alg", PACK_U8, 0, 33, 0, 0u, 0u, 255u, 0,
+     "Algorithm of its signatures: 0 Ed25519; 128 and up are the box's own (dura_crypto.verify_other), key then being the digest of a longer one."},
 };
 
 static const pack_word pack_words_sensor_check_kind[] = {

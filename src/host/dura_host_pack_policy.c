@@ -18,7 +18,7 @@
 
 #define COUNT(a) ((uint32_t)(sizeof(a) / sizeof(a)[0]))
 
-enum { FIELDS_MAX = 32, RECORD_MAX = 96, NOTE_MAX = 255 };
+enum { FIELDS_MAX = 40, RECORD_MAX = 160, NOTE_MAX = 255 };
 
 /* One kind of record. */
 typedef struct record_kind {
@@ -204,6 +204,15 @@ static int put_text(packer *k, const pack_field *f, uint32_t value)
     return DURA_OK;
 }
 
+/* 64 hex digits, or no text where there is none. */
+static int put_digest(packer *k, const pack_field *f, uint32_t value)
+{
+    const char *text = "";
+    if (dura_json_get_text(k->doc, value, 0, 0, &text, NULL) == DURA_OK)
+        return DURA_OK;
+    return dura_json_get_hex(k->doc, value, k->record + f->offset, 32, k->err);
+}
+
 static int put_key(packer *k, const pack_field *f, uint32_t value)
 {
     static const uint8_t none[32];
@@ -292,6 +301,7 @@ static int put_given(packer *k, const pack_field *f, uint32_t value)
     case PACK_ENUM: return put_word(k, f, value);
     case PACK_SET: return put_set(k, f, value);
     case PACK_KEY32: return put_key(k, f, value);
+    case PACK_DIGEST: return put_digest(k, f, value);
     case PACK_DAYS: return put_days(k, f, value);
     case PACK_ZONE: return put_zone(k, f, value);
     case PACK_TEXT64:
@@ -947,12 +957,12 @@ static int check_roles(packer *k, const char *member, uint32_t roles, const uint
 
 static int put_updates(packer *k)
 {
-    uint32_t list = dura_json_member(k->doc, DURA_JSON_ROOT, "release_keys"), threshold = 0, asked[4] = {0, 0, 0, 0};
-    static const char *const members[4] = {"incident_role", "emergency_role", "roles", "approve"};
+    uint32_t list = dura_json_member(k->doc, DURA_JSON_ROOT, "release_keys"), threshold = 0, asked[6] = {0};
+    static const char *const members[6] = {"incident_role", "emergency_role", "rollback_role", "substantial_role", "roles", "approve"};
     int rc = put_optional(k, DURA_JSON_ROOT, DURAI_POLICY_UPDATES, KIND_UPDATES);
     if (rc == DURA_OK && k->count[DURAI_POLICY_UPDATES])
         threshold = k->record[field_of(&kinds[KIND_UPDATES], "threshold")->offset];
-    for (uint32_t i = 0; i < 4 && threshold; i++)
+    for (uint32_t i = 0; i < 6 && threshold; i++)
         asked[i] = k->record[field_of(&kinds[KIND_UPDATES], members[i])->offset];
     size_t at = k->image.len;
     if (rc == DURA_OK)
@@ -965,8 +975,8 @@ static int put_updates(packer *k)
         return dura_json_fail(k->doc, dura_json_member(k->doc, DURA_JSON_ROOT, "updates"), k->err, DURA_EINVAL,
                               "threshold is %u, but there %s %u key%s", (unsigned)threshold, keys > 1 ? "are" : "is",
                               (unsigned)(keys ? keys : 1), keys > 1 ? "s" : "");
-    for (uint32_t i = 0; i < 4 && rc == DURA_OK && !k->image.err; i++)
-        rc = i < 2 ? check_extra_role(k, members[i], asked[i], k->image.p + at, keys)
+    for (uint32_t i = 0; i < 6 && rc == DURA_OK && !k->image.err; i++)
+        rc = i < 4 ? check_extra_role(k, members[i], asked[i], k->image.p + at, keys)
                    : check_roles(k, members[i], asked[i], k->image.p + at, keys);
     return rc;
 }

@@ -68,6 +68,8 @@ int durai_pack_mspc(const dura_json *doc, uint32_t object, uint16_t components, 
 /* In a checked image: its first name (the inputs', then the outputs'). */
 const char *durai_linear_names(const void *image, uint32_t *n_in, uint32_t *n_out);
 const char *durai_trees_names(const void *image, uint32_t *n_in, uint32_t *n_out);
+/* In an image that passed durai_trees_check_names(): a cover per node, or NULL. */
+const uint8_t *durai_trees_covers(const void *image, size_t len);
 /* dura_trees_check(), and there are as many texts behind the nodes as there are names. */
 int durai_trees_check_names(const void *image, size_t len);
 

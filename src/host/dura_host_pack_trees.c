@@ -8,6 +8,9 @@
  * says what to do. A tree is walked from its root, level by level, and written in that
  * order: nodes that pruning left behind fall away, and a cycle or a shared child is found.
  *
+ * What training counted at each node (its cover) goes behind the names, where no device
+ * looks: attribution on a computer needs it, and so it is under the model's digest.
+ *
  * The one value that is computed here is the base margin of a logistic objective. The
  * logarithm is our own, in binary64 with the four operations alone, so that one model has
  * one image wherever it is packed.
@@ -50,7 +53,8 @@ typedef struct job {
     int logistic;
     float base[DURA_OUTPUTS_MAX];
     uint32_t n_trees, n_nodes;
-    durai_pack trees, nodes, names;
+    durai_pack trees, nodes, names, covers;
+    int has_covers;                          /* so far every tree has them */
 } job;
 
 /* ---- the document ---------------------------------------------------------------- */
@@ -320,6 +324,7 @@ typedef struct tree {
     int32_t *left, *right, *feature, *missing_left, *seen;
     uint32_t *queue;            /* nodes in the order they are written */
     float *split;               /* threshold, or a leaf's value */
+    float *cover;               /* weight of the training rows that came by */
 } tree;
 
 /* The array called name: n integers, lo to hi; true and false count as 1 and 0. */
@@ -374,6 +379,18 @@ static int check_tree_kind(const job *j, const tree *t)
                           "it splits on categories, which are not converted; train with one-hot columns instead");
 }
 
+/* Covers are for attribution alone: without them a model runs as well. */
+static int read_covers(const job *j, const tree *t)
+{
+    uint32_t list = dura_json_member(j->doc, t->value, "sum_hessian"), i, k = 0;
+    if (dura_json_count(j->doc, list) != t->n || dura_json_type(j->doc, list) != DURA_JSON_ARRAY)
+        return 0;
+    for (i = dura_json_first(j->doc, list); k < t->n; i = dura_json_next(j->doc, i), k++)
+        if (dura_json_get_f32(j->doc, i, &t->cover[k], NULL) != DURA_OK)
+            return 0;
+    return 1;
+}
+
 static int read_tree(const job *j, tree *t)
 {
     int rc = check_tree_kind(j, t);
@@ -393,6 +410,15 @@ static int read_tree(const job *j, tree *t)
 static int bad_tree(const job *j, const tree *t, const char *what)
 {
     return dura_json_fail(j->doc, t->value, j->err, DURA_EINVAL, "%s", what);
+}
+
+/* A cover that is not above 0 ends them all: nothing can be divided by it. */
+static void put_cover(job *j, float cover)
+{
+    uint8_t le[4];
+    j->has_covers = j->has_covers && cover > 0 && durai_finite(cover);
+    durai_put32(le, durai_f32_bits(cover));
+    durai_pack_put(&j->covers, le, sizeof le);
 }
 
 static void put_node(job *j, float value, uint32_t word)
@@ -439,6 +465,8 @@ static int put_tree(job *j, const tree *t)
                 return rc;
         }
         put_node(j, t->split[i], word);
+        if (j->has_covers)
+            put_cover(j, t->cover[i]);
     }
     j->n_nodes += end;
     if (j->n_nodes > TREES_NODES_MAX)
@@ -449,7 +477,7 @@ static int put_tree(job *j, const tree *t)
 /* One tree for output `group`. */
 static int convert_tree(job *j, uint32_t value, uint32_t group)
 {
-    tree t = {value, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL};
+    tree t = {value, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL};
     uint32_t list, *words;
     uint8_t le[4];
     int rc = dura_json_want(j->doc, value, DURA_JSON_OBJECT, 0, UINT32_MAX, j->err);
@@ -460,7 +488,7 @@ static int convert_tree(job *j, uint32_t value, uint32_t group)
     if (rc < 0)
         return rc;
     t.n = dura_json_count(j->doc, list);
-    words = (uint32_t *)calloc(t.n, 7 * sizeof *words);
+    words = (uint32_t *)calloc(t.n, 8 * sizeof *words);
     if (!words)
         return dura_error_set(j->err, DURA_ENOSPC, dura_json_file(j->doc), 0, "", "out of memory");
     t.left = (int32_t *)words;
@@ -470,8 +498,10 @@ static int convert_tree(job *j, uint32_t value, uint32_t group)
     t.seen = t.missing_left + t.n;
     t.queue = words + (size_t)5 * t.n;
     t.split = (float *)(void *)(words + (size_t)6 * t.n);
+    t.cover = t.split + t.n;
     durai_put32(le, j->n_nodes | group << 24);
     rc = read_tree(j, &t);
+    j->has_covers = j->has_covers && rc == DURA_OK && read_covers(j, &t);
     if (rc == DURA_OK)
         rc = put_tree(j, &t);
     durai_pack_put(&j->trees, le, sizeof le);
@@ -507,6 +537,14 @@ static int put_trees(job *j)
     return rc;
 }
 
+/* The attribute dura_covers says "no" for a device that has no flash to spare. */
+static int want_covers(const job *j)
+{
+    uint32_t value = dura_json_member(j->doc, dura_json_member(j->doc, j->learner, "attributes"), "dura_covers");
+    const char *said = "";
+    return dura_json_get_text(j->doc, value, 0, 8, &said, NULL) != DURA_OK || strcmp(said, "no") != 0;
+}
+
 static int read_model(job *j)
 {
     int rc = check_version(j);
@@ -514,6 +552,7 @@ static int read_model(job *j)
         rc = need(j, DURA_JSON_ROOT, "learner", DURA_JSON_OBJECT, &j->learner);
     if (rc == DURA_OK)
         rc = check_booster(j);
+    j->has_covers = rc == DURA_OK && want_covers(j);
     if (rc == DURA_OK)
         rc = check_objective(j);
     if (rc == DURA_OK)
@@ -547,8 +586,12 @@ static void put_image(const job *j, durai_pack *image)
     durai_pack_put(image, j->trees.p, j->trees.len);
     durai_pack_put(image, j->nodes.p, j->nodes.len);
     durai_pack_put(image, j->names.p, j->names.len);
+    if (j->has_covers) {
+        durai_pack_align(image);
+        durai_pack_put(image, j->covers.p, j->covers.len);
+    }
     durai_pack_finish(image, 8);
-    if (j->trees.err || j->nodes.err || j->names.err)
+    if (j->trees.err || j->nodes.err || j->names.err || j->covers.err)
         image->err = DURA_ENOSPC;
 }
 
@@ -566,6 +609,7 @@ int durai_pack_trees_doc(const dura_json *doc, void **image, size_t *len, dura_e
     free(j.trees.p);
     free(j.nodes.p);
     free(j.names.p);
+    free(j.covers.p);
     if (rc == DURA_OK && b.len > TREES_BYTES_MAX)
         rc = dura_error_set(err, DURA_EINVAL, dura_json_file(doc), 0, "",
                             "the image would have %zu bytes, at most %d; train fewer or smaller trees", b.len, TREES_BYTES_MAX);
@@ -587,25 +631,62 @@ const char *durai_trees_names(const void *image, uint32_t *n_in, uint32_t *n_out
            (size_t)8 * durai_le32(p + 20);
 }
 
-/* What a name may hold is looked at with the other texts of images. */
-int durai_trees_check_names(const void *image, size_t len)
+static int all_zero(const uint8_t *p, size_t n)
+{
+    while (n > 0 && *p == 0) {
+        p++;
+        n--;
+    }
+    return n == 0;
+}
+
+/* Behind the names: zeros up to a multiple of 8, then nothing or a cover per node. */
+static int check_rest(const uint8_t *image, const uint8_t *p, const uint8_t *end, size_t n_nodes)
+{
+    const uint8_t *cover = image + ((size_t)(p - image) + 7) / 8 * 8;
+    if (!all_zero(p, (size_t)(cover - p)))
+        return DURA_ECORRUPT;
+    if (cover == end)
+        return DURA_OK;
+    if ((size_t)(end - cover) != (4 * n_nodes + 7) / 8 * 8)
+        return DURA_ECORRUPT;
+    for (size_t i = 0; i < n_nodes; i++) {
+        float f = durai_f32(durai_le32(cover + 4 * i));
+        if (!(f > 0) || !durai_finite(f))
+            return DURA_ECORRUPT;
+    }
+    cover += 4 * n_nodes;
+    return all_zero(cover, (size_t)(end - cover)) ? DURA_OK : DURA_ECORRUPT;
+}
+
+/* Where the names end, NULL when they do not. */
+static const uint8_t *names_end(const void *image, size_t len)
 {
     uint32_t n_in, n_out, i;
-    const char *p, *end = (const char *)image + len - 8;
-    int rc = dura_trees_check(image, len);
-    if (rc < 0)
-        return rc;
-    p = durai_trees_names(image, &n_in, &n_out);
+    const char *p = durai_trees_names(image, &n_in, &n_out), *end = (const char *)image + len - 8;
     for (i = 0; i < n_in + n_out; i++) {
         const char *zero = p < end ? (const char *)memchr(p, 0, (size_t)(end - p)) : NULL;
         if (!zero)
-            return DURA_ECORRUPT;
+            return NULL;
         p = zero + 1;
     }
-    if (end - p >= 8)
-        return DURA_ECORRUPT;
-    for (; p < end; p++)
-        if (*p != 0)
-            return DURA_ECORRUPT;
-    return DURA_OK;
+    return (const uint8_t *)p;
+}
+
+/* What a name may hold is looked at with the other texts of images. */
+int durai_trees_check_names(const void *image, size_t len)
+{
+    const uint8_t *p = (const uint8_t *)image, *rest;
+    int rc = dura_trees_check(image, len);
+    if (rc < 0)
+        return rc;
+    rest = names_end(image, len);
+    return rest ? check_rest(p, rest, p + len - 8, durai_le32(p + 20)) : DURA_ECORRUPT;
+}
+
+const uint8_t *durai_trees_covers(const void *image, size_t len)
+{
+    const uint8_t *p = (const uint8_t *)image, *rest = names_end(image, len);
+    size_t at = rest ? ((size_t)(rest - p) + 7) / 8 * 8 : len;
+    return at + 8 < len ? p + at : NULL;
 }

@@ -23,6 +23,44 @@ typedef struct head_reader {
     uint64_t left;
 } head_reader;
 
+/* durai_cbor_next for what most items are, small enough to be put in line: unsigned integers,
+ * and byte strings shorter than 256. Everything else goes the long way. */
+static inline int next_item(durai_cbor_in *in, durai_item *it)
+{
+    const uint8_t *p = in->p;
+    uint8_t first = in->end - p >= 9 ? *p : 0xFF;
+    it->p = NULL;
+    it->type = DURAI_CBOR_UINT;
+    if (first < 24) {
+        it->v = first;
+        in->p = p + 1;
+        return DURA_OK;
+    }
+    if (first == 24 && p[1] >= 24) {
+        it->v = p[1];
+        in->p = p + 2;
+        return DURA_OK;
+    }
+    if (first == 25 && p[1] > 0) {
+        it->v = (uint64_t)p[1] << 8 | p[2];
+        in->p = p + 3;
+        return DURA_OK;
+    }
+    if (first == 26 && (p[1] | p[2])) {
+        it->v = (uint64_t)p[1] << 24 | (uint64_t)p[2] << 16 | (uint64_t)p[3] << 8 | p[4];
+        in->p = p + 5;
+        return DURA_OK;
+    }
+    if (first == 0x58 && p[1] >= 24 && in->end - p >= p[1] + 2) {
+        it->type = DURAI_CBOR_BYTES;
+        it->v = p[1];
+        it->p = p + 2;
+        in->p = p + 2 + p[1];
+        return DURA_OK;
+    }
+    return durai_cbor_next(in, it);
+}
+
 /* If the next pair has this key: its item. 1, 0 (another key), ECORRUPT. Keys below 24
  * are one byte, so a glance tells. */
 static int take(head_reader *h, uint8_t key, durai_item *it)
@@ -32,7 +70,7 @@ static int take(head_reader *h, uint8_t key, durai_item *it)
         return 0;
     h->in.p++;
     h->left--;
-    return durai_cbor_next(&h->in, it) == DURA_OK ? 1 : DURA_ECORRUPT;
+    return next_item(&h->in, it) == DURA_OK ? 1 : DURA_ECORRUPT;
 }
 
 /* An unsigned value up to `most` that must be there. */
@@ -134,6 +172,7 @@ static int own_keys(const dura_record *r)
     case DURA_REC_SEAL:
         return seal_keys(r);
     case DURA_REC_DROP:
+    case DURA_REC_SPACE:
         return has_uints(r, 16, 19);
     case DURA_REC_RECOVER:
         return has_uints(r, 16, 19) && has_bytes(r, 20, 32);
@@ -155,9 +194,15 @@ static int read_payload(head_reader *h, dura_record *r)
     r->n_pairs = (uint32_t)h->left;
     for (uint64_t i = 0; i < h->left; i++) {
         durai_item key;
-        if (durai_cbor_next(in, &key) != DURA_OK || key.type != DURAI_CBOR_UINT || key.v <= last)
+        if (next_item(in, &key) != DURA_OK || key.type != DURAI_CBOR_UINT || key.v <= last)
             return DURA_ECORRUPT;
         last = key.v;
+        uint8_t kind = in->p < in->end ? (uint8_t)(*in->p >> 5) : (uint8_t)DURAI_CBOR_SIMPLE;
+        if (kind <= DURAI_CBOR_BYTES) { /* nothing inside it */
+            if (next_item(in, &key) != DURA_OK)
+                return DURA_ECORRUPT;
+            continue;
+        }
         containers |= in->p < in->end && (*in->p >> 5 == DURAI_CBOR_ARRAY || *in->p >> 5 == DURAI_CBOR_MAP);
         if (durai_cbor_skip(in) != DURA_OK)
             return DURA_ECORRUPT;

@@ -24,7 +24,8 @@ typedef struct named {
 
 static const named KINDS[] = {
     {DURA_REC_GENESIS, "genesis"}, {DURA_REC_SEAL, "seal"}, {DURA_REC_DROP, "drop"},
-    {DURA_REC_RECOVER, "recover"}, {DURA_REC_CLOSE, "close"}, {DURA_REC_FACT, "fact"},
+    {DURA_REC_RECOVER, "recover"}, {DURA_REC_CLOSE, "close"}, {DURA_REC_SPACE, "space"},
+    {DURA_REC_FACT, "fact"},
     {DURA_REC_DECISION, "decision"}, {DURA_REC_BOOT, "boot"}, {DURA_REC_EVENT, "event"},
     {DURA_REC_INCIDENT, "incident"}, {DURA_REC_RETRAIN, "retrain"}, {0, NULL}};
 static const named LOGS[] = {{DURA_LOG_SECURITY, "security"}, {DURA_LOG_DECISION, "decision"}, {0, NULL}};
@@ -36,7 +37,7 @@ static const named FACTS[] = {
     {DURA_FACT_LOG_LOST, "log_lost"}, {DURA_FACT_STORAGE, "storage"}, {DURA_FACT_DRIFT, "drift"},
     {DURA_FACT_RELEASE, "release"}, {DURA_FACT_INCIDENT, "incident"}, {DURA_FACT_FEATURE, "feature"},
     {DURA_FACT_LINK, "link"}, {DURA_FACT_ALIVE, "alive"}, {DURA_FACT_MONITOR, "monitor"},
-    {DURA_FACT_RETRAIN, "retrain"}, {0, NULL}};
+    {DURA_FACT_RETRAIN, "retrain"}, {DURA_FACT_SHADOW, "shadow"}, {0, NULL}};
 static const named ACTIONS[] = {
     {DURA_ACT, "ACT"}, {DURA_HOLD, "HOLD"}, {DURA_FALLBACK, "FALLBACK"}, {DURA_STOP, "STOP"}, {0, NULL}};
 static const named MODES[] = {{DURA_OBSERVE, "observe"}, {DURA_ENFORCE, "enforce"}, {0, NULL}};
@@ -420,6 +421,9 @@ static const shown SHOWN[] = {
     {DURA_REC_SEAL, 22, AS_IS, "final"},
     {DURA_REC_DROP, 16, AS_IS, "ring"}, {DURA_REC_DROP, 17, AS_IS, "count"},
     {DURA_REC_DROP, 18, AS_IS, "first_mono_ns"}, {DURA_REC_DROP, 19, AS_IS, "last_mono_ns"},
+    {DURA_REC_DROP, 20, AS_IS, "why"}, {DURA_REC_DROP, 21, AS_IS, "high_water"},
+    {DURA_REC_SPACE, 16, AS_IS, "of_log"}, {DURA_REC_SPACE, 17, AS_IS, "used"},
+    {DURA_REC_SPACE, 18, AS_IS, "size"}, {DURA_REC_SPACE, 19, AS_IS, "warn_permille"},
     {DURA_REC_RECOVER, 16, AS_CAUSE, "cause"}, {DURA_REC_RECOVER, 17, AS_IS, "segment"},
     {DURA_REC_RECOVER, 18, AS_IS, "offset"}, {DURA_REC_RECOVER, 19, AS_IS, "bytes"},
     {DURA_REC_RECOVER, 20, AS_IS, "digest"},
@@ -437,6 +441,7 @@ static const shown SHOWN[] = {
     {DURA_REC_BOOT, 18, AS_IS, "gate"}, {DURA_REC_BOOT, 19, AS_MODE, "mode"},
     {DURA_REC_BOOT, 20, AS_IS, "latch"}, {DURA_REC_BOOT, 21, AS_IS, "clean_start"},
     {DURA_REC_BOOT, 22, AS_IS, "last_frame"}, {DURA_REC_BOOT, 23, AS_IS, "version"},
+    {DURA_REC_BOOT, 24, AS_IS, "risk_register"}, {DURA_REC_BOOT, 31, AS_IS, "offers"},
     {DURA_REC_EVENT, 16, AS_IS, "category"}, {DURA_REC_EVENT, 17, AS_IS, "type"},
     {DURA_REC_EVENT, 18, AS_IS, "id"}, {DURA_REC_EVENT, 19, AS_IS, "result"},
     {DURA_REC_EVENT, 20, AS_IS, "severity"}, {DURA_REC_EVENT, 21, AS_IS, "actor"},

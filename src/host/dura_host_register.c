@@ -224,7 +224,8 @@ static void read_conduit(reader *x, uint32_t v, uint32_t i)
 static void read_asset(reader *x, uint32_t v, uint32_t i)
 {
     static const char *const names[] = {"id", "title", "kind", "zone", "owner", "part", "bus", "stream",
-                                        "retention_days", "inputs", "drives", "updates", "trains", "logs", NULL};
+                                        "retention_days", "channels", "inputs", "drives", "updates", "trains", "logs",
+                                        NULL};
     reg_asset *a = &x->r->asset[i];
     only(x, v, names);
     a->value = v;
@@ -237,6 +238,7 @@ static void read_asset(reader *x, uint32_t v, uint32_t i)
     a->bus = text(x, v, "bus", 0);
     a->stream = text(x, v, "stream", 0);
     a->retention_days = number(x, v, "retention_days", 0, 1, 36525);
+    (void)catalogued(x, v, "channels", -1);
     for (int f = 0; f < REG_FLOWS; f++)
         x->r->n_edge += array(x, v, durai_reg_flows[f], 0, 0, NULL);
 }
@@ -302,11 +304,12 @@ static void read_waiver(reader *x, uint32_t v, uint32_t i)
 {
     static const char *const names[] = {"rule", "where", "reason", "who", "until", NULL};
     static const char *const rules[] = {"boundary", "B1", "B2", "B3", "B4", "B5", "B6", "B7", "B8", "B9", "B10",
-                                        "B11", "B12", "B13", "B14", "B15", "B16", "B17", NULL};
+                                        "B11", "B12", "B13", "B14", "B15", "B16", "B17", "B19", NULL};
     reg_waiver *w = &x->r->waiver[i];
     only(x, v, names);
     w->value = v;
     w->rule = word(x, v, "rule", rules);
+    w->rule = (uint8_t)(w->rule == 18 ? 19 : w->rule); /* that a waiver has ended cannot be waived */
     w->where = text(x, v, "where", 1);
     w->reason = text(x, v, "reason", 1);
     w->who = text(x, v, "who", 1);
@@ -420,12 +423,23 @@ static void read_history(reader *x, uint32_t entry)
     }
 }
 
+/* What `dura drill --register` puts in for this entry, by name. */
+static void read_drills(reader *x, uint32_t entry)
+{
+    (void)array(x, entry, "drills", 0, 0, NULL);
+    EACH(x, entry, "drills", v) {
+        uint32_t n;
+        if (x->rc == DURA_OK)
+            x->rc = dura_json_get_word(x->d, v, durai_reg_drills, &n, x->err);
+    }
+}
+
 static void read_entry(reader *x, uint32_t v, uint32_t i)
 {
     static const char *const names[] = {"id", "title", "cause", "origin", "threats", "asset", "path", "edges",
                                         "conduits", "unmitigated", "requirements", "compensating", "controls",
                                         "residual", "acceptance", "one_sided", "status", "reviewed", "history",
-                                        "reasons", NULL};
+                                        "reasons", "drills", NULL};
     static const char *const origins[] = {"aia", "hazards", "threat_model", NULL};
     static const char *const states[] = {"draft", "open", "treated", "accepted", "closed", NULL};
     reg_entry *e = &x->r->entry[i];
@@ -439,6 +453,7 @@ static void read_entry(reader *x, uint32_t v, uint32_t i)
     e->threat_model = catalogued(x, o, "threat_model", -1);
     (void)catalogued(x, v, "threats", REG_CAT_THREAT);
     (void)catalogued(x, v, "reasons", -1);
+    read_drills(x, v);
     (void)name_of(x, v, "asset", 1);
     e->before = rating(x, v, "unmitigated");
     e->after = rating(x, v, "residual");

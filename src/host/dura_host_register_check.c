@@ -15,6 +15,9 @@
 #include "../base/dura_base_priv.h"
 #include "dura_host_files_priv.h"
 
+enum { OPTIONS_V1 = offsetof(dura_register_options, drill) };
+#define DURAI_OPTION_DRILL(o) ((o)->struct_size >= sizeof *(o) ? (o)->drill : NULL)
+
 /* ---- what is said ------------------------------------------------------------------------ */
 
 void durai_reg_found(check *c, int rule, uint32_t value, const char *subject, const char *text, const char *fix)
@@ -149,6 +152,7 @@ static void know(check *c)
     c->conduit = room(c, r->n_conduit);
     c->bound = room(c, r->n_control);
     c->evidence = room(c, r->n_control * sizeof *c->evidence);
+    c->drilled = room(c, r->n_entry * sizeof *c->drilled);
     c->assessed = room(c, r->n_aia * sizeof *c->assessed);
     index_edges(c);
     if (c->rc != DURA_OK)
@@ -254,6 +258,34 @@ static int read_evidence(check *c, const dura_json *d, dura_error *err)
     return rc == DURA_OK ? rows(c, d, "hooks", err, firmware_hook) : rc;
 }
 
+/* Of this register only: a drill of another state of it knows nothing of this one. */
+static int read_drill(check *c, const dura_json *d, dura_error *err)
+{
+    uint8_t digest[32];
+    int64_t n;
+    uint32_t of = dura_json_member(d, DURA_JSON_ROOT, "register"), list = dura_json_member(d, DURA_JSON_ROOT, "entries");
+    int rc = dura_json_get_int(d, dura_json_member(d, DURA_JSON_ROOT, "dura_drill"), 1, 1, &n, err);
+    if (rc == DURA_OK && (rc = dura_json_get_hex(d, of, digest, 32, err)) == DURA_OK && memcmp(digest, c->r->digest, 32) != 0)
+        rc = dura_json_fail(d, of, err, DURA_EAUTH, "the drill is of another register, or of another state of it");
+    if (rc == DURA_OK)
+        rc = dura_json_want(d, list, DURA_JSON_ARRAY, 0, DURA_REGISTER_OBJECTS_MAX, err);
+    for (uint32_t v = dura_json_first(d, list); v != DURA_JSON_NONE && rc == DURA_OK; v = dura_json_next(d, v)) {
+        const char *id;
+        int64_t in = 0, caught = 0;
+        rc = durai_reg_get_id(d, dura_json_member(d, v, "entry"), &id, err);
+        uint16_t at = rc == DURA_OK ? durai_reg_find(c->r, REG_IS_ENTRY, id) : 0;
+        if (rc == DURA_OK && at == REG_NONE)
+            rc = dura_json_fail(d, v, err, DURA_ENOENT, "the register has no entry \"%s\"", id);
+        if (rc == DURA_OK)
+            rc = dura_json_get_int(d, dura_json_member(d, v, "drilled"), 0, 1000000000, &in, err);
+        if (rc == DURA_OK)
+            rc = dura_json_get_int(d, dura_json_member(d, v, "caught"), 0, in, &caught, err);
+        if (rc == DURA_OK)
+            c->drilled[at] = (drilled){1, (uint32_t)in, (uint32_t)caught};
+    }
+    return rc;
+}
+
 static int profile_row(check *c, const dura_json *d, uint32_t v, dura_error *err)
 {
     static const char *const names[] = {"stream", "days", "source", NULL};
@@ -312,6 +344,9 @@ static int inputs(check *c, const dura_register_options *o, dura_error *err)
     c->has_evidence = o->evidence != NULL;
     c->has_documents = o->documents != NULL ||
                        (o->evidence && dura_json_member(o->evidence, DURA_JSON_ROOT, "assessments") != DURA_JSON_NONE);
+    c->has_drill = DURAI_OPTION_DRILL(o) != NULL;
+    if (rc == DURA_OK && c->has_drill)
+        rc = read_drill(c, DURAI_OPTION_DRILL(o), err);
     if (rc == DURA_OK && o->profile)
         rc = read_profile(c, o->profile, err);
     if (rc == DURA_OK && o->documents)
@@ -433,13 +468,15 @@ static uint32_t not_judged(const check *c)
         bits |= 1u << 15;
     if (!c->has_hooks)
         bits |= 1u << 16;
+    if (!c->has_drill)
+        bits |= 1u << 18;
     return bits;
 }
 
 int dura_register_check(const dura_register *r, const dura_register_options *o, dura_findings *out, dura_error *err)
 {
     dura_findings f = DURA_FINDINGS_INIT;
-    if (!r || !o || !out || o->struct_size < sizeof *o || o->today < 19700101)
+    if (!r || !o || !out || o->struct_size < OPTIONS_V1 || o->today < 19700101)
         return dura_error_set(err, DURA_EINVAL, NULL, 0, "options", "of another version, or without a day");
     check *c = calloc(1, sizeof *c);
     if (!c)

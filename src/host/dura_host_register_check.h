@@ -11,6 +11,12 @@ typedef struct evidence {
     uint32_t armed_s, drilled, caught;
 } evidence;
 
+/* What the drill's evidence says of an entry. */
+typedef struct drilled {
+    uint8_t known;
+    uint32_t injections, caught;
+} drilled;
+
 /* What an assessment's document is today. */
 typedef struct assessed {
     uint8_t known, missing;
@@ -38,6 +44,8 @@ typedef struct check {
     /* from beside it */
     int has_evidence, has_hooks, has_documents;
     uint32_t period;
+    int has_drill;
+    drilled *drilled;        /* per entry */
     evidence *evidence;
     assessed *assessed;
     uint64_t firmware;       /* hooks that are in it */
@@ -56,7 +64,7 @@ void durai_reg_found(check *c, int rule, uint32_t value, const char *subject, co
 uint32_t durai_reg_upstream(check *c, uint16_t asset, uint16_t *order, uint8_t *seen);
 /* Worst severity of an entry and its hazards. */
 uint8_t durai_reg_worst(const dura_register *r, const reg_entry *e);
-/* B1 to B18. */
+/* B1 to B19. */
 void durai_reg_rules(check *c);
 
 #endif

@@ -22,7 +22,7 @@ enum { REG_INPUTS, REG_DRIVES, REG_UPDATES, REG_TRAINS, REG_LOGS, REG_FLOWS };
 enum { REG_IS_ZONE, REG_IS_CONDUIT, REG_IS_ASSET, REG_IS_AIA, REG_IS_HAZARD, REG_IS_ENTRY, REG_IS_CONTROL, REG_KINDS };
 
 extern const char *const durai_reg_fr[], *const durai_reg_causes[], *const durai_reg_kinds[],
-    *const durai_reg_owners[], *const durai_reg_flows[];
+    *const durai_reg_owners[], *const durai_reg_flows[], *const durai_reg_drills[];
 
 /* ---- memory that goes away at once ------------------------------------------------------ */
 

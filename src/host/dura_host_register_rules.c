@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * B1 to B18 (docs/register.md): each rule walks what it is about in the file's order and
+ * B1 to B19 (docs/register.md): each rule walks what it is about in the file's order and
  * says what is missing and what to do, so that findings come in the same order every time.
  */
 #include "dura_host_register_check.h"
@@ -12,7 +12,7 @@ static const char *const rule_names[DURA_REGISTER_RULES + 1] = {
     "residual risk above what is tolerable", "reduction that nothing has earned", "unguarded input",
     "cause nobody looked at", "unassessed conduit", "unassessed data, log or update", "stale assessment",
     "control that cannot address the cause", "one sensor decides", "redundancy with a common part",
-    "retention too short", "hook in no entry", "waiver that has ended"};
+    "retention too short", "hook in no entry", "waiver that has ended", "never drilled, or missed"};
 
 const char *dura_register_rule(uint32_t n)
 {
@@ -415,7 +415,7 @@ static void b14_b15_eyes(check *c)
             sensors_of(c, i, order, seen);
 }
 
-/* ---- B16 B17 B18 ------------------------------------------------------------------------------------------ */
+/* ---- B16 to B19 ------------------------------------------------------------------------------------------ */
 
 static void b16_retention(check *c)
 {
@@ -464,12 +464,29 @@ static void b18_ended(check *c)
     }
 }
 
+/* Who never tried it does not know; who tried and missed knows better than to leave it. */
+static void b19_never_drilled(check *c)
+{
+    for (uint32_t i = 0; i < c->r->n_entry && c->has_drill; i++) {
+        const reg_entry *e = &c->r->entry[i];
+        const drilled *d = &c->drilled[i];
+        if (d->injections == 0)
+            durai_reg_found(c, 19, e->value, e->id, SAY("%s was never drilled: nobody knows whether its controls notice", e->id),
+                            "Bind a control that can be drilled, list `drills`, run `dura drill --register`.");
+        else if (d->caught < d->injections)
+            durai_reg_found(c, 19, e->value, SAY("%s:missed", e->id),
+                            SAY("%u of %u drills of %s were missed by the controls it names", d->injections - d->caught,
+                                d->injections, e->id),
+                            "Tighten or add a control, or have what stays missed waived by somebody who answers for it.");
+    }
+}
+
 void durai_reg_rules(check *c)
 {
     static void (*const rules[])(check *) = {b1_one_sided, b2_untranslated, b3_level_gap, b4_unbound,   b5_silent,
                                              b6_residual,  b7_unearned,     b8_unguarded, b9_missing_cause, b10_conduit,
                                              b11_unassessed, b12_stale,     b13_cannot,   b14_b15_eyes, b16_retention,
-                                             b17_hook,     b18_ended};
+                                             b17_hook,     b18_ended,       b19_never_drilled};
     for (size_t i = 0; i < sizeof rules / sizeof *rules && c->rc == DURA_OK; i++)
         rules[i](c);
 }

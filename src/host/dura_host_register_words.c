@@ -13,6 +13,12 @@ const char *const durai_reg_kinds[] = {"sensor", "model", "actuator", "dataset",
                                        "log", "human", "network", "brain-part", NULL};
 const char *const durai_reg_owners[] = {"box", "brain", "both", NULL};
 const char *const durai_reg_flows[] = {"inputs", "drives", "updates", "trains", "logs", NULL};
+/* Kinds of dura/host/drill.h and acts of dura/host/exercise.h. */
+const char *const durai_reg_drills[] = {
+    "stuck", "spike", "dropout", "bias", "drift", "noise", "scale", "replay", "replay_all", "bounded", "attenuated", "nan",
+    "inf", "swap", "unit", "sign", "saturated", "time_reversed", "time_duplicate", "time_gap", "model_wild", "model_jumps",
+    "model_nan", "model_fails", "no_input", "stop", "forged_release", "log_altered", "log_cut", NULL,
+};
 
 enum { F = 1 << REG_FAULT, D = 1 << REG_DRIFT, A = 1 << REG_ATTACK, M = 1 << REG_MISUSE };
 

@@ -242,7 +242,8 @@ static size_t write_payload(const dura_release *r, uint8_t *out, size_t cap)
     durai_cbor_init(&c, out, cap);
     durai_cbor_map(&c, 7u + (r->name[0] != 0) + (size_t)set(r->policy) + (r->not_before_s != 0) +
                            (r->not_after_s != 0) + (r->probation_frames != 0) + (needs != 0) +
-                           (size_t)set(r->evidence) + (r->practices != 0) + (r->flags != 0));
+                           (size_t)set(r->evidence) + (r->practices != 0) + (r->flags != 0) + (r->metric != 0) +
+                           (size_t)set(r->data));
     durai_cbor_kuint(&c, 1, 1);
     durai_cbor_kuint(&c, 2, r->component);
     durai_cbor_kuint(&c, 3, r->version);
@@ -268,6 +269,10 @@ static size_t write_payload(const dura_release *r, uint8_t *out, size_t cap)
         durai_cbor_kuint(&c, 15, r->practices);
     if (r->flags)
         durai_cbor_kuint(&c, 16, r->flags);
+    if (r->metric)
+        durai_cbor_kuint(&c, 17, r->metric);
+    if (set(r->data))
+        durai_cbor_kbytes(&c, 18, r->data, sizeof r->data);
     return c.len;
 }
 
@@ -302,8 +307,11 @@ static const char *bad_field(const dura_release *r)
         return "requires";
     if (r->practices && !set(r->evidence))
         return "evidence";
-    if (r->flags & ~(uint32_t)DURA_RELEASE_EMERGENCY)
+    if ((r->flags & ~(uint32_t)DURAI_F_SIGNED) ||
+        ((r->flags & DURA_RELEASE_BACK) && (r->component != DURA_COMPONENT_BRAIN || (r->flags & DURA_RELEASE_EMERGENCY))))
         return "flags";
+    if (r->metric > DURA_METRIC_ONE || (r->component != DURA_COMPONENT_BRAIN && (r->metric || set(r->data))))
+        return "metric";
     return r->not_before_s < 0 || r->not_after_s < 0 || (r->not_after_s && r->not_after_s < r->not_before_s)
                ? "not_after"
            : r->probation_frames > 0x80000000u ? "probation"

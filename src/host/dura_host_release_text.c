@@ -58,6 +58,12 @@ static const why_row whys[] = {
     {DURAI_WHY2(DURA_WHY2_SHADOW), "shadow", "the run beside the model that drives is not over, or was not passed"},
     {DURAI_WHY2(DURA_WHY2_MACHINE), "machine", "the machine is not in a state to switch in"},
     {DURAI_WHY2(DURA_WHY2_EMERGENCY), "emergency", "it is an emergency release without the extra role for that"},
+    {DURAI_WHY2(DURA_WHY2_LATENCY), "latency", "beside the model that drives it took too long"},
+    {DURAI_WHY2(DURA_WHY2_BACK), "back", "it goes back, and the policy lets nothing go back"},
+    {DURAI_WHY2(DURA_WHY2_PLANNED), "planned", "it is beyond what was planned, and not signed as that by its role"},
+    {DURAI_WHY2(DURA_WHY2_PARTS), "parts", "it is bound to a part that is not the one the device runs"},
+    {DURAI_WHY2(DURA_WHY2_WENT_BACK), "went_back", "it goes back to a lower version"},
+    {DURAI_WHY2(DURA_WHY2_SUBSTANTIAL), "substantial", "it says that it is beyond what was planned"},
     {DURAI_WHY2(DURA_WHY2_URGENT), "urgent", "it goes the emergency path"},
     {DURAI_WHY2(DURA_WHY2_PAST_INCIDENT), "past_incident", "it went past an open incident, with the extra role for that"},
 };
@@ -144,6 +150,25 @@ uint64_t dura_practice_bit(const char *name)
     for (size_t i = 0; i < COUNT(practices) && name; i++)
         if (strcmp(practices[i], name) == 0)
             return UINT64_C(1) << i;
+    return 0;
+}
+
+static const char *const parts[DURA_PARTS] = {"box",      "model", "label_map", "normalisation", "thresholds",
+                                              "contract", "drift", "labels",    "rules",         "register"};
+
+const char *dura_part_name(uint32_t part)
+{
+    for (size_t i = 0; i < COUNT(parts); i++)
+        if (part == 1u << i)
+            return parts[i];
+    return NULL;
+}
+
+uint32_t dura_part_bit(const char *name)
+{
+    for (size_t i = 0; i < COUNT(parts) && name; i++)
+        if (strcmp(parts[i], name) == 0)
+            return 1u << i;
     return 0;
 }
 
@@ -389,7 +414,11 @@ static void describe_json(text *t, const dura_release *r)
     add_digest(t, r->evidence);
     add(t, ",\"practices\":[");
     add_practices(t, r->practices, "\"", "\",\"", "\"");
-    add(t, "],\"emergency\":%s}\n", r->flags & DURA_RELEASE_EMERGENCY ? "true" : "false");
+    add(t, "],\"emergency\":%s,\"back\":%s,\"substantial\":%s,\"metric\":%u,\"data\":",
+        r->flags & DURA_RELEASE_EMERGENCY ? "true" : "false", r->flags & DURA_RELEASE_BACK ? "true" : "false",
+        r->flags & DURA_RELEASE_SUBSTANTIAL ? "true" : "false", r->metric);
+    add_digest(t, r->data);
+    add(t, "}\n");
 }
 
 static void describe_words(text *t, const dura_release *r)
@@ -425,6 +454,17 @@ static void describe_words(text *t, const dura_release *r)
         add_hex(t, r->evidence, sizeof r->evidence);
     }
     add_practices(t, r->practices, "\n  practices ", " ", "");
+    add(t, r->flags & DURA_RELEASE_SUBSTANTIAL
+               ? "\n  change    SUBSTANTIAL: a key of the policy's substantial role must sign it too"
+               : "\n  change    routine: the device takes it only within what its policy plans");
+    if (r->metric)
+        add(t, "\n  metric    %u.%02u %%", r->metric / 100, r->metric % 100);
+    if (!sodium_is_zero(r->data, sizeof r->data)) {
+        add(t, "\n  data      sha256 ");
+        add_hex(t, r->data, sizeof r->data);
+    }
+    if (r->flags & DURA_RELEASE_BACK)
+        add(t, "\n  BACK      to a lower version: somebody of the policy's rollback role must approve it on the device");
     if (r->flags & DURA_RELEASE_EMERGENCY)
         add(t, "\n  EMERGENCY a key of the policy's emergency role must sign it too");
     add(t, "\n");
@@ -457,16 +497,16 @@ static void fill_info(dura_journal_info *i, const durai_gate_record *r)
     s->attempt = r->attempt;
     s->why = (uint32_t)r->why;
     s->why2 = (uint32_t)(r->why >> 32);
-    if (r->flags & DURAI_F_URGENT)
-        s->why2 |= DURA_WHY2_URGENT;
-    if (r->flags & DURAI_F_PAST)
-        s->why2 |= DURA_WHY2_PAST_INCIDENT;
+    s->why2 |= (uint32_t)(durai_gate_how(r->flags) >> 32);
     s->seq = r->seq;
     s->offset = r->n[DURAI_N_OFFSET];
     s->length = r->n[DURAI_C_LENGTH];
     s->candidate = r->n[DURAI_C_VERSION];
     s->probation_left = busy ? r->probation : 0;
     memcpy(s->version + 1, r->n + DURAI_N_VERSION, 3 * sizeof s->version[0]);
+    s->reached = s->version[DURA_COMPONENT_BRAIN];
+    if (r->active == 1 || r->active == 2)
+        s->version[DURA_COMPONENT_BRAIN] = r->n[DURAI_N_SLOT + 2 * (r->active - 1)];
     memcpy(s->floor_ + 1, r->n + DURAI_N_FLOOR, 3 * sizeof s->floor_[0]);
     if (r->active == 1 || r->active == 2)
         memcpy(s->digest, r->d[DURAI_D_SLOT + r->active - 1], sizeof s->digest);

@@ -572,19 +572,66 @@ static int say_refused(dura_session *s, int rc, const char *path, dura_error *er
     return say_why(dura_guard_release(s->guard, &st) == DURA_OK ? (uint64_t)st.why2 << 32 | st.why : 0, rc, path, err);
 }
 
-/* The subject's bytes, in pieces as they would come over a wire. */
-static int write_subject(dura_session *s, const char *path, dura_error *err)
-{
+/* Bytes of a file that is read whole. */
+typedef struct held {
     uint8_t *p;
     size_t n;
-    int rc = durai_host_read(path, &p, &n, err);
-    for (size_t at = 0; rc == DURA_OK && at < n; at += 4096) {
-        size_t piece = n - at < 4096 ? n - at : 4096;
-        rc = dura_guard_write(s->guard, at, p + at, piece, &s->last);
-        if (rc != DURA_OK)
+} held;
+
+static int read_held(void *user, uint64_t off, void *p, size_t n)
+{
+    const held *h = user;
+    if (off > h->n || n > h->n - off)
+        return DURA_ECORRUPT;
+    memcpy(p, h->p + off, n);
+    return DURA_OK;
+}
+
+/* The tree over its chunks, where the release signs one and the file is beside it. 1; 0. */
+static int open_tree(dura_chunks *c, held *tree, const held *envelope, const char *path, uint64_t length)
+{
+    char own[PATH_ROOM];
+    const void *payload;
+    size_t n;
+    uint8_t root[DURA_HASH_BYTES];
+    if (dura_envelope_open(envelope->p, envelope->n, &payload, &n, NULL) != DURA_OK || dura_chunks_root(payload, n, root) != DURA_OK)
+        return 0;
+    int k = snprintf(own, sizeof own, "%s.chunks", path);
+    if (k < 0 || (size_t)k >= sizeof own || durai_host_read(own, &tree->p, &tree->n, NULL) != DURA_OK)
+        return 0;
+    return dura_chunks_open(c, root, length, read_held, tree) == DURA_OK;
+}
+
+static int prove(dura_session *s, dura_chunks *c, const held *envelope, uint64_t at)
+{
+    uint8_t leaf[DURA_HASH_BYTES], path[DURA_CHUNKS_PATH][DURA_HASH_BYTES];
+    uint32_t n;
+    int rc = dura_chunks_path(c, at / DURA_CHUNK_BYTES, leaf, path, &n);
+    return rc == DURA_OK ? dura_guard_prove(s->guard, envelope->p, envelope->n, leaf, path[0], n) : rc;
+}
+
+/* The subject's bytes, in pieces as they would come over a wire. A tree that does not fit is as
+ * good as none: the gate judges the whole. */
+static int write_subject(dura_session *s, const char *path, const char *release, const held *envelope, dura_error *err)
+{
+    held subject = {NULL, 0}, tree = {NULL, 0};
+    dura_chunks c;
+    int rc = durai_host_read(path, &subject.p, &subject.n, err);
+    int proven = rc == DURA_OK && subject.n && open_tree(&c, &tree, envelope, release, subject.n);
+    for (size_t at = 0; rc == DURA_OK && at < subject.n; at += 4096) {
+        size_t piece = subject.n - at < 4096 ? subject.n - at : 4096;
+        if (proven && at % DURA_CHUNK_BYTES == 0)
+            (void)prove(s, &c, envelope, at);
+        rc = dura_guard_write(s->guard, at, subject.p + at, piece, &s->last);
+        if (rc == DURA_EDENIED) {
+            int noted = dura_guard_idle(s->guard, &s->last, UINT32_MAX); /* its end, or it would keep out the next one */
+            (void)dura_error_set(err, rc, path, 0, NULL, "chunk %zu is not what was signed%s", at / DURA_CHUNK_BYTES,
+                                 noted < 0 ? "; the journal could not note it" : "");
+        } else if (rc != DURA_OK)
             (void)dura_error_set(err, rc, path, 0, NULL, "the gate does not take its bytes: %s", dura_strerror(rc));
     }
-    free(p);
+    free(tree.p);
+    free(subject.p);
     return rc;
 }
 
@@ -619,31 +666,29 @@ int dura_session_offer(dura_session *s, const char *path, const char *subject, d
 {
     char own[PATH_ROOM];
     dura_gate_status st = DURA_GATE_STATUS_INIT;
-    uint8_t *p;
-    size_t n;
+    held e = {NULL, 0};
     if (!s || !path)
         return DURA_EINVAL;
-    int rc = durai_host_read(path, &p, &n, err);
+    int rc = durai_host_read(path, &e.p, &e.n, err);
     if (rc != DURA_OK)
         return rc;
-    rc = give_successor(s, p, n, subject, path, err);
-    if (rc == DURA_OK)
-        rc = dura_guard_offer(s->guard, p, n, &s->last);
-    else if (rc != DURA_ENOTSUP) {
-        free(p);
+    rc = give_successor(s, e.p, e.n, subject, path, err);
+    if (rc != DURA_OK && rc != DURA_ENOTSUP) {
+        free(e.p);
         return rc;
     }
-    free(p);
+    rc = rc == DURA_OK ? dura_guard_offer(s->guard, e.p, e.n, &s->last) : rc;
     if (rc == DURA_ENOTSUP)
-        return dura_error_set(err, rc, path, 0, NULL, "this policy takes no updates; add \"updates\": {} to it");
-    if (rc != DURA_OK)
-        return say_refused(s, rc, path, err);
-    if (dura_guard_release(s->guard, &st) != DURA_OK || st.component != DURA_COMPONENT_BRAIN)
-        return DURA_OK;
-    int k = snprintf(own, sizeof own, "%s.brain", path);
-    if (!subject && (k < 0 || (size_t)k >= sizeof own))
-        return durai_session_too_long(path, err);
-    return write_subject(s, subject ? subject : own, err);
+        (void)dura_error_set(err, rc, path, 0, NULL, "this policy takes no updates; add \"updates\": {} to it");
+    else if (rc != DURA_OK)
+        (void)say_refused(s, rc, path, err);
+    if (rc == DURA_OK && dura_guard_release(s->guard, &st) == DURA_OK && st.component == DURA_COMPONENT_BRAIN) {
+        int k = snprintf(own, sizeof own, "%s.brain", path);
+        rc = !subject && (k < 0 || (size_t)k >= sizeof own) ? durai_session_too_long(path, err)
+                                                            : write_subject(s, subject ? subject : own, path, &e, err);
+    }
+    free(e.p);
+    return rc;
 }
 
 int dura_session_approve(dura_session *s, const char *path, dura_error *err)

@@ -271,7 +271,7 @@ void durai_sha256_query_n(const durai_sha256_engine *e, uint8_t prefix, const vo
         lane_open(&b, prefix, in[i + 1], len[i + 1]);
         for (; a.at < a.blocks && b.at < b.blocks; a.at++, b.at++) {
             const uint8_t *p = lane_block(&a), *q = lane_block(&b);
-            e->pair(a.h, p, b.h, q);
+            e->pair(a.h, p, b.h, q, 1);
         }
         lane_finish(&a, e, out[i]);
         lane_finish(&b, e, out[i + 1]);

@@ -13,8 +13,8 @@
 typedef struct durai_sha256_engine {
     const char *name;
     void (*blocks)(uint32_t h[8], const uint8_t *p, size_t n);
-    /* One block of each of two independent messages; NULL: no gain in pairs. */
-    void (*pair)(uint32_t h0[8], const uint8_t *p0, uint32_t h1[8], const uint8_t *p1);
+    /* n blocks of each of two independent messages; NULL: no gain in pairs. */
+    void (*pair)(uint32_t h0[8], const uint8_t *p0, uint32_t h1[8], const uint8_t *p1, size_t n);
 } durai_sha256_engine;
 
 /* FIPS 180-4 section 4.2.2: first 32 bits of the fractional parts of the cube roots of

@@ -78,20 +78,22 @@ WITH_SHA static void x86_blocks(uint32_t h[8], const uint8_t *p, size_t n)
     }
 }
 
-WITH_SHA static void x86_pair(uint32_t h0[8], const uint8_t *p0, uint32_t h1[8], const uint8_t *p1)
+WITH_SHA static void x86_pair(uint32_t h0[8], const uint8_t *p0, uint32_t h1[8], const uint8_t *p1, size_t n)
 {
-    stream a, b;
-    load_state(&a, h0);
-    load_state(&b, h1);
-    load_block(&a, p0);
-    load_block(&b, p1);
+    for (; n; n--, p0 += 64, p1 += 64) {
+        stream a, b;
+        load_state(&a, h0);
+        load_state(&b, h1);
+        load_block(&a, p0);
+        load_block(&b, p1);
 #pragma GCC unroll 16
-    for (int i = 0; i < 16; i++) {
-        four_rounds(&a, i);
-        four_rounds(&b, i);
+        for (int i = 0; i < 16; i++) {
+            four_rounds(&a, i);
+            four_rounds(&b, i);
+        }
+        store_state(&a, h0);
+        store_state(&b, h1);
     }
-    store_state(&a, h0);
-    store_state(&b, h1);
 }
 
 static int has_sha(void)

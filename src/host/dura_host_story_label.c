@@ -213,7 +213,15 @@ static void label_boot(const dura_record *r, char *out, size_t n)
 static void label_own(const dura_record *r, char *out, size_t n)
 {
     switch (r->kind) {
-    case DURA_REC_DROP: (void)snprintf(out, n, "%" PRIu64 " records were lost: no room", durai_story_uint(r, 17, 0)); break;
+    case DURA_REC_DROP:
+        (void)snprintf(out, n, "%" PRIu64 " records were lost: %s", durai_story_uint(r, 17, 0),
+                       durai_story_uint(r, 20, 0) & DURA_LOST_STORAGE ? "storage full" : "no room");
+        break;
+    case DURA_REC_SPACE:
+        (void)snprintf(out, n, "the %s log has used %" PRIu64 " of %" PRIu64 " bytes",
+                       durai_story_uint(r, 16, 0) == DURA_LOG_SECURITY ? "security" : "decision",
+                       durai_story_uint(r, 17, 0), durai_story_uint(r, 18, 0));
+        break;
     case DURA_REC_RECOVER:
         (void)snprintf(out, n, "%" PRIu64 " bytes given up after %s", durai_story_uint(r, 19, 0),
                        durai_story_uint(r, 16, 0) == 2 ? "damage" : "a power cut or kill");

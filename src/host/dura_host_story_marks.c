@@ -21,6 +21,7 @@ uint8_t durai_story_severity(const dura_record *r)
     case DURA_REC_FACT: v = durai_story_uint(r, 17, 0); break;
     case DURA_REC_EVENT: v = durai_story_uint(r, 20, 0); break;
     case DURA_REC_DROP: v = 6; break;
+    case DURA_REC_SPACE: v = 5; break;
     case DURA_REC_RECOVER: v = durai_story_uint(r, 16, 0) == 2 ? 8 : 4; break;
     case DURA_REC_BOOT: v = 1; break;
     case DURA_REC_CLOSE:
@@ -133,7 +134,7 @@ static void add_trouble(durai_story *s, const dura_record *r, double at)
     l->t = at;
     l->gseq = r->gseq;
     l->time = r->time;
-    l->kind = r->kind == DURA_REC_DROP ? "drop" : "recover";
+    l->kind = r->kind == DURA_REC_DROP ? "drop" : r->kind == DURA_REC_SPACE ? "space" : "recover";
     durai_story_label(s, r, l->text, sizeof l->text);
 }
 
@@ -258,6 +259,7 @@ void durai_story_tell(durai_story *s, const dura_record *r, double at)
         break;
     case DURA_REC_EVENT: tell_event(s, r, at); break;
     case DURA_REC_DROP:
+    case DURA_REC_SPACE:
     case DURA_REC_RECOVER: add_trouble(s, r, at); break;
     case DURA_REC_SEAL: {
         durai_line *l = &s->seal[r->log == DURA_LOG_DECISION];

@@ -39,6 +39,8 @@ size_t durai_checkpoint_note(const durai_checkpoint *c, const uint8_t pub[32], c
 /* Read such a file; further signature lines (witnesses) are passed over. 0, DURA_ESYNTAX. */
 int durai_checkpoint_parse(durai_checkpoint *c, const char *p, size_t n);
 
+#define DURAI_BATCH 64u          /* leaves hashed together */
+
 /* ---- the pass ---------------------------------------------------------------------- */
 
 /* Bytes behind the last frame of the segment a log has just left. */
@@ -54,9 +56,11 @@ typedef struct durai_gap {
 typedef struct durai_side {
     durai_cursor cur;
     uint64_t n;              /* records accepted */
-    durai_tree tree;         /* over them; the last one may still wait */
-    const uint8_t *wait;     /* a leaf's record: two are hashed together */
-    uint32_t wait_len;
+    durai_tree tree;         /* over them; the last ones may still wait */
+    const void *wait[DURAI_BATCH]; /* leaves' records, hashed together */
+    size_t wait_len[DURAI_BATCH];
+    size_t n_wait;
+    uint8_t batch[DURAI_BATCH + 2][32];
     uint8_t peak[40][32];
     durai_gap gap;
     uint64_t next_gseq;      /* the last record's gseq + 1 */

@@ -3,11 +3,12 @@
  * What each input contributed to a model's answer.
  *
  * A linear model: weight x (input - baseline), exact but for rounding, so the sums are
- * made in binary64. Everything else: occlusion, one run per input. Shapley values would
- * add up, but cost 2^inputs runs or need a closed form per kind of model; what occlusion
- * leaves unexplained is printed instead of hidden.
+ * made in binary64. Trees: their Shapley values, which have a closed form. Where that would
+ * take too much memory: occlusion, one run per input; what it leaves unexplained is printed
+ * instead of hidden.
  */
 #include <dura/host/pack.h>
+#include <dura/host/shap.h>
 #include <dura/host/why.h>
 
 #include <stdlib.h>
@@ -85,6 +86,36 @@ static int occlude(const brain *b, const float *x, const float *base, size_t n_i
     return rc;
 }
 
+/* Shapley values of the margins, in the ratio that adds up to the distance of the answers. */
+static int share_trees(const dura_shap *s, const float *x, const float *base, size_t n_in, const float *answer,
+                       const float *base_answer, size_t n_out, float *c)
+{
+    double from[DURA_OUTPUTS_MAX], to[DURA_OUTPUTS_MAX], *phi = malloc(n_in * n_out * sizeof *phi);
+    int rc = phi ? dura_shap_against(s, x, base, n_in, phi, from, to, n_out) : DURA_ENOSPC;
+    for (size_t k = 0; rc == DURA_OK && k < n_out; k++) {
+        double ratio = to[k] < from[k] || to[k] > from[k] ? ((double)answer[k] - (double)base_answer[k]) / (to[k] - from[k]) : 1;
+        for (size_t i = 0; i < n_in; i++)
+            c[k * n_in + i] = (float)(phi[k * n_in + i] * ratio);
+    }
+    free(phi);
+    return rc;
+}
+
+/* Trees whose paths do not fit into memory are asked instead of taken apart. */
+static int apart_or_occluded(const brain *b, const void *model, size_t len, const float *x, const float *base, size_t n_in,
+                             const float *answer, const float *base_answer, size_t n_out, float *c, int *how)
+{
+    dura_shap *s;
+    int rc = dura_shap_open(&s, model, len, NULL);
+    *how = rc == DURA_ELIMIT ? DURA_SHARE_OCCLUSION : DURA_SHARE_SHAPLEY;
+    if (rc == DURA_ELIMIT)
+        return occlude(b, x, base, n_in, answer, n_out, c);
+    if (rc == DURA_OK)
+        rc = share_trees(s, x, base, n_in, answer, base_answer, n_out, c);
+    dura_shap_close(s);
+    return rc;
+}
+
 static int all_finite(const float *x, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -97,7 +128,7 @@ int dura_why_contributions(const void *model, size_t len, const float *inputs, c
                            float *answer, float *base_answer, size_t n_out, float *contribution, int *how)
 {
     brain b = {NULL, NULL, NULL};
-    int kind, rc;
+    int kind, rc, way = DURA_SHARE_EXACT;
     if (!inputs || !baseline || !answer || !base_answer || !contribution || n_in < 1 || n_in > DURA_MODEL_INPUTS_MAX ||
         n_out < 1 || n_out > DURA_OUTPUTS_MAX || !all_finite(inputs, n_in) || !all_finite(baseline, n_in))
         return DURA_EINVAL;
@@ -113,9 +144,9 @@ int dura_why_contributions(const void *model, size_t len, const float *inputs, c
     if (rc == DURA_OK && kind == DURA_PACK_LINEAR)
         take_apart(model, inputs, baseline, n_in, n_out, contribution);
     else if (rc == DURA_OK)
-        rc = occlude(&b, inputs, baseline, n_in, answer, n_out, contribution);
+        rc = apart_or_occluded(&b, model, len, inputs, baseline, n_in, answer, base_answer, n_out, contribution, &way);
     if (how)
-        *how = kind == DURA_PACK_LINEAR ? DURA_SHARE_EXACT : DURA_SHARE_OCCLUSION;
+        *how = way;
     close_brain(&b);
     return rc;
 }

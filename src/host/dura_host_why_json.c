@@ -334,6 +334,7 @@ static void out_output(durai_out *o, const durai_why *w, share_work *s, uint32_t
 
 static void out_attribution(durai_out *o, const durai_why *w, share_work *s)
 {
+    static const char *const methods[] = {NULL, "exact", "occlusion", "shapley"};
     if (!s->why_not[0]) {        /* "top" of the decision itself: its first output's */
         (void)share_out(w, s, 0);
         out_top(o, w, s, 0);
@@ -343,7 +344,7 @@ static void out_attribution(durai_out *o, const durai_why *w, share_work *s)
     }
     durai_out_open(o, "attribution", '{');
     durai_out_text(o, "why_not", s->why_not[0] ? s->why_not : NULL);
-    durai_out_text(o, "method", s->how == DURA_SHARE_EXACT ? "exact" : s->how ? "occlusion" : NULL);
+    durai_out_text(o, "method", methods[s->how]);
     durai_out_uint(o, "inputs", w->run.n_inputs);
     durai_out_uint(o, "baseline_from_references", s->n_known);
     durai_out_uint(o, "baseline_from_medians", s->why_not[0] ? 0 : w->run.n_inputs - s->n_known);

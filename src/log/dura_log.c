@@ -48,7 +48,7 @@ static int region_fits(const dura_log_config *c, const dura_region *r)
     return r->struct_size >= sizeof *r && power_of_two(r->prog_size) && r->prog_size <= 4096u &&
            power_of_two(r->erase_size) && r->erase_size >= 64u &&
            r->prog_size <= r->erase_size && r->erase_size <= c->segment_bytes &&
-           r->size >= c->segment_bytes;
+           r->size >= (c->reserve_segments + 1u) * (uint64_t)c->segment_bytes;
 }
 
 /* Ranges, and that a segment holds its header and any record. */
@@ -56,6 +56,8 @@ static int config_fits(const dura_log_config *c, uint32_t prog_size)
 {
     uint32_t align = prog_size > 8u ? prog_size : 8u;
 
+    if (c->warn_permille > 1000u || c->when_full > DURA_LOG_FULL_DROP)
+        return 0;
     if (c->n_rings > DURA_LOG_RINGS_MAX || c->max_record < 256u || c->tree_height < 8u ||
         c->tree_height > 40u)
         return 0;
@@ -81,7 +83,7 @@ static int config_in(dura_log_config *c, const dura_log_config *cfg, const dura_
     rc = durai_struct_in(c, (uint32_t)sizeof *c, cfg, cfg->struct_size, V1_CONFIG);
     if (rc < 0)
         return rc;
-    for (uint32_t i = 0; port != NULL && i < 2; i++) {
+    for (uint32_t i = 0; port != NULL && i < 2u; i++) {
         const dura_region *r = port->region[DURA_REGION_SECURITY + i];
         if (r != NULL && r->prog_size > prog_size)
             prog_size = r->prog_size;
@@ -91,7 +93,7 @@ static int config_in(dura_log_config *c, const dura_log_config *cfg, const dura_
     config_defaults(c, prog_size);
     if (!config_fits(c, prog_size))
         return DURA_EINVAL;
-    for (uint32_t i = 0; port != NULL && i < 2; i++) {
+    for (uint32_t i = 0; port != NULL && i < 2u; i++) {
         const dura_region *r = port->region[DURA_REGION_SECURITY + i];
         if (r != NULL && !region_fits(c, r))
             return DURA_EINVAL;
@@ -123,7 +125,7 @@ static int port_fits(const dura_port *port)
     k = port->crypto;
     if (k == NULL || k->hash_init == NULL || k->hash_update == NULL || k->hash_final == NULL)
         return DURA_ENOTSUP;
-    for (uint32_t i = 0; i < 2; i++) {
+    for (uint32_t i = 0; i < 2u; i++) {
         const dura_region *r = port->region[DURA_REGION_SECURITY + i];
         if (r == NULL || r->read == NULL || r->prog == NULL || r->erase == NULL)
             return DURA_ENOTSUP;
@@ -140,7 +142,7 @@ static void carve(dura_log *log, const dura_log_config *c, const dura_port *port
     log->cfg = *c;
     log->port = port;
     log->crypto = port->crypto;
-    for (uint32_t i = 0; i < 2; i++) {
+    for (uint32_t i = 0; i < 2u; i++) {
         durai_log_side *s = &log->side[i];
         s->region = port->region[DURA_REGION_SECURITY + i];
         s->align = align_of(s->region);
@@ -231,28 +233,32 @@ static void read_drops(const durai_log_drops *d, uint32_t side, durai_log_loss *
         out->last = load64(d->last[side]);
         if ((before & 1u) == 0 && durai_load(&d->lock) == before) {
             out->count = count - d->ack[side];
+            out->why = DURA_LOST_RING;
             return;
         }
     }
 }
 
-/* Worker: a record it cannot write, because its payload is no CBOR or too long. */
-static void refuse(dura_log *log, uint32_t ring, uint32_t side, int64_t mono)
+/* Worker: a record it cannot write. */
+static void refuse(dura_log *log, uint32_t ring, uint32_t side, int64_t mono, uint32_t why)
 {
     durai_log_loss *l = &log->refused[ring][side];
     if (l->count++ == 0)
         l->first = mono;
     l->last = mono;
+    l->why |= why;
 }
 
 static void put_drop(dura_log *log, uint32_t ring, uint32_t i, const durai_log_loss *l)
 {
     durai_cbor c;
-    durai_log_begin(log, i, &c, NULL, DURA_REC_DROP, 4);
+    durai_log_begin(log, i, &c, NULL, DURA_REC_DROP, 6);
     durai_cbor_kuint(&c, 16, ring);
     durai_cbor_kuint(&c, 17, l->count);
     durai_cbor_kuint(&c, 18, (uint64_t)l->first);
     durai_cbor_kuint(&c, 19, (uint64_t)l->last);
+    durai_cbor_kuint(&c, 20, l->why);
+    durai_cbor_kuint(&c, 21, durai_load(&log->ring[ring].high_water));
     DURA_ASSERT(c.err == 0 && c.len <= DURAI_OWN_MAX);
     durai_log_put(log, i, (uint32_t)c.len);
     log->dropped += l->count;
@@ -276,10 +282,40 @@ static DURAI_NOINLINE int tell_drops(dura_log *log, uint32_t ring, uint32_t i)
         l->first = of_ring == 0 || mine->first < l->first ? mine->first : l->first;
         l->last = of_ring == 0 || mine->last > l->last ? mine->last : l->last;
         l->count += mine->count;
+        l->why |= mine->why;
     }
     put_drop(log, ring, i, l);
-    mine->count = 0;
+    mine->count = mine->why = 0;
     durai_store(&log->drops[ring].ack[i], log->drops[ring].ack[i] + of_ring);
+    return DURAI_MORE;
+}
+
+/* Step: every loss of every ring is told. */
+static DURAI_NOINLINE int tell_all(dura_log *log)
+{
+    int rc = DURAI_DONE;
+    for (uint32_t n = 0; n < 2u * log->cfg.n_rings && rc == DURAI_DONE; n++)
+        rc = tell_drops(log, n / 2u, n & 1u);
+    return rc;
+}
+
+/* Step: the security log says which log is nearly full. */
+static DURAI_NOINLINE int tell_space(dura_log *log, uint32_t i)
+{
+    durai_log_side *s = &log->side[i];
+    durai_cbor c;
+    int rc = durai_log_room(log, 0, DURAI_OWN_MAX);
+
+    if (rc != DURAI_DONE)
+        return rc;
+    durai_log_begin(log, 0, &c, NULL, DURA_REC_SPACE, 4);
+    durai_cbor_kuint(&c, 16, i + 1u);
+    durai_cbor_kuint(&c, 17, (uint64_t)s->index * log->cfg.segment_bytes + s->end + s->staged);
+    durai_cbor_kuint(&c, 18, s->region->size);
+    durai_cbor_kuint(&c, 19, log->cfg.warn_permille);
+    DURA_ASSERT(c.err == 0 && c.len <= DURAI_OWN_MAX);
+    durai_log_put(log, 0, (uint32_t)c.len);
+    s->warn = DURAI_WARN_TOLD;
     return DURAI_MORE;
 }
 
@@ -388,15 +424,37 @@ static DURAI_NOINLINE void tell_noted(dura_log *log, uint32_t len, uint32_t raw,
     log->cfg.noted(log->cfg.noted_user, note);
 }
 
+/* Where the entry's record of len bytes goes: DONE: here; MORE: a new segment comes first;
+ * DURA_EFULL: nowhere, also when only the reserve is left: its last segment is the log's own. */
+static DURAI_NOINLINE int place_for(const dura_log *log, durai_log_side *s, uint32_t len)
+{
+    uint32_t size = durai_log_up(DURAI_FRAME_HEAD + len, s->align), kept = log->cfg.reserve_segments;
+
+    if ((log->scratch.record.entry.flags & DURA_LOG_URGENT) != 0 && kept > 0)
+        kept = 1;
+    if (durai_log_beyond(log, s, size, kept)) {
+        s->full = 1;
+        return DURA_EFULL;
+    }
+    return s->end + s->staged + size > log->cfg.segment_bytes ? DURAI_MORE : DURAI_DONE;
+}
+
+/* Nobody can wait for place any more, or nobody should. */
+static int drops_when_full(const dura_log *log)
+{
+    return log->cfg.when_full == DURA_LOG_FULL_DROP ||
+           (log->closed != DURAI_OPEN && log->cfg.reserve_segments > 0);
+}
+
 /* Step: the next record of one ring. Room for any record comes first, so that what is
  * built can be staged; only the segment's end needs the exact length. */
 static int drain_ring(dura_log *log, uint32_t ring)
 {
     durai_ring *r = &log->ring[ring];
-    uint32_t n = durai_ring_next(r), side, len, size, raw;
+    uint32_t n = durai_ring_next(r), side, len, raw;
     durai_log_side *s;
     dura_log_entry *e = &log->scratch.record.entry;
-    int pairs;
+    int rc;
 
     if (n == 0)
         return DURAI_DONE;
@@ -413,13 +471,15 @@ static int drain_ring(dura_log *log, uint32_t ring)
         return DURAI_WAIT;
     n -= (uint32_t)sizeof *e;
     raw = n;
-    pairs = build(log, r, &n);
-    len = pairs < 0 ? 0 : checked(log, n, (uint32_t)pairs);
-    size = durai_log_up(DURAI_FRAME_HEAD + len, s->align);
-    if (len != 0 && s->end + s->staged + size > log->cfg.segment_bytes)
+    rc = build(log, r, &n);
+    len = rc < 0 ? 0 : checked(log, n, (uint32_t)rc);
+    rc = len == 0 ? DURA_ECORRUPT : place_for(log, s, len);
+    if (rc == DURAI_MORE)
         return durai_log_open(log, side);
-    if (len == 0) {
-        refuse(log, ring, side, e->time.mono_ns);
+    if (rc == DURA_EFULL && !drops_when_full(log))
+        return rc;
+    if (rc < 0) {
+        refuse(log, ring, side, e->time.mono_ns, rc == DURA_EFULL ? DURA_LOST_STORAGE : DURA_LOST_PAYLOAD);
     } else {
         durai_log_put(log, side, len);
         if (log->cfg.noted != NULL)
@@ -430,18 +490,24 @@ static int drain_ring(dura_log *log, uint32_t ring)
     return DURAI_MORE;
 }
 
-/* Step: the next record of the rings in turn, drops before what came after them. */
+/* Step: the next record of the rings in turn, drops before what came after them. A full log
+ * tells its drops before its next seal: the reserve is small. A ring whose record finds no
+ * place does not hold up the others. */
 static DURAI_NOINLINE int drain(dura_log *log)
 {
     uint32_t ring = log->turn;
 
+    log->waits = 0;
+
     for (uint32_t n = 0; n < log->cfg.n_rings; n++) {
-        int rc = tell_drops(log, ring, 0);
-        if (rc == DURAI_DONE)
+        int rc = log->side[0].full ? DURAI_DONE : tell_drops(log, ring, 0);
+        if (rc == DURAI_DONE && !log->side[1].full)
             rc = tell_drops(log, ring, 1);
         if (rc == DURAI_DONE)
             rc = drain_ring(log, ring);
-        if (rc != DURAI_DONE)
+        if (rc == DURA_EFULL)
+            log->waits = 1;
+        else if (rc != DURAI_DONE)
             return rc;
         ring = ring + 1u < log->cfg.n_rings ? ring + 1u : 0;
     }
@@ -456,11 +522,13 @@ static int commit_due(const dura_log *log)
            (log->uncommitted > 0 && passed(log, log->commit_since, log->cfg.commit_ms));
 }
 
-/* By count at commit boundaries only, so that a seal adds no commit of its own. */
+/* By count at commit boundaries only, so that a seal adds no commit of its own. A full log
+ * seals no empty epochs. */
 static int seal_due(const dura_log *log)
 {
     return (log->uncommitted == 0 && log->unsealed >= log->cfg.seal_records) ||
-           passed(log, log->seal_since, log->cfg.seal_ms);
+           (passed(log, log->seal_since, log->cfg.seal_ms) &&
+            (log->unsealed > 0 || log->side[0].full + log->side[1].full == 0));
 }
 
 /* Step: what is unfinished and must end before anything new begins. */
@@ -490,10 +558,27 @@ static int work(dura_log *log)
             return rc;
     }
     if (seal_due(log)) {
-        log->seal = DURAI_SEAL_SECURITY;
-        return DURAI_MORE;
+        rc = tell_all(log);
+        if (rc == DURAI_DONE) {
+            log->seal = DURAI_SEAL_SECURITY;
+            return DURAI_MORE;
+        }
+        return rc;
     }
-    return drain(log);
+    for (uint32_t i = 0; i < 2; i++) {
+        if (log->side[i].warn != DURAI_WARN_DUE)
+            continue;
+        rc = tell_space(log, i);
+        if (rc != DURA_EFULL)
+            return rc;
+        log->side[i].warn = DURAI_WARN_TOLD;    /* too late, and no reason to stop */
+    }
+    rc = drain(log);
+    if (rc == DURAI_DONE && log->waits) {
+        rc = durai_log_commit(log);
+        return rc == DURAI_DONE ? DURA_EFULL : rc;
+    }
+    return rc;
 }
 
 /* What follows repeats a step until nothing is left, the budget is spent, or a hook
@@ -537,6 +622,8 @@ static int work_and_commit(dura_log *log)
     do {
         unbounded(log);
         rc = work(log);
+        if (rc == DURAI_DONE)
+            rc = tell_all(log);
         if (rc == DURAI_DONE)
             rc = durai_log_commit(log);
     } while (rc == DURAI_MORE);
@@ -590,6 +677,8 @@ static int open_logs(dura_log *log, const dura_time *now)
         rc = finish(log);
     if (rc == DURA_OK)
         rc = commit(log);
+    for (uint32_t i = 0; i < 2; i++)
+        durai_log_space(log, i);
     return rc == DURA_EFULL ? DURA_OK : rc;
 }
 
@@ -641,7 +730,7 @@ static DURAI_NOINLINE int entry_fits(const dura_log *log, const dura_log_entry *
 
     if (e->log != DURA_LOG_SECURITY && e->log != DURA_LOG_DECISION)
         return 0;
-    if (e->kind < DURA_REC_FACT || e->raw > 1 || e->time.mono_ns < 0 ||
+    if (e->kind < DURA_REC_FACT || e->raw > 1 || e->flags > DURA_LOG_URGENT || e->time.mono_ns < 0 ||
         e->time.quality > DURA_CLOCK_AUTHENTICATED)
         return 0;
     if ((payload == NULL && len > 0) || (!e->raw && (len == 0) != (e->n_pairs == 0)))
@@ -657,18 +746,21 @@ int dura_log_append(dura_log *log, uint32_t ring, const dura_log_entry *e, const
 
     if (log == NULL || e == NULL || ring >= log->cfg.n_rings)
         return DURA_EINVAL;
-    rc = durai_struct_in(&mine, (uint32_t)sizeof mine, e, e->struct_size, V1_ENTRY);
-    if (rc < 0)
-        return rc;
-    if (!entry_fits(log, &mine, payload, len))
+    if (e->struct_size != sizeof mine) {        /* else a copy for nothing, on the hot path */
+        rc = durai_struct_in(&mine, (uint32_t)sizeof mine, e, e->struct_size, V1_ENTRY);
+        if (rc < 0)
+            return rc;
+        e = &mine;
+    }
+    if (!entry_fits(log, e, payload, len))
         return DURA_EINVAL;
-    if (mine.raw && log->cfg.encode == NULL)
+    if (e->raw && log->cfg.encode == NULL)
         return DURA_ENOTSUP;
     if (durai_load(&log->closed) != DURAI_OPEN)
         return DURA_ESTATE;
-    rc = durai_ring_put(&log->ring[ring], &mine, (uint32_t)sizeof mine, payload, (uint32_t)len);
+    rc = durai_ring_put(&log->ring[ring], e, (uint32_t)sizeof *e, payload, (uint32_t)len);
     if (rc == DURA_EFULL)
-        count_drop(&log->drops[ring], mine.log - 1u, mine.time.mono_ns);
+        count_drop(&log->drops[ring], e->log - 1u, e->time.mono_ns);
     return rc;
 }
 

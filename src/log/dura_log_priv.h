@@ -47,7 +47,7 @@ typedef struct durai_log_drops {
 typedef struct durai_log_loss {
     int64_t first, last;     /* monotonic ns */
     uint32_t count;
-    uint32_t reserved;
+    uint32_t why;            /* DURA_LOST_* */
 } durai_log_loss;
 
 /* A segment header as read. */
@@ -92,13 +92,16 @@ typedef struct durai_log_side {
     uint8_t final;           /* recovery: the last kept record is a final seal */
     uint8_t stray;           /* recovery: a header is programmed but not whole */
     uint8_t failed;          /* the last prog of the buffer failed */
-    uint8_t reserved[3];
+    uint8_t full;            /* no place for what is not urgent */
+    uint8_t warn;            /* DURAI_WARN_* */
+    uint8_t reserved;
     uint32_t lost_index;     /* RECOVER: segment and offset where bytes are given up */
     uint32_t lost_at;
 } durai_log_side;
 
 enum { DURAI_REC_NONE = 0, DURAI_REC_SEGMENT, DURAI_REC_RECORD };
 
+enum { DURAI_WARN_NONE = 0, DURAI_WARN_DUE, DURAI_WARN_TOLD };
 enum { DURAI_SEG_NONE = 0, DURAI_SEG_COMMIT, DURAI_SEG_ERASE, DURAI_SEG_BLANK,
        DURAI_SEG_HEADER, DURAI_SEG_SYNC };
 enum { DURAI_SEAL_NONE = 0, DURAI_SEAL_SECURITY, DURAI_SEAL_DECISION, DURAI_SEAL_ADVANCE };
@@ -149,8 +152,8 @@ struct dura_log {
     dura_log_config cfg;     /* with defaults filled in */
     const dura_port *port;
     const dura_crypto *crypto;
-    dura_cost cost;          /* 0 replaced by 1 */
     durai_log_side side[2];  /* security, decision */
+    dura_cost cost;          /* 0 replaced by 1 */
     durai_ring ring[DURA_LOG_RINGS_MAX];
     durai_log_drops drops[DURA_LOG_RINGS_MAX];
     durai_log_loss refused[DURA_LOG_RINGS_MAX][2];  /* dropped by the worker itself */
@@ -183,6 +186,7 @@ struct dura_log {
     uint8_t leaf_at;
     uint8_t leaf_level;
     uint8_t leaf_side;
+    uint8_t waits;           /* a record or a drop finds no place in storage */
     uint32_t hash_pos;       /* bytes of the record in `hash`, + 1; 0: none */
     uint8_t origin[16];
     uint8_t root[2][32];
@@ -218,6 +222,10 @@ void durai_log_put(dura_log *log, uint32_t i, uint32_t len);
 int durai_log_room(dura_log *log, uint32_t i, uint32_t len);
 /* Step: all staged frames of side i hashed and programmed. */
 int durai_log_flush(dura_log *log, uint32_t i);
+/* How full is side i, now that it stands in another segment? */
+void durai_log_space(dura_log *log, uint32_t i);
+/* Would a record of `size` bytes begin or use one of the last `kept` segments of its region? */
+int durai_log_beyond(const dura_log *log, const durai_log_side *s, uint32_t size, uint32_t kept);
 /* Step: everything numbered is durable. */
 int durai_log_commit(dura_log *log);
 /* Step: the hashing begun is finished. */

@@ -656,8 +656,10 @@ int durai_log_recover(dura_log *log)
         return rc < 0 ? rc : begin(log);
     if (n[0] == 0 || n[1] == 0)
         return DURA_ECORRUPT;
-    log->unsealed = 1;
     rc = enter_both(log, n, &floor);
+    /* Of what lies before the segments that are read nobody knows that it is sealed: a box that
+     * is switched off again and again must not put the seal off for ever. */
+    log->unsealed = floor == 0 ? 1u : floor < UINT32_MAX ? (uint32_t)floor : UINT32_MAX;
     if (rc == DURA_OK)
         rc = walk(log, floor);
     log->damage |= log->gseq < 2;        /* both genesis records were durable */

@@ -468,6 +468,28 @@ static DURAI_NOINLINE int header_prog(dura_log *log, durai_log_side *s)
     return DURAI_MORE;
 }
 
+/* Segments a region has. */
+static uint64_t segments(const dura_log *log, const durai_log_side *s)
+{
+    return s->region->size / log->cfg.segment_bytes;
+}
+
+int durai_log_beyond(const dura_log *log, const durai_log_side *s, uint32_t size, uint32_t kept)
+{
+    uint32_t fits = s->end + s->staged + size <= log->cfg.segment_bytes;
+    return (fits ? s->index : s->next) + (uint64_t)kept >= segments(log, s);
+}
+
+void durai_log_space(dura_log *log, uint32_t i)
+{
+    durai_log_side *s = &log->side[i];
+    uint32_t warn = log->cfg.warn_permille;
+
+    s->full = (uint8_t)durai_log_beyond(log, s, 0, log->cfg.reserve_segments);
+    if (s->warn == DURAI_WARN_NONE && warn != 0 && (s->index + 1u) * (uint64_t)1000 >= warn * segments(log, s))
+        s->warn = DURAI_WARN_DUE;
+}
+
 /* Step: both logs durable, then make sure there is a next segment and what it held. */
 static int segment_commit(dura_log *log, durai_log_side *s)
 {
@@ -476,8 +498,10 @@ static int segment_commit(dura_log *log, durai_log_side *s)
 
     if (rc != DURAI_DONE)
         return rc;
-    if (s->next >= s->region->size / log->cfg.segment_bytes)
+    if (s->next >= segments(log, s)) {
+        log->seg = DURAI_SEG_NONE;      /* the other log is not full */
         return DURA_EFULL;
+    }
     rc = durai_log_read_header(log, log->seg_side, s->next, old, 0);
     if (rc < 0 && rc != DURA_EINVAL && rc != DURA_EVERSION)
         return rc;
@@ -512,6 +536,7 @@ static void segment_enter(dura_log *log, durai_log_side *s)
     s->generation = log->seg_generation;
     s->end = header_bytes(s);
     log->seg = DURAI_SEG_NONE;
+    durai_log_space(log, log->seg_side);
 }
 
 int durai_log_segment(dura_log *log)

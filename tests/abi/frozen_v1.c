@@ -297,6 +297,312 @@ KEEPS(dura_fn, call);
 KEEPS(dura_fn, user);
 GROWS(dura_fn);
 
+typedef struct v1_dura_backend_host {
+    uint32_t struct_size;
+    uint16_t abi_major;
+    uint16_t abi_minor;
+    void *user;
+    const void * (*get_extension)(void *user, const char *name);
+} v1_dura_backend_host;
+KEEPS(dura_backend_host, struct_size);
+KEEPS(dura_backend_host, abi_major);
+KEEPS(dura_backend_host, abi_minor);
+KEEPS(dura_backend_host, user);
+KEEPS(dura_backend_host, get_extension);
+GROWS(dura_backend_host);
+
+typedef struct v1_dura_backend_entry {
+    uint32_t magic;
+    uint32_t struct_size;
+    uint16_t abi_major;
+    uint16_t abi_minor_needed;
+    uint32_t features;
+    const char *id;
+    const char *version;
+    const dura_backend * (*query)(const dura_backend_host *host, uint32_t max_minor);
+} v1_dura_backend_entry;
+KEEPS(dura_backend_entry, magic);
+KEEPS(dura_backend_entry, struct_size);
+KEEPS(dura_backend_entry, abi_major);
+KEEPS(dura_backend_entry, abi_minor_needed);
+KEEPS(dura_backend_entry, features);
+KEEPS(dura_backend_entry, id);
+KEEPS(dura_backend_entry, version);
+KEEPS(dura_backend_entry, query);
+STAYS(dura_backend_entry);
+
+typedef struct v1_dura_tensor {
+    uint32_t struct_size;
+    uint8_t code;
+    uint8_t bits;
+    uint16_t lanes;
+    uint8_t rank;
+    uint8_t quant;
+    uint8_t axis;
+    uint8_t flags;
+    uint32_t dims[6];
+    float scale;
+    int32_t zero_point;
+    uint32_t reserved[5];
+} v1_dura_tensor;
+KEEPS(dura_tensor, struct_size);
+KEEPS(dura_tensor, code);
+KEEPS(dura_tensor, bits);
+KEEPS(dura_tensor, lanes);
+KEEPS(dura_tensor, rank);
+KEEPS(dura_tensor, quant);
+KEEPS(dura_tensor, axis);
+KEEPS(dura_tensor, flags);
+KEEPS(dura_tensor, dims);
+KEEPS(dura_tensor, scale);
+KEEPS(dura_tensor, zero_point);
+KEEPS(dura_tensor, reserved);
+GROWS(dura_tensor);
+
+typedef struct v1_dura_tensor_data {
+    void *data;
+    size_t nbytes;
+} v1_dura_tensor_data;
+KEEPS(dura_tensor_data, data);
+KEEPS(dura_tensor_data, nbytes);
+STAYS(dura_tensor_data);
+
+typedef struct v1_dura_ext_tensor {
+    uint32_t struct_size;
+    uint32_t reserved;
+    int32_t (*describe)(const void *inst, int32_t output, uint32_t i, dura_tensor *t);
+} v1_dura_ext_tensor;
+KEEPS(dura_ext_tensor, struct_size);
+KEEPS(dura_ext_tensor, reserved);
+KEEPS(dura_ext_tensor, describe);
+GROWS(dura_ext_tensor);
+
+typedef struct v1_dura_model_id {
+    uint32_t struct_size;
+    uint16_t digest_kind;
+    uint16_t digest_scope;
+    uint8_t digest[32];
+    char name[48];
+    char version[24];
+    char training[48];
+} v1_dura_model_id;
+KEEPS(dura_model_id, struct_size);
+KEEPS(dura_model_id, digest_kind);
+KEEPS(dura_model_id, digest_scope);
+KEEPS(dura_model_id, digest);
+KEEPS(dura_model_id, name);
+KEEPS(dura_model_id, version);
+KEEPS(dura_model_id, training);
+GROWS(dura_model_id);
+
+typedef struct v1_dura_ext_model_id {
+    uint32_t struct_size;
+    uint32_t reserved;
+    int32_t (*query)(const void *inst, dura_model_id *out);
+} v1_dura_ext_model_id;
+KEEPS(dura_ext_model_id, struct_size);
+KEEPS(dura_ext_model_id, reserved);
+KEEPS(dura_ext_model_id, query);
+GROWS(dura_ext_model_id);
+
+typedef struct v1_dura_confidence {
+    uint32_t struct_size;
+    uint8_t kind;
+    uint8_t flags;
+    uint16_t reserved;
+    float confidence;
+    float coverage;
+    float lo;
+    float hi;
+    uint32_t set;
+    uint32_t calibrated_on;
+} v1_dura_confidence;
+KEEPS(dura_confidence, struct_size);
+KEEPS(dura_confidence, kind);
+KEEPS(dura_confidence, flags);
+KEEPS(dura_confidence, reserved);
+KEEPS(dura_confidence, confidence);
+KEEPS(dura_confidence, coverage);
+KEEPS(dura_confidence, lo);
+KEEPS(dura_confidence, hi);
+KEEPS(dura_confidence, set);
+KEEPS(dura_confidence, calibrated_on);
+GROWS(dura_confidence);
+
+typedef struct v1_dura_ext_confidence {
+    uint32_t struct_size;
+    uint32_t reserved;
+    int32_t (*query)(const void *inst, uint32_t output, dura_confidence *c);
+} v1_dura_ext_confidence;
+KEEPS(dura_ext_confidence, struct_size);
+KEEPS(dura_ext_confidence, reserved);
+KEEPS(dura_ext_confidence, query);
+GROWS(dura_ext_confidence);
+
+typedef struct v1_dura_attribution {
+    uint32_t struct_size;
+    uint16_t kind;
+    uint16_t output;
+    uint32_t runs;
+    float base;
+    float value;
+    float error;
+} v1_dura_attribution;
+KEEPS(dura_attribution, struct_size);
+KEEPS(dura_attribution, kind);
+KEEPS(dura_attribution, output);
+KEEPS(dura_attribution, runs);
+KEEPS(dura_attribution, base);
+KEEPS(dura_attribution, value);
+KEEPS(dura_attribution, error);
+GROWS(dura_attribution);
+
+typedef struct v1_dura_ext_attribution {
+    uint32_t struct_size;
+    uint32_t reserved;
+    int32_t (*work)(const void *inst, size_t *bytes);
+    int32_t (*attribute)(const void *inst, const float *in, size_t n_in, float *scores, dura_attribution *a, void *work, size_t work_len);
+} v1_dura_ext_attribution;
+KEEPS(dura_ext_attribution, struct_size);
+KEEPS(dura_ext_attribution, reserved);
+KEEPS(dura_ext_attribution, work);
+KEEPS(dura_ext_attribution, attribute);
+GROWS(dura_ext_attribution);
+
+typedef struct v1_dura_timing {
+    uint32_t struct_size;
+    uint32_t runs;
+    uint64_t declared_ns;
+    uint64_t declared_cycles;
+    uint64_t last_ns;
+    uint64_t worst_ns;
+} v1_dura_timing;
+KEEPS(dura_timing, struct_size);
+KEEPS(dura_timing, runs);
+KEEPS(dura_timing, declared_ns);
+KEEPS(dura_timing, declared_cycles);
+KEEPS(dura_timing, last_ns);
+KEEPS(dura_timing, worst_ns);
+GROWS(dura_timing);
+
+typedef struct v1_dura_ext_timing {
+    uint32_t struct_size;
+    uint32_t reserved;
+    int32_t (*query)(const void *inst, dura_timing *out);
+} v1_dura_ext_timing;
+KEEPS(dura_ext_timing, struct_size);
+KEEPS(dura_ext_timing, reserved);
+KEEPS(dura_ext_timing, query);
+GROWS(dura_ext_timing);
+
+typedef struct v1_dura_selftest {
+    uint32_t struct_size;
+    uint16_t n_in;
+    uint16_t n_out;
+    const float *in;
+    const float *out;
+    float tolerance;
+    uint32_t reserved;
+} v1_dura_selftest;
+KEEPS(dura_selftest, struct_size);
+KEEPS(dura_selftest, n_in);
+KEEPS(dura_selftest, n_out);
+KEEPS(dura_selftest, in);
+KEEPS(dura_selftest, out);
+KEEPS(dura_selftest, tolerance);
+KEEPS(dura_selftest, reserved);
+GROWS(dura_selftest);
+
+typedef struct v1_dura_ext_selftest {
+    uint32_t struct_size;
+    uint32_t reserved;
+    int32_t (*vector)(const void *inst, uint32_t i, dura_selftest *out);
+} v1_dura_ext_selftest;
+KEEPS(dura_ext_selftest, struct_size);
+KEEPS(dura_ext_selftest, reserved);
+KEEPS(dura_ext_selftest, vector);
+GROWS(dura_ext_selftest);
+
+typedef struct v1_dura_ext_batch {
+    uint32_t struct_size;
+    uint32_t rows_max;
+    int32_t (*run_n)(void *inst, const float *in, size_t n_in, float *out, size_t n_out, size_t rows, int64_t deadline_ns);
+} v1_dura_ext_batch;
+KEEPS(dura_ext_batch, struct_size);
+KEEPS(dura_ext_batch, rows_max);
+KEEPS(dura_ext_batch, run_n);
+GROWS(dura_ext_batch);
+
+typedef struct v1_dura_ext_async {
+    uint32_t struct_size;
+    uint32_t depth;
+    int32_t (*submit)(void *inst, const float *in, size_t n_in, float *out, size_t n_out, int64_t deadline_ns);
+    int32_t (*poll)(void *inst, int32_t ticket);
+    int32_t (*cancel)(void *inst, int32_t ticket);
+} v1_dura_ext_async;
+KEEPS(dura_ext_async, struct_size);
+KEEPS(dura_ext_async, depth);
+KEEPS(dura_ext_async, submit);
+KEEPS(dura_ext_async, poll);
+KEEPS(dura_ext_async, cancel);
+GROWS(dura_ext_async);
+
+typedef struct v1_dura_ext_swap {
+    uint32_t struct_size;
+    uint32_t reserved;
+    int32_t (*prepare)(void *inst, const void *image, size_t image_len);
+    int32_t (*commit)(void *inst);
+    int32_t (*rollback)(void *inst);
+} v1_dura_ext_swap;
+KEEPS(dura_ext_swap, struct_size);
+KEEPS(dura_ext_swap, reserved);
+KEEPS(dura_ext_swap, prepare);
+KEEPS(dura_ext_swap, commit);
+KEEPS(dura_ext_swap, rollback);
+GROWS(dura_ext_swap);
+
+typedef struct v1_dura_ext_zero_copy {
+    uint32_t struct_size;
+    uint32_t reserved;
+    int32_t (*buffer)(void *inst, int32_t output, uint32_t i, dura_tensor *t, dura_tensor_data *d);
+    int32_t (*run)(void *inst, int64_t deadline_ns);
+} v1_dura_ext_zero_copy;
+KEEPS(dura_ext_zero_copy, struct_size);
+KEEPS(dura_ext_zero_copy, reserved);
+KEEPS(dura_ext_zero_copy, buffer);
+KEEPS(dura_ext_zero_copy, run);
+GROWS(dura_ext_zero_copy);
+
+typedef struct v1_dura_ext_host_log {
+    uint32_t struct_size;
+    uint32_t reserved;
+    void (*say)(void *user, int32_t level, const char *text);
+} v1_dura_ext_host_log;
+KEEPS(dura_ext_host_log, struct_size);
+KEEPS(dura_ext_host_log, reserved);
+KEEPS(dura_ext_host_log, say);
+GROWS(dura_ext_host_log);
+
+typedef struct v1_dura_ext_host_clock {
+    uint32_t struct_size;
+    uint32_t reserved;
+    uint64_t (*now_ns)(void *user);
+} v1_dura_ext_host_clock;
+KEEPS(dura_ext_host_clock, struct_size);
+KEEPS(dura_ext_host_clock, reserved);
+KEEPS(dura_ext_host_clock, now_ns);
+GROWS(dura_ext_host_clock);
+
+typedef struct v1_dura_ext_host_cancel {
+    uint32_t struct_size;
+    uint32_t reserved;
+    int32_t (*cancelled)(void *user);
+} v1_dura_ext_host_cancel;
+KEEPS(dura_ext_host_cancel, struct_size);
+KEEPS(dura_ext_host_cancel, reserved);
+KEEPS(dura_ext_host_cancel, cancelled);
+GROWS(dura_ext_host_cancel);
+
 typedef struct v1_dura_block_config {
     uint32_t struct_size;
     uint32_t checks;
@@ -723,6 +1029,7 @@ typedef struct v1_dura_crypto {
     int (*key_public)(void *user, uint32_t slot, uint32_t epoch, uint8_t pub[32]);
     int (*sign)(void *user, uint32_t slot, uint32_t epoch, const void *msg, size_t n, uint8_t sig[64]);
     int (*key_advance)(void *user, uint32_t slot, uint32_t epoch);
+    int (*verify_other)(void *user, uint32_t alg, const uint8_t pub[32], const void *msg, size_t n, const uint8_t sig[64]);
 } v1_dura_crypto;
 KEEPS(dura_crypto, struct_size);
 KEEPS(dura_crypto, reserved);
@@ -737,6 +1044,7 @@ KEEPS(dura_crypto, key_epoch);
 KEEPS(dura_crypto, key_public);
 KEEPS(dura_crypto, sign);
 KEEPS(dura_crypto, key_advance);
+KEEPS(dura_crypto, verify_other);
 GROWS(dura_crypto);
 
 typedef struct v1_dura_cost {
@@ -770,6 +1078,7 @@ typedef struct v1_dura_port {
     const struct dura_mspc_calls *mspc;
     const struct dura_histogram_calls *histogram;
     int (*safe_state)(void *user, uint32_t component);
+    uint32_t (*ticks)(void *user);
 } v1_dura_port;
 KEEPS(dura_port, struct_size);
 KEEPS(dura_port, cost);
@@ -789,6 +1098,7 @@ KEEPS(dura_port, chart);
 KEEPS(dura_port, mspc);
 KEEPS(dura_port, histogram);
 KEEPS(dura_port, safe_state);
+KEEPS(dura_port, ticks);
 GROWS(dura_port);
 
 typedef struct v1_dura_link_config {
@@ -1284,7 +1594,7 @@ typedef struct v1_dura_log_entry {
     uint16_t kind;
     uint16_t source;
     uint16_t n_pairs;
-    uint32_t reserved;
+    uint32_t flags;
     dura_time time;
     uint64_t reserved2[2];
 } v1_dura_log_entry;
@@ -1294,7 +1604,7 @@ KEEPS(dura_log_entry, raw);
 KEEPS(dura_log_entry, kind);
 KEEPS(dura_log_entry, source);
 KEEPS(dura_log_entry, n_pairs);
-KEEPS(dura_log_entry, reserved);
+KEEPS(dura_log_entry, flags);
 KEEPS(dura_log_entry, time);
 KEEPS(dura_log_entry, reserved2);
 GROWS(dura_log_entry);
@@ -1332,6 +1642,9 @@ typedef struct v1_dura_log_config {
     void *encode_user;
     dura_log_noted noted;
     void *noted_user;
+    uint16_t warn_permille;
+    uint16_t reserve_segments;
+    uint32_t when_full;
 } v1_dura_log_config;
 KEEPS(dura_log_config, struct_size);
 KEEPS(dura_log_config, n_rings);
@@ -1349,6 +1662,9 @@ KEEPS(dura_log_config, encode);
 KEEPS(dura_log_config, encode_user);
 KEEPS(dura_log_config, noted);
 KEEPS(dura_log_config, noted_user);
+KEEPS(dura_log_config, warn_permille);
+KEEPS(dura_log_config, reserve_segments);
+KEEPS(dura_log_config, when_full);
 GROWS(dura_log_config);
 
 typedef struct v1_dura_log_status {
@@ -1390,10 +1706,12 @@ GROWS(dura_log_status);
 typedef struct v1_dura_gate_key {
     uint8_t pub[32];
     uint8_t role;
-    uint8_t reserved[7];
+    uint8_t alg;
+    uint8_t reserved[6];
 } v1_dura_gate_key;
 KEEPS(dura_gate_key, pub);
 KEEPS(dura_gate_key, role);
+KEEPS(dura_gate_key, alg);
 KEEPS(dura_gate_key, reserved);
 STAYS(dura_gate_key);
 
@@ -1417,7 +1735,8 @@ typedef struct v1_dura_release {
     uint8_t evidence[32];
     uint64_t practices;
     uint32_t flags;
-    uint32_t reserved3;
+    uint32_t metric;
+    uint8_t data[32];
 } v1_dura_release;
 KEEPS(dura_release, struct_size);
 KEEPS(dura_release, component);
@@ -1438,7 +1757,8 @@ KEEPS(dura_release, need_max);
 KEEPS(dura_release, evidence);
 KEEPS(dura_release, practices);
 KEEPS(dura_release, flags);
-KEEPS(dura_release, reserved3);
+KEEPS(dura_release, metric);
+KEEPS(dura_release, data);
 GROWS(dura_release);
 
 typedef struct v1_dura_gate_hooks {
@@ -1457,6 +1777,8 @@ typedef struct v1_dura_gate_hooks {
     int (*next_key)(void *user, const uint8_t policy[32], uint32_t i, dura_gate_key *out);
     int (*safe_state)(void *user, uint32_t component);
     uint32_t (*shadow)(void *user, uint32_t *frames);
+    uint32_t (*changes)(void *user, const uint8_t policy[32]);
+    int (*part)(void *user, const uint8_t *policy, uint32_t part, const uint8_t digest[32]);
 } v1_dura_gate_hooks;
 KEEPS(dura_gate_hooks, struct_size);
 KEEPS(dura_gate_hooks, reserved);
@@ -1473,6 +1795,8 @@ KEEPS(dura_gate_hooks, say);
 KEEPS(dura_gate_hooks, next_key);
 KEEPS(dura_gate_hooks, safe_state);
 KEEPS(dura_gate_hooks, shadow);
+KEEPS(dura_gate_hooks, changes);
+KEEPS(dura_gate_hooks, part);
 GROWS(dura_gate_hooks);
 
 typedef struct v1_dura_gate_rule {
@@ -1530,8 +1854,13 @@ typedef struct v1_dura_gate_config {
     uint32_t shadow_frames;
     uint8_t incident_role;
     uint8_t emergency_role;
-    uint8_t reserved2[6];
+    uint8_t rollback_role;
+    uint8_t substantial_role;
+    uint8_t planned_data;
+    uint8_t reserved2[3];
     dura_gate_calendar calendar;
+    uint32_t planned;
+    uint32_t planned_metric;
 } v1_dura_gate_config;
 KEEPS(dura_gate_config, struct_size);
 KEEPS(dura_gate_config, n_keys);
@@ -1555,8 +1884,13 @@ KEEPS(dura_gate_config, require);
 KEEPS(dura_gate_config, shadow_frames);
 KEEPS(dura_gate_config, incident_role);
 KEEPS(dura_gate_config, emergency_role);
+KEEPS(dura_gate_config, rollback_role);
+KEEPS(dura_gate_config, substantial_role);
+KEEPS(dura_gate_config, planned_data);
 KEEPS(dura_gate_config, reserved2);
 KEEPS(dura_gate_config, calendar);
+KEEPS(dura_gate_config, planned);
+KEEPS(dura_gate_config, planned_metric);
 GROWS(dura_gate_config);
 
 typedef struct v1_dura_gate_status {
@@ -1581,6 +1915,7 @@ typedef struct v1_dura_gate_status {
     uint8_t reserved[7];
     uint32_t why2;
     uint32_t shadow_left;
+    uint64_t reached;
 } v1_dura_gate_status;
 KEEPS(dura_gate_status, struct_size);
 KEEPS(dura_gate_status, state);
@@ -1603,6 +1938,7 @@ KEEPS(dura_gate_status, approved);
 KEEPS(dura_gate_status, reserved);
 KEEPS(dura_gate_status, why2);
 KEEPS(dura_gate_status, shadow_left);
+KEEPS(dura_gate_status, reached);
 GROWS(dura_gate_status);
 
 typedef struct v1_dura_gate_calls {
@@ -1617,6 +1953,7 @@ typedef struct v1_dura_gate_calls {
     int (*reset)(dura_gate *g, const dura_time *now);
     int (*query)(const dura_gate *g, dura_gate_status *out);
     int (*approve)(dura_gate *g, const void *envelope, size_t len, const dura_time *now, uint32_t *why);
+    int (*prove)(dura_gate *g, const void *envelope, size_t len, const uint8_t *leaf, const uint8_t *path, uint32_t n);
 } v1_dura_gate_calls;
 KEEPS(dura_gate_calls, struct_size);
 KEEPS(dura_gate_calls, object);
@@ -1629,6 +1966,7 @@ KEEPS(dura_gate_calls, step);
 KEEPS(dura_gate_calls, reset);
 KEEPS(dura_gate_calls, query);
 KEEPS(dura_gate_calls, approve);
+KEEPS(dura_gate_calls, prove);
 GROWS(dura_gate_calls);
 
 typedef struct v1_dura_decision {
@@ -1743,6 +2081,7 @@ VALUE(DURA_FACT_LINK, 17);
 VALUE(DURA_FACT_ALIVE, 18);
 VALUE(DURA_FACT_MONITOR, 19);
 VALUE(DURA_FACT_RETRAIN, 20);
+VALUE(DURA_FACT_SHADOW, 21);
 VALUE(DURA_ACCURACY_NO_LABELS, 1);
 VALUE(DURA_ACCURACY_FEW_LABELS, 2);
 VALUE(DURA_ACCURACY_OUT_OF_SUPPORT, 4);
@@ -1751,6 +2090,37 @@ VALUE(DURA_ACCURACY_CONTRADICTED, 16);
 VALUE(DURA_ACCURACY_NO_GROUPS, 32);
 VALUE(DURA_ACCURACY_NO_OPINIONS, 64);
 VALUE(DURA_ACCURACY_SHORT, 128);
+VALUE(DURA_PLUGIN_STANDALONE, 1);
+VALUE(DURA_PLUGIN_NOHEAP_RUN, 2);
+VALUE(DURA_PLUGIN_BOUNDED_TIME, 4);
+VALUE(DURA_PLUGIN_REENTRANT, 8);
+VALUE(DURA_PLUGIN_DETERMINISTIC, 16);
+VALUE(DURA_PLUGIN_SANITIZER, 32);
+VALUE(DURA_DTYPE_INT, 0);
+VALUE(DURA_DTYPE_UINT, 1);
+VALUE(DURA_DTYPE_FLOAT, 2);
+VALUE(DURA_DTYPE_BFLOAT, 4);
+VALUE(DURA_QUANT_NONE, 0);
+VALUE(DURA_QUANT_TENSOR, 1);
+VALUE(DURA_QUANT_CHANNEL, 2);
+VALUE(DURA_TENSOR_READ_ONLY, 1);
+VALUE(DURA_DIGEST_SHA256, 1);
+VALUE(DURA_SCOPE_IMAGE, 1);
+VALUE(DURA_SCOPE_LOADED, 2);
+VALUE(DURA_CONF_RAW, 0);
+VALUE(DURA_CONF_TEMPERATURE, 1);
+VALUE(DURA_CONF_ISOTONIC, 2);
+VALUE(DURA_CONF_CONFORMAL, 3);
+VALUE(DURA_CONF_ABSTAIN, 1);
+VALUE(DURA_ATTR_SCORE, 0);
+VALUE(DURA_ATTR_EXACT, 1);
+VALUE(DURA_ATTR_SAMPLED, 2);
+VALUE(DURA_ATTR_OCCLUSION, 3);
+VALUE(DURA_OFFERS_MODEL_ID, 1);
+VALUE(DURA_OFFERS_CONFIDENCE, 2);
+VALUE(DURA_OFFERS_ATTRIBUTION, 4);
+VALUE(DURA_OFFERS_TIMING, 8);
+VALUE(DURA_OFFERS_SELFTEST, 16);
 VALUE(DURA_BLOCK_U8, 1);
 VALUE(DURA_BLOCK_U16, 2);
 VALUE(DURA_BLOCK_I16, 3);
@@ -2029,12 +2399,19 @@ VALUE(DURA_REC_SEAL, 2);
 VALUE(DURA_REC_DROP, 3);
 VALUE(DURA_REC_RECOVER, 4);
 VALUE(DURA_REC_CLOSE, 5);
+VALUE(DURA_REC_SPACE, 6);
 VALUE(DURA_REC_FACT, 16);
 VALUE(DURA_REC_DECISION, 17);
 VALUE(DURA_REC_BOOT, 18);
 VALUE(DURA_REC_EVENT, 19);
 VALUE(DURA_REC_INCIDENT, 20);
 VALUE(DURA_REC_RETRAIN, 21);
+VALUE(DURA_LOG_URGENT, 1);
+VALUE(DURA_LOST_RING, 1);
+VALUE(DURA_LOST_PAYLOAD, 2);
+VALUE(DURA_LOST_STORAGE, 4);
+VALUE(DURA_LOG_FULL_STOP, 0);
+VALUE(DURA_LOG_FULL_DROP, 1);
 VALUE(DURA_LOG_FRESH, 0);
 VALUE(DURA_LOG_CLOSED, 1);
 VALUE(DURA_LOG_CUT, 2);
@@ -2096,7 +2473,26 @@ VALUE(DURA_WHY2_MACHINE, 4);
 VALUE(DURA_WHY2_EMERGENCY, 8);
 VALUE(DURA_WHY2_URGENT, 16);
 VALUE(DURA_WHY2_PAST_INCIDENT, 32);
+VALUE(DURA_WHY2_LATENCY, 64);
+VALUE(DURA_WHY2_BACK, 128);
+VALUE(DURA_WHY2_PLANNED, 256);
+VALUE(DURA_WHY2_PARTS, 512);
+VALUE(DURA_WHY2_WENT_BACK, 1024);
+VALUE(DURA_WHY2_SUBSTANTIAL, 2048);
+VALUE(DURA_PART_BOX, 1);
+VALUE(DURA_PART_MODEL, 2);
+VALUE(DURA_PART_LABEL_MAP, 4);
+VALUE(DURA_PART_NORMALISATION, 8);
+VALUE(DURA_PART_THRESHOLDS, 16);
+VALUE(DURA_PART_CONTRACT, 32);
+VALUE(DURA_PART_DRIFT, 64);
+VALUE(DURA_PART_LABELS, 128);
+VALUE(DURA_PART_RULES, 256);
+VALUE(DURA_PART_REGISTER, 512);
+VALUE(DURA_PARTS, 10);
 VALUE(DURA_RELEASE_EMERGENCY, 1);
+VALUE(DURA_RELEASE_BACK, 4);
+VALUE(DURA_RELEASE_SUBSTANTIAL, 8);
 VALUE(DURA_PRACTICE_SM_9, 1);
 VALUE(DURA_PRACTICE_SM_11, 2);
 VALUE(DURA_PRACTICE_SR_2, 4);
@@ -2127,6 +2523,7 @@ VALUE(DURA_PRACTICE_A_7_6, 67108864);
 VALUE(DURA_PRACTICE_A_9_4, 134217728);
 VALUE(DURA_BRAIN_MODEL, 1);
 VALUE(DURA_BRAIN_GOLDEN, 2);
+VALUE(DURA_BRAIN_PARTS, 3);
 VALUE(DURA_ACT, 26);
 VALUE(DURA_HOLD, 43);
 VALUE(DURA_FALLBACK, 76);
@@ -2156,6 +2553,10 @@ VALUE(DURA_ACCURACY_SLICES_MAX, 32);
 VALUE(DURA_ACCURACY_WORST, 65535);
 VALUE(DURA_MODEL_INPUTS_MAX, 1024);
 VALUE(DURA_OUTPUTS_MAX, 16);
+VALUE(DURA_BACKEND_MAGIC, 1346519364);
+VALUE(DURA_BACKEND_MAJOR, 1);
+VALUE(DURA_BACKEND_MINOR, 0);
+VALUE(DURA_TENSOR_RANK_MAX, 6);
 VALUE(DURA_NONE, 65535);
 VALUE(DURA_BLOCK_FEATURES, 16);
 VALUE(DURA_BLOCK_BANDS, 8);
@@ -2171,8 +2572,12 @@ VALUE(DURA_FEATURES_MAX, 1024);
 VALUE(DURA_FEATURE_WINDOW_MAX, 1024);
 VALUE(DURA_RELEASE_MAX, 1024);
 VALUE(DURA_RELEASE_PAYLOAD_MAX, 312);
+VALUE(DURA_CHUNK_BYTES, 65536);
 VALUE(DURA_GATE_KEYS_MAX, 8);
 VALUE(DURA_GATE_JUMP, 65536);
+VALUE(DURA_METRIC_ONE, 10000);
+VALUE(DURA_BRAIN_PART_BYTES, 36);
+VALUE(DURA_SHADOW_LATE, 1073741824);
 VALUE(DURA_ACTOR_MAX, 64);
 VALUE(DURA_HISTOGRAM_CHANNELS_MAX, 1024);
 VALUE(DURA_HISTOGRAM_BINS_MAX, 16);

@@ -4,6 +4,7 @@
 The story is told once for all tests (module scope); what it claims is looked up again in the
 logs, and the outputs of the bad update are compared with a model evaluated here.
 """
+import datetime
 import json
 import os
 import pathlib
@@ -14,7 +15,7 @@ import time
 
 import pytest
 
-from cliworld import World, find_cli
+from cliworld import TREE, World, find_cli
 
 PERIOD_NS = 100_000_000
 EPISODES = ("clean", "stuck sensor", "plant drift", "intrusion", "dropout", "calibration", "good update", "bad update")
@@ -205,3 +206,36 @@ def test_what_cannot_be_is_said_and_nothing_is_touched(world, args, code, said):
     out = world.dura("demo", *args)
     assert out.returncode == code and said in out.stderr and out.stdout == "", (out.returncode, out.stderr)
     assert sorted(world.folder.rglob("*")) == before and (world.folder / "full/kept").read_text() == "mine"
+
+
+# ---- the night after, and the audit ----------------------------------------------------------
+
+def test_a_bundle_names_the_attack_and_what_nobody_knows(told):
+    ran = told.dura("bundle", "--cra-24h", told.dir / "run", "--state", told.dir / "state", "--json")
+    said = json.loads(ran.stdout)
+    attack = next(i for i in incidents(told.dir) if i["verdict"] == "attack")
+    answer = {q["id"]: q.get("answer") for q in said["questions"]}
+    assert ran.returncode == 0 and said["incident"] == f"1/{attack['id']}" and said["simulated"]
+    assert answer["suspected"].startswith(f"Yes, suspected. Verdict attack, score {attack['score']}")
+    assert attack["start"][:19] in answer["known_since"] and answer["member_states"] is None
+    recorded = datetime.datetime.fromisoformat(re.search(r"as an incident (\S+)Z\.", answer["known_since"])[1])
+    assert attack["start"][:19] <= recorded.isoformat()[:19] <= attack["end"][:19]
+    assert answer["due"].startswith((recorded + datetime.timedelta(hours=24)).isoformat()[:19]), "24 hours after it was recorded"
+    named = {e["gseq"] for e in attack["evidence"]}
+    assert named <= {r["gseq"] for r in said["records"]}, "every record its evidence names is there"
+    assert ran.stdout.count('"state":"unknown"') >= 2
+    chosen = told.dura("bundle", "--final", told.dir / "run", "--state", told.dir / "state", "--incident", "1/1", "--json")
+    assert json.loads(chosen.stdout)["incident"] == "1/1"
+
+
+def test_dura_s_own_register_is_shown_by_the_demo_as_its_page_says(told):
+    """docs/evidence/shown.json, of which docs/evidence/README.md is made, against these records."""
+    own = TREE / "docs" / "evidence"
+    ran = told.dura("evidence", told.dir / "run", "--register", own / "register.json", "--state", told.dir / "state", "-o", "own")
+    assert ran.returncode == 0 and ran.stdout.startswith("SIMULATED"), ran.stderr
+    claims = json.loads((told.folder / "own" / "claims.json").read_text())["claims"]
+    shown = {kind: {c["subject"]: c["strength"] for c in claims if c["kind"] == kind} for kind in ("control", "requirement", "risk")}
+    assert shown == json.loads((own / "shown.json").read_text()), "scripts/gen_evidence.py --pack takes it over"
+    assert "boundary 21 of 21 cells" in ran.stdout
+    told_of = {c["subject"]: c["says"] for c in claims if c["kind"] == "incident"}
+    assert {says.split(",")[0] for says in told_of.values()} == {i["verdict"] for i in incidents(told.dir)}

@@ -69,6 +69,9 @@ def everything(world):
         dump(world, "mlflow.json", {"run": {"info": {"run_id": "r1", "status": "FINISHED"}, "data": {"metrics": [], "tags": [
             {"key": "dura.sha256", "value": world.model}]}}}),
         dump(world, "data.json", training(world)),
+        dump(world, "drill.json", {"dura_drill": 1, "model": world.model, "policy": "0" * 64, "register": "0" * 64,
+                                   "entries": [{"entry": "R-1", "result": "caught"}, {"entry": "R-2", "result": "partly"}],
+                                   "controls": [{"control": "K-1", "result": "partly"}]}),
     ]
 
 
@@ -96,9 +99,9 @@ def test_every_kind_is_listed_by_digest_and_bound_to_the_release(desk):
         assert (item["sha256"], item["bytes"]) == (hashlib.sha256(data).hexdigest(), len(data))
     kinds = {i["name"]: i["kind"] for i in index["items"]}
     assert kinds == {"tests.json": "test", "prov.json": "provenance", "review.json": "review", "risk.json": "risk", "scan.json": "scan",
-                     "vsa.json": "summary", "bom.json": "bom", "spdx.json": "bom", "mlflow.json": "mlflow", "data.json": "training"}
+                     "vsa.json": "summary", "bom.json": "bom", "spdx.json": "bom", "mlflow.json": "mlflow", "data.json": "training", "drill.json": "drill"}
     told = desk.dura("release", "verify", "rel.dura")
-    assert told.returncode == 0 and "10 files attest SI-1 SVV-3" in told.stdout, told.stderr
+    assert told.returncode == 0 and "11 files attest SI-1 SVV-3" in told.stdout, told.stderr
     assert make(desk, *reversed(files), out="two.dura").returncode == 0
     assert (desk.folder / "two.dura.evidence.json").read_bytes() == raw, "the order of the files is nothing"
 
@@ -118,6 +121,10 @@ GAPS = [
     ("vsa.json", lambda s, w: s["predicate"].update(verificationResult="FAILED"), "verificationResult: is FAILED"),
     ("mlflow.json", lambda s, w: s["run"]["info"].update(status="KILLED"), "status: is KILLED"),
     ("mlflow.json", lambda s, w: s["run"]["data"]["tags"][0].update(value="2" * 64), "is another model's"),
+    ("drill.json", lambda s, w: s.update(model="1" * 64), "is another model's or policy's"),
+    ("drill.json", lambda s, w: s["entries"][1].update(result="not_drilled"), "R-2 was never drilled"),
+    ("drill.json", lambda s, w: s["controls"][0].update(result="missed"), "K-1 noticed nothing of what was made for it"),
+    ("drill.json", lambda s, w: s["entries"][0].pop("result"), "R-1 was never drilled"),
     ("data.json", lambda s, w: s.update(suspect=3), "3 rows lie under a fault, an attack or an unknown incident"),
     ("data.json", lambda s, w: s["run"].update(verify="TAMPERED"), "the run cannot be believed"),
     ("data.json", lambda s, w: s.update(sha256="3" * 64), "rows.csv has other rows"),

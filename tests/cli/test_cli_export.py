@@ -216,3 +216,34 @@ def test_no_run_folder(world):
     ran = world.dura("export", "nowhere", "--cef")
     assert ran.returncode == 2 and "nowhere" in ran.stderr
     assert world.dura("export", "--help").returncode == 0
+
+
+def test_proof_of_one_record_stands_alone(world):
+    assert world.run().returncode == 0
+    records = world.records()
+    wanted = next(r for r in records if r["kind"] == "decision")
+    shown = world.dura("export", world.out, "--proof", wanted["gseq"])
+    assert shown.returncode == 0 and shown.stdout.startswith("c2sp.org/tlog-proof@v1\nextra "), shown.stderr
+    proof, key = world.write("one.tlog-proof", shown.stdout), shown.stderr.strip()
+    good = world.dura("verify", "--proof", proof, "--key", key)
+    assert good.returncode == 0, good.stdout + good.stderr
+    assert good.stdout.startswith(f"INTACT\n  record {wanted['gseq']} of the decision log")
+    assert '"kind":"decision"' in good.stdout
+    other = world.write("other.tlog-proof", shown.stdout.replace(f"\nindex {wanted['seq']}\n", f"\nindex {wanted['seq'] + 1}\n"))
+    bad = world.dura("verify", "--proof", other, "--key", key)
+    assert bad.returncode == 1 and bad.stdout.startswith("TAMPERED\n")
+    assert world.dura("verify", "--proof", proof).returncode == 2
+    assert world.dura("export", world.out, "--proof", 10**9).returncode != 0
+    last = world.dura("export", world.out, "--proof", records[-1]["gseq"])
+    assert last.returncode != 0 and "no seal covers" in last.stderr
+
+
+def test_a_kept_checkpoint_may_have_to_be_cosigned(world):
+    assert world.run().returncode == 0
+    kept = world.out / "decision.log" / "checkpoint"
+    witness = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
+    assert world.verify("--checkpoint", kept).returncode == 0
+    refused = world.verify("--checkpoint", kept, "--witness", witness)
+    assert refused.returncode not in (0, 1) and "no line of this witness" in refused.stderr
+    assert world.verify("--checkpoint", kept, "--witness", "x").returncode not in (0, 1)
+    assert world.verify("--witness", witness).returncode == 2

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """kill -9 at random moments, again and again, until the recording is through.
 
-DURA_KILLS says how often (default 20; CI takes 200). Each time a run gets to its end it
+DURA_KILLS says how often (default 20; CI takes 100). Each time a run gets to its end it
 must verify as INTACT, hold every row exactly once and replay equal; then a new one starts
 until all kills are spent.
 """

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """release, sign, gate: files, exit codes and words of the release tools."""
+import hashlib
 import json
 import struct
 
@@ -220,6 +221,65 @@ def test_evidence_and_the_extra_role_of_an_emergency_are_asked_for(desk):
     assert "its evidence does not show a practice" in told.stdout, told.stdout
 
 
+def test_routine_and_substantial_releases_and_ways_back_are_told_apart(desk):
+    assert desk.dura("key", "make", "safety").returncode == 0
+    policy = json.loads((desk.folder / "policy.json").read_text())
+    policy["updates"].update(substantial_role="safety", planned=["model"], planned_metric=9500, planned_data=True)
+    policy["release_keys"].append({"key": (desk.folder / "safety.pub").read_text().strip(), "role": "safety"})
+    desk.write("policy.json", json.dumps(policy))
+    desk.write("rows.csv", "a\n1\n")
+    for n, (more, why, said) in enumerate([
+            ((), ["planned"], "routine"), (("--metric", "0.95"), ["planned"], "routine"),
+            (("--metric", "0.95", "--data", "rows.csv"), [], "routine"),
+            (("--metric", "0.9499", "--data", "rows.csv"), ["planned"], "94.99 %"),
+            (("--substantial",), ["planned"], "SUBSTANTIAL"), (("--back",), ["back", "planned"], "BACK")]):
+        made = release(desk, *more, out=f"r{n}.dura")
+        assert made.returncode == 0 and said in made.stdout, made
+        sign(desk, VENDOR, OPERATOR, name=f"r{n}.dura")
+        assert check(desk, name=f"r{n}.dura")["why"] == why
+    sign(desk, "safety", name="r4.dura")
+    assert check(desk, name="r4.dura")["why"] == []
+    told = desk.dura("release", "inspect", "r2.dura").stdout
+    digest = hashlib.sha256(b"a\n1\n").hexdigest()
+    assert "routine" in told and "metric    95.00 %" in told and f"data      sha256 {digest}" in told
+    as_json = json.loads(desk.dura("release", "inspect", "r4.dura", "--json").stdout)["release"]
+    assert as_json["substantial"] is True and as_json["back"] is False and as_json["metric"] == 0 and as_json["data"] is None
+    for more in (("--metric", "1.01"), ("--metric", "0"), ("--back", "--emergency"), ("--data", "nothing.csv")):
+        assert release(desk, *more, out="no.dura").returncode != 0
+    policy["channels"][0]["fail_hi"] = 101
+    desk.write("next.json", json.dumps(policy))
+    made = desk.dura("release", "--component", "policy", "--policy", "next.json", "--version", "2", "-o", "p.dura")
+    assert made.returncode == 0, made
+    sign(desk, VENDOR, OPERATOR, name="p.dura")
+    assert check(desk, "--subject", "p.dura.policy", name="p.dura")["why"] == ["planned"], "it changes the contract"
+    policy["updates"]["planned"] = ["contract"]
+    desk.write("next.json", json.dumps(policy))
+
+
+def test_a_brain_is_bound_to_parts_of_the_policy(desk):
+    policy = json.loads((desk.folder / "policy.json").read_text())
+    digest = hashlib.sha256(b"map").hexdigest()
+
+    def write(name, change):
+        other = json.loads(json.dumps(policy))
+        change(other)
+        desk.write(name, json.dumps(other))
+    write("policy.json", lambda p: p["updates"].update(label_map=digest))
+    policy["updates"]["label_map"] = digest
+    write("limits.json", lambda p: p["channels"][0].update(fail_hi=101))
+    write("map.json", lambda p: p["updates"].update(label_map="11" * 32))
+    write("rules.json", lambda p: p["updates"].update(probation_frames=77))
+    assert release(desk, "--any-policy", "--bind", "contract,label_map", out="a.dura").returncode == 0
+    assert release(desk, "--any-policy", "--bind", "contract,label_map", "--bind-also", "limits.json", out="b.dura").returncode == 0
+    for name in ("a.dura", "b.dura"):
+        sign(desk, VENDOR, OPERATOR, name=name)
+        for beside, why in (("policy", []), ("rules", []), ("map", ["parts"]), ("limits", ["parts"] if name == "a.dura" else [])):
+            told = desk.dura("gate", "check", name, "--policy", beside + ".json", "--subject", name + ".brain", "--json", "--now", "1000")
+            assert json.loads(told.stdout)["why"] == why, (name, beside)
+    for bind in ("labels", "model", "nothing", "contract,"):
+        assert release(desk, "--bind", bind, out="no.dura").returncode != 0
+
+
 def test_another_policy_and_a_changed_brain_are_seen(desk):
     release(desk)
     sign(desk, VENDOR, OPERATOR)
@@ -233,6 +293,15 @@ def test_another_policy_and_a_changed_brain_are_seen(desk):
     policy["channels"][0]["fail_hi"] = 101
     desk.write("policy.json", json.dumps(policy))
     assert check(desk, "--subject", "rel.dura.brain")["why"] == ["policy"]
+
+
+def test_a_key_of_another_algorithm_counts_for_nothing_where_nobody_knows_it(desk):
+    policy = json.loads((desk.folder / "policy.json").read_text())
+    policy["release_keys"][1]["alg"] = 200
+    desk.write("policy.json", json.dumps(policy).encode())
+    assert release(desk).returncode == 0
+    sign(desk, VENDOR, OPERATOR)
+    assert check(desk)["why"] == ["threshold", "role"]
 
 
 def test_keys_can_be_given_by_hand(desk):
@@ -280,7 +349,7 @@ def record(seq, state, component=2, active=1, slot=2, why=0, numbers=()):
 
 
 def test_status_tells_the_newest_record(world):
-    numbers = [0, 5, 0, 0, 3, 0, 6, 4, 9000, 0, 0, 4096]
+    numbers = [0, 7, 0, 0, 3, 0, 6, 4, 9000, 0, 0, 4096, 0, 5]     # it went back from 7 to 5
     old, new = record(7, 2, numbers=numbers), record(8, 10, why=1 << 22 | 1 << 24, numbers=numbers)
     assert len(new) == 464
     world.write("journal", b"\xff" * 1024 + old + new + b"\xff" * 256 + record(6, 9) + b"\xff" * 64)
@@ -290,6 +359,7 @@ def test_status_tells_the_newest_record(world):
     assert said["state"] == "rolled_back" and said["seq"] == "8" and said["records"] == 3
     assert said["why"] == ["backend", "reboot"] and said["slot"] == "A" and said["candidate"] == "6"
     assert said["components"]["brain"] == {"version": "5", "floor": "3"} and said["patch_state"] == "not_authorized"
+    assert said["reached"] == "7"
     told = world.dura("gate", "status", "journal")
     assert told.stdout.startswith("rolled_back: brain 6\n") and "the model failed or was late" in told.stdout
     torn = bytearray(new)
@@ -379,6 +449,23 @@ def test_a_release_waits_for_the_approval_of_this_very_attempt(desk):
     assert told.returncode == 0, told.stderr
     said = json.loads(desk.dura("gate", "status", "box/journal", "--json").stdout)
     assert said["components"]["brain"]["version"] == "5" and said["state"] == "committed", said
+
+
+def test_a_wrong_chunk_of_a_long_brain_stops_it_while_it_comes_in(desk):
+    policy = json.loads((desk.folder / "policy.json").read_text())
+    policy["updates"].update(slot_bytes=131072)
+    desk.write("policy.json", json.dumps(policy).encode())
+    told = release(desk, golden=("--golden-random", "6000"))
+    assert told.returncode == 0, told.stderr
+    sign(desk, VENDOR, OPERATOR)
+    brain = (desk.folder / "rel.dura.brain").read_bytes()
+    assert len(brain) > 65536 and (desk.folder / "rel.dura.chunks").exists()
+    desk.write("rel.dura.brain", brain[:70000] + bytes([brain[70000] ^ 1]) + brain[70001:])
+    told = approved_run(desk, "first", "--release", "rel.dura")
+    assert told.returncode != 0 and "chunk 1 is not what was signed" in told.stderr, told.stderr
+    desk.write("rel.dura.brain", brain)
+    told = approved_run(desk, "second", "--release", "rel.dura")
+    assert told.returncode == 0, told.stderr
 
 
 def test_an_approval_nobody_can_use_is_not_made(desk):

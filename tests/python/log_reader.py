@@ -19,7 +19,7 @@ import struct
 import sys
 
 LOGS = {1: "security.log", 2: "decision.log"}
-KINDS = {1: "genesis", 2: "seal", 3: "drop", 4: "recover", 5: "close",
+KINDS = {1: "genesis", 2: "seal", 3: "drop", 4: "recover", 5: "close", 6: "space",
          16: "fact", 17: "decision", 18: "boot", 19: "event"}
 GENESIS, SEAL, DROP, RECOVER, CLOSE = 1, 2, 3, 4, 5
 

@@ -145,7 +145,7 @@ static void put_watch(uint8_t *image, size_t *end, const dt_spec *s)
 
 static void put_updates(uint8_t *image, size_t *end, const dt_spec *s)
 {
-    uint8_t *p = section(image, end, 13, s->slot_bytes > 0, s->slot_bytes ? 56 : 0);
+    uint8_t *p = section(image, end, 13, s->slot_bytes > 0, s->slot_bytes ? 136 : 0);
     if (s->slot_bytes) {
         durai_put32(p, s->slot_bytes);
         durai_put32(p + 4, s->probation_frames ? s->probation_frames : 10);
@@ -159,6 +159,12 @@ static void put_updates(uint8_t *image, size_t *end, const dt_spec *s)
         put_f32(p + 32, s->shadow_disagreement);
         p[36] = s->incident_role;
         p[37] = s->emergency_role;
+        p[54] = s->rollback_role;
+        p[55] = s->substantial_role;
+        durai_put32(p + 56, s->planned);
+        put_f32(p + 60, s->shadow_latency);
+        put_f32(p + 64, s->shadow_drift);
+        memcpy(p + 71, s->label_map, 32);
     }
     (void)section(image, end, 14, 0, 0);
 }
@@ -246,7 +252,9 @@ size_t dt_policy_image(const dt_spec *s, const uint8_t key[32], void *image)
         put_output(p + 24u * i, s);
     put_guard(section(im, &end, 6, 1, 16), s);
     put_logs(section(im, &end, 7, 1, 32), s);
-    memcpy(section(im, &end, 8, 1, 32), key, 32);
+    uint8_t *gate = section(im, &end, 8, 1, 64);
+    memcpy(gate, key, 32);
+    memcpy(gate + 32, s->risk_register, 32);
     (void)put_features(im, &end, s);
     put_watch(im, &end, s);
     put_updates(im, &end, s);
@@ -256,7 +264,7 @@ size_t dt_policy_image(const dt_spec *s, const uint8_t key[32], void *image)
     (void)names(p, s);
     end = ((end + 7u) & ~(size_t)7u) + 8u;
     durai_put32(im, 0x314B5044u);
-    durai_put16(im + 4, 4);
+    durai_put16(im + 4, 5);
     durai_put16(im + 6, 20);
     durai_put32(im + 8, (uint32_t)end);
     durai_put32(im + end - 4, durai_crc32c(0, im, end - 4));

@@ -58,6 +58,11 @@ typedef struct dt_spec {
     uint32_t require, shadow_frames;          /* updates, and below */
     float shadow_disagreement;
     uint8_t incident_role, emergency_role;
+    uint8_t rollback_role, substantial_role;  /* updates, and below */
+    uint32_t planned;
+    float shadow_latency, shadow_drift;
+    uint8_t label_map[32];
+    uint8_t risk_register[32];
 } dt_spec;
 
 /* 4 channels within 0..100, 1 output 0..50, safe 5, enforce, commit every record. */

@@ -117,10 +117,8 @@ static int flash_read(void *user, uint64_t off, void *buf, size_t len)
 
 static int is_erased(const dt_flash *f, uint32_t off, size_t len)
 {
-    for (size_t i = 0; i < len; i++)
-        if (f->live[off + i] != f->erased)
-            return 0;
-    return 1;
+    const uint8_t *p = f->live + off;
+    return len == 0 || (*p == f->erased && memcmp(p, p + 1, len - 1) == 0);
 }
 
 /* How much of an operation happens: all of it, or what the cut or the fault leaves. */

@@ -3,7 +3,7 @@
 """The policy's fields: what the packer takes and where the image keeps it."""
 
 MAGIC = b'DPK1'
-VERSION = 4
+VERSION = 5
 HEADER_BYTES = 16
 ENTRY_BYTES = 12
 
@@ -16,12 +16,12 @@ SECTIONS = {
     'outputs': (5, 'outputs', 24, True),
     'guard': (6, 'guard', 16, False),
     'logs': (7, 'logs', 32, False),
-    'gate': (8, 'gate', 32, False),
+    'gate': (8, 'gate', 64, False),
     'features': (9, 'features', 24, True),
     'drift': (10, 'drift', 24, True),
     'references': (11, 'drift.references', 64, True),
     'correlate': (12, 'correlate', 16, True),
-    'updates': (13, 'updates', 56, True),
+    'updates': (13, 'updates', 136, True),
     'release_keys': (14, 'release_keys', 40, True),
     'checks': (15, 'checks', 56, True),
     'terms': (16, 'checks.terms', 4, True),
@@ -95,6 +95,7 @@ FIELDS = {
     ),
     'gate': (
         ('factory_key', 'key32', 0, '32s', False, '', None, None, '', None, 'Ed25519 public key that signs the factory record, 64 hex digits; absent: the visible development key.'),
+        ('risk_register', 'digest', 32, '32s', False, '', None, None, '', None, 'SHA-256 of the canonical form of the risk register that the device is bound to, 64 hex digits; every start records it; absent: none.'),
     ),
     'features': (
         ('name', 'name', None, None, True, None, None, None, '', None, 'Name of the feature, unique among the features; a value may be called as its channel.'),
@@ -160,10 +161,20 @@ FIELDS = {
         ('must_finish_min', 'u16', 38, 'H', False, 0, 0, 1440, 'min', None, 'What the switch, probation and a rollback may take together: nothing is switched when the window closes sooner.'),
         ('window_days', 'days', 40, 'B', False, [], None, None, '', None, 'Days on which the window opens, by the local clock; empty: every day.'),
         ('window_zone', 'zone', 41, '13s', False, '', None, None, '', None, 'Local time of the window as a POSIX TZ such as CET-1CEST,M3.5.0,M10.5.0/3; empty: UTC.'),
+        ('rollback_role', 'enum', 54, 'B', False, 'none', None, None, '', {'none': 0, 'vendor': 1, 'operator': 2, 'security': 3, 'safety': 4}, 'A brain release that goes back to a lower version, never below the floor, is taken only with an approval of this role on this device; none: there is no going back.'),
+        ('substantial_role', 'enum', 55, 'B', False, 'none', None, None, '', {'none': 0, 'vendor': 1, 'operator': 2, 'security': 3, 'safety': 4}, 'A release beyond what is planned below must say that it is substantial and needs one signature more than the threshold, one of this role; none: nothing is planned, and nobody asks.'),
+        ('planned', 'set', 56, 'I', False, [], None, None, '', {'box': 1, 'model': 2, 'label_map': 4, 'normalisation': 8, 'thresholds': 16, 'contract': 32, 'drift': 64, 'labels': 128, 'rules': 256, 'register': 512}, 'Parts that a routine release may change, as planned in the initial assessment; with substantial_role. docs/gate.md says what belongs to each.'),
+        ('shadow_latency', 'f32', 60, 'f', False, 0, 0, None, '', None, 'Limit of the time the new model took in the shadow run over the time the running one took; 0: no limit. Needs dura_port.ticks.'),
+        ('shadow_drift', 'f32', 64, 'f', False, 0, 0, None, '', None, 'Limit of the share of lo..hi by which the mean difference between new and running model, of any output, moved from the first half of the shadow run to the second; 0: no limit.'),
+        ('planned_metric', 'u16', 68, 'H', False, 0, 0, 10000, '', None, 'A routine brain release states at least this metric, in ten-thousandths; 0: none is asked for.'),
+        ('planned_data', 'bool', 70, 'B', False, False, None, None, '', None, 'A routine brain release names the digest of the data it was trained on.'),
+        ('label_map', 'digest', 71, '32s', False, '', None, None, '', None, "SHA-256 of the file that says what the model's outputs mean to people; empty: none. A brain may be bound to it."),
+        ('labels', 'digest', 103, '32s', False, '', None, None, '', None, "SHA-256 of the people's labels of what is normal that limits and references were learned with; empty: none. A brain may be bound to it."),
     ),
     'release_keys': (
-        ('key', 'key32', 0, '32s', True, None, None, None, '', None, 'Ed25519 public key, 64 hex digits.'),
+        ('key', 'key32', 0, '32s', True, None, None, None, '', None, 'Public key, 64 hex digits; Ed25519 unless alg says otherwise.'),
         ('role', 'enum', 32, 'B', True, None, None, None, '', {'vendor': 1, 'operator': 2, 'security': 3, 'safety': 4}, 'What its owner answers for.'),
+        ('alg', 'u8', 33, 'B', False, 0, 0, 255, '', None, "Algorithm of its signatures: 0 Ed25519; 128 and up are the box's own (dura_crypto.verify_other), key then being the digest of a longer one."),
     ),
     'checks': (
         ('suspect', 'f32', 0, 'f', False, 0, 0, None, '', None, 'Above is SUSPECT; 0: no such level.'),

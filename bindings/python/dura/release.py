@@ -129,6 +129,10 @@ class Release:
         self.evidence: Optional[str] = evidence.hex() if any(evidence) else None
         self.practices: Tuple[str, ...] = practice_names(r.practices)   #: what it satisfies: SVV-1, A.6.2.4
         self.emergency: bool = bool(r.flags & _abi.DURA_RELEASE_EMERGENCY)
+        self.back: bool = bool(r.flags & _abi.DURA_RELEASE_BACK)             #: below the version that runs
+        self.substantial: bool = bool(r.flags & _abi.DURA_RELEASE_SUBSTANTIAL)   #: beyond what was planned
+        self.metric: float = r.metric / _abi.DURA_METRIC_ONE                  #: 0: not stated
+        self.data: Optional[str] = bytes(r.data).hex() if any(r.data) else None  #: what it was trained on
         self.device: str = r.device.decode()        #: "*": any
         self.name: str = r.name.decode()
 
@@ -152,7 +156,8 @@ class Release:
              floor: int = 0, not_before: Date = None, not_after: Date = None, probation_frames: int = 0,
              requires: Optional[Mapping[str, Tuple[int, Optional[int]]]] = None,
              evidence: Optional[Union[bytes, PathLike]] = None, practices: Iterable[str] = (),
-             emergency: bool = False) -> "Release":
+             emergency: bool = False, back: bool = False, substantial: bool = False, metric: float = 0,
+             data: Optional[Union[bytes, PathLike]] = None) -> "Release":
         """A release nobody has signed yet.
 
         subject: the bytes, or a file with them: of make_brain(), pack_policy() or a firmware.
@@ -161,7 +166,10 @@ class Release:
         requires: versions of other components it works with, {"box": (3, None)}: 3 or newer.
         evidence: the evidence index (bytes or a file), whose digest is bound to the release;
         practices: what it satisfies, ["SVV-1", "A.6.2.4"]. emergency: a key of the policy's
-        emergency role signs it as well, and it waits less.
+        emergency role signs it as well, and it waits less. back: a brain below the version that
+        runs, which the rollback role approves. substantial: beyond what the policy plans, which the
+        substantial role signs as well. metric: what your protocol found, 0.0001 to 1. data: what a
+        brain was trained on, whose digest is signed.
         """
         if component not in COMPONENTS:
             raise ValueError(f"component is {component!r}: want {', '.join(COMPONENTS)}")
@@ -188,7 +196,11 @@ class Release:
             if not bit:
                 raise ValueError(f"practices names {practice!r}: docs/formats/release.md lists them")
             r.practices |= bit
-        r.flags = _abi.DURA_RELEASE_EMERGENCY if emergency else 0
+        r.flags = ((_abi.DURA_RELEASE_EMERGENCY if emergency else 0) | (_abi.DURA_RELEASE_BACK if back else 0) |
+                   (_abi.DURA_RELEASE_SUBSTANTIAL if substantial else 0))
+        r.metric = round(metric * _abi.DURA_METRIC_ONE)
+        if data is not None:
+            r.data[:] = hashlib.sha256(_bytes_of(data)).digest()
         payload, n = ctypes.create_string_buffer(_ROOM), ctypes.c_size_t(_ROOM)
         check(lib.dura_release_encode(ctypes.byref(r), payload, ctypes.byref(n), ctypes.byref(err)), err)
         envelope, length = ctypes.create_string_buffer(_ROOM), ctypes.c_size_t(_ROOM)
@@ -255,12 +267,16 @@ class Release:
         check(lib.dura_sodium_init(ctypes.byref(crypto), None, 0, None, None, None))
         lib.dura_release_verify(self._room, len(self.envelope), ctypes.byref(crypto.crypto), keys, config.n_keys,
                                 config.threshold, config.roles, ctypes.byref(out), ctypes.byref(why))
-        if not out.flags & _abi.DURA_RELEASE_EMERGENCY:
-            return int(why.value)
-        more, role = min(config.threshold + 1, config.n_keys), config.emergency_role
-        lacks = not role or lib.dura_release_verify(self._room, len(self.envelope), ctypes.byref(crypto.crypto), keys,
-                                                    config.n_keys, more, config.roles | 1 << role, ctypes.byref(out), None)
-        return int(why.value) | (_abi.DURA_WHY2_EMERGENCY << 32 if lacks else 0)
+        bits, flags, more = int(why.value), out.flags, min(config.threshold + 1, config.n_keys)
+        asked = [(_abi.DURA_RELEASE_EMERGENCY, config.emergency_role, _abi.DURA_WHY2_EMERGENCY)]
+        if config.substantial_role:
+            asked.append((_abi.DURA_RELEASE_SUBSTANTIAL, config.substantial_role, _abi.DURA_WHY2_PLANNED))
+        for flag, role, bit in asked:
+            if flags & flag and (not role or lib.dura_release_verify(
+                    self._room, len(self.envelope), ctypes.byref(crypto.crypto), keys, config.n_keys, more,
+                    config.roles | 1 << role, ctypes.byref(out), None)):
+                bits |= bit << 32
+        return bits
 
     # ---- files ------------------------------------------------------------------------------
 

@@ -219,8 +219,65 @@ def test_what_is_not_right_is_refused_with_its_reason(desk, what, why):
         sign_here(desk, [vendor, operator], kind="text/plain", wrap="text/plain")
     else:
         said, _ = decode(desk.envelope()[2])
-        sign_here(desk, [vendor, operator], encode({**said, 17: 1}))
+        sign_here(desk, [vendor, operator], encode({**said, 19: 1}))
     assert desk.check("here.dura", code=1)["why"] == why
+
+
+# ---- a tree over its chunks -------------------------------------------------------------------------
+
+def merkle(parts):
+    """RFC 9162, section 2.1.1."""
+    if len(parts) == 1:
+        return parts[0]
+    k = 1 << (len(parts) - 1).bit_length() - 1
+    return hashlib.sha256(b"\x01" + merkle(parts[:k]) + merkle(parts[k:])).digest()
+
+
+def firmware(desk, data, name="fw.dura"):
+    (desk.folder / "fw.bin").write_bytes(data)
+    said = desk.dura("release", "--component", "box", "--policy", "policy.json", "--firmware", "fw.bin", "--version", "3", "-o", name)
+    assert said
+    return decode(desk.envelope(name)[2])[0]
+
+
+def test_above_one_chunk_it_signs_the_root_of_a_tree(desk):
+    data = os.urandom(3 * 65536 + 17)
+    leaves = [hashlib.sha256(b"\0" + data[i:i + 65536]).digest() for i in range(0, len(data), 65536)]
+    assert firmware(desk, data)[64] == merkle(leaves)
+    side = (desk.folder / "fw.dura.chunks").read_bytes()
+    assert side[:16] == b"DCHT\1\0\x10\0" + len(data).to_bytes(8, "little")
+    assert side[16:144] == b"".join(leaves) and side[-32:] == merkle(leaves)
+    assert merkle(leaves).hex() in desk.dura("release", "inspect", "fw.dura")
+    assert json.loads(desk.dura("release", "inspect", "fw.dura", "--json"))["chunks"] == merkle(leaves).hex()
+
+
+def test_one_chunk_needs_no_tree(desk):
+    assert 64 not in firmware(desk, bytes(65536)) and not (desk.folder / "fw.dura.chunks").exists()
+
+
+def test_a_wrong_chunk_is_found_before_the_next_is_read(desk):
+    data = os.urandom(5 * 65536 + 99)
+    firmware(desk, data)
+    for signer in ("vendor", "operator"):
+        desk.dura("sign", "fw.dura", "--key", signer)
+    bytes_only = ("release", "verify", "fw.dura", "--bytes", "--subject", "fw.bin")
+    assert f"{len(data)} of {len(data)} bytes read" in desk.dura(*bytes_only)
+    check = ("gate", "check", "fw.dura", "--policy", "policy.json", "--subject", "fw.bin", "--json")
+    assert json.loads(desk.dura(*check))["answer"]
+    for at in (0, 65535, 65536, len(data) - 1):
+        (desk.folder / "fw.bin").write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1:])
+        read = min(len(data), (at // 65536 + 1) * 65536)
+        assert f"is not what was released, {read} of {len(data)}" in desk.dura(*bytes_only, code=1)
+        assert json.loads(desk.dura(*check, code=1))["why"] == ["digest"]
+    for other, why in ((data[:-1], ["incomplete", "digest"]), (data + b"x", ["digest"]), (b"", ["incomplete", "digest"])):
+        (desk.folder / "fw.bin").write_bytes(other)
+        assert json.loads(desk.dura(*check, code=1))["why"] == why
+    (desk.folder / "fw.bin").write_bytes(data)
+    side = (desk.folder / "fw.dura.chunks").read_bytes()
+    (desk.folder / "fw.dura.chunks").write_bytes(side[:20] + bytes([side[20] ^ 1]) + side[21:])
+    assert "the tree over its chunks is not the one that was signed" in desk.dura(*bytes_only, code=1)
+    (desk.folder / "fw.dura.chunks").unlink()
+    assert "is what was released" in desk.dura(*bytes_only)
 
 
 # ---- DSSE JSON -----------------------------------------------------------------------------------------

@@ -211,3 +211,27 @@ def test_a_model_of_many_megabytes_is_read(tmp_path):
     assert done.returncode == 0, done.stderr
     want = booster.predict(xgboost.DMatrix(x), output_margin=True)
     assert answers(image, x)[:, 0].tobytes() == want.tobytes()
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_contributions_are_those_of_the_library_it_came_from(tmp_path, name):
+    params, target = MODELS[name]
+    x, y = data(11)
+    booster, path = train(tmp_path, x, target(y), params)
+    done, image = pack(path)
+    assert done.returncode == 0, done.stderr
+    lib, shap, columns = _load.lib, ctypes.c_void_p(), x.shape[1]
+    want = booster.predict(xgboost.DMatrix(x[:200]), pred_contribs=True).reshape(200, -1, columns + 1).astype(float)
+    n_out = want.shape[1]
+    assert lib.dura_shap_open(ctypes.byref(shap), image, ctypes.c_size_t(len(image)), None) == 0
+    phi, base, margin = numpy.zeros((n_out, columns)), numpy.zeros(n_out), numpy.zeros(n_out)
+    apart = 0.0
+    for row, theirs in zip(x, want):
+        row = numpy.ascontiguousarray(row)
+        assert lib.dura_shap_row(shap, ctypes.c_void_p(row.ctypes.data), ctypes.c_size_t(columns), ctypes.c_void_p(phi.ctypes.data),
+                                 ctypes.c_void_p(base.ctypes.data), ctypes.c_void_p(margin.ctypes.data),
+                                 ctypes.c_size_t(n_out)) == 0
+        assert [sum(p, b) for p, b in zip(phi.tolist(), base.tolist())] == margin.tolist(), "adds up to the last bit"
+        apart = max(apart, abs(phi - theirs[:, :columns]).max(), abs(base - theirs[:, columns]).max())
+    lib.dura_shap_close(shap)
+    assert apart <= 1e-5 * abs(want).max(), f"{apart:.2g} of {abs(want).max():.3g}: XGBoost adds in binary32"

@@ -8,7 +8,8 @@
  *   dura_statement_sign, _verify: DSSE JSON envelopes of in-toto Statements, Ed25519
  *
  * An attestation is an in-toto Statement (bare, or in a DSSE envelope), a CycloneDX or SPDX
- * document, an MLflow run, or the manifest that `dura export --training` writes. What each
+ * document, an MLflow run, the manifest that `dura export --training` writes, or the evidence of
+ * `dura drill --register`. What each
  * may stand for is a table (docs/formats/evidence.md): nobody makes a bill of materials a
  * penetration test by calling it one. Texts come from the heap: dura_pack_deinit().
  * Unstable until 1.0.

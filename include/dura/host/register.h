@@ -27,7 +27,7 @@
 extern "C" {
 #endif
 
-#define DURA_REGISTER_RULES 18          /* B1..B18 */
+#define DURA_REGISTER_RULES 19          /* B1..B19 */
 #define DURA_REGISTER_OBJECTS_MAX 8192  /* zones, assets, entries, ... each; ids are 16 bits */
 
 typedef struct dura_register dura_register;
@@ -53,13 +53,14 @@ typedef struct dura_register_options {
     const dura_json *evidence;    /* an evidence file; NULL: B5, B17 and half of B7 are not judged */
     const dura_json *profile;     /* a retention profile; NULL: B16 is not judged */
     const char *documents;        /* folder of the assessment documents; NULL: B12 by the evidence */
+    const dura_json *drill;       /* evidence of `dura drill --register`; NULL: B19 is not judged */
 } dura_register_options;
 #define DURA_REGISTER_OPTIONS_INIT                                                     \
-    { (uint32_t)sizeof(dura_register_options), 0, NULL, NULL, NULL }
+    { (uint32_t)sizeof(dura_register_options), 0, NULL, NULL, NULL, NULL }
 
 /* One blind spot. The texts live as long as the findings. */
 typedef struct dura_finding {
-    uint8_t rule;             /* 1..18 */
+    uint8_t rule;             /* 1..19 */
     uint8_t waived;           /* 1: a waiver that still holds names it */
     const char *subject;      /* what a waiver's `where` must say: "R-01", "M-1:fault" */
     const char *path;         /* JSON path: "entries[3].controls" */

@@ -64,6 +64,22 @@ DURA_API DURA_CHECK int dura_brain_make(const void *model, size_t model_len,
                                         const dura_golden *golden, void **image, size_t *len,
                                         dura_error *err);
 
+/** The same image, bound to parts of a checked policy: it runs only beside those very parts
+ *  (docs/formats/brain.md). parts: DURA_PART_*, none of BOX and MODEL, which no policy has; of
+ *  label map and labels the digests that the policy names. other: NULL, or a policy whose parts,
+ *  where they differ, will do as well.
+ *  returns  DURA_OK: *out, *out_len (release with dura_pack_deinit()); DURA_EINVAL (also an
+ *           image that is bound already, or a digest that is not named), DURA_ENOSPC.
+ *                                                                         [any] O(len) */
+DURA_API DURA_CHECK int dura_brain_bind(const void *image, size_t len, const void *policy,
+                                        size_t policy_len, const void *other, size_t other_len,
+                                        uint32_t parts, void **out, size_t *out_len,
+                                        dura_error *err);
+
+/** "thresholds" of DURA_PART_*, and back (0: none is called that).          [any] O(1) */
+DURA_API const char *dura_part_name(uint32_t part);
+DURA_API uint32_t dura_part_bit(const char *name);
+
 /* ---- releases and envelopes ---------------------------------------------------------------- */
 
 /** The payload of a release: what dura_release_decode() reads, and nothing it refuses.
@@ -196,11 +212,6 @@ DURA_API DURA_CHECK const char *dura_why_text(uint64_t why);
 DURA_API DURA_CHECK const char *dura_practice_name(uint64_t practices);
 DURA_API DURA_CHECK uint64_t dura_practice_bit(const char *name);
 
-/** The lowest practice of a set by its number in the standard ("SVV-3", "A.6.2.4"); NULL: none
- *  that is known. And the bit of such a name; 0: there is none.                [any] O(1) */
-DURA_API DURA_CHECK const char *dura_practice_name(uint64_t practices);
-DURA_API DURA_CHECK uint64_t dura_practice_bit(const char *name);
-
 /** "armed", "brain", "vendor"; "?" when there is no such. Static storage.     [any] O(1) */
 DURA_API DURA_CHECK const char *dura_gate_state_name(uint32_t state);
 /** What the state is called in the life of a patch after IEC TR 62443-2-3 ("available",
@@ -214,6 +225,60 @@ DURA_API DURA_CHECK const char *dura_role_name(uint32_t role);
 /** The number of such a word; 0: there is none.                               [any] O(1) */
 DURA_API DURA_CHECK uint8_t dura_component_number(const char *name);
 DURA_API DURA_CHECK uint8_t dura_role_number(const char *name);
+
+/* ---- chunks ------------------------------------------------------------------------------------ */
+
+/* A release may sign the root of an RFC 6962 tree over chunks of DURA_CHUNK_BYTES of its subject; the
+ * tree lies in a file beside it (docs/formats/release.md). So a wrong byte is found when its chunk is
+ * there, and not when the whole is. */
+#define DURA_CHUNKS_PATH 48        /* nodes at most from a leaf to the root */
+
+/* n bytes of a tree's file from off on, all of them. DURA_OK; < 0: a code of yours. */
+typedef int (*dura_chunks_read)(void *user, uint64_t off, void *p, size_t n);
+
+/* A subject that is coming in. The fields are the library's. */
+typedef struct dura_chunks {
+    uint64_t length, at;
+    dura_chunks_read read;
+    void *user;
+    uint8_t root[DURA_HASH_BYTES];
+    uint32_t has_root;
+    uint32_t reserved;
+    dura_sha256 whole;
+} dura_chunks;
+
+/** The tree over a subject, as its file has it, and its root. Give *tree to dura_pack_deinit.
+ *  returns  DURA_OK; DURA_EINVAL; DURA_ENOSPC.                        [any] O(len) */
+DURA_API DURA_CHECK int dura_chunks_make(const void *subject, size_t len, void **tree, size_t *tree_len,
+                                         uint8_t root[DURA_HASH_BYTES], dura_error *err);
+
+/** Append the root to the payload of a release, *n bytes with room for cap.
+ *  returns  DURA_OK; DURA_ENOSPC (also above DURA_RELEASE_PAYLOAD_MAX); DURA_ESTATE (it has one);
+ *           DURA_EINVAL (no release, or one with extensions above).          [any] O(n) */
+DURA_API DURA_CHECK int dura_chunks_sign(void *payload, size_t *n, size_t cap,
+                                         const uint8_t root[DURA_HASH_BYTES]);
+
+/** The root in the payload of a release. returns DURA_OK; DURA_ENOENT; DURA_EINVAL.  [any] O(n) */
+DURA_API DURA_CHECK int dura_chunks_root(const void *payload, size_t n, uint8_t root[DURA_HASH_BYTES]);
+
+/** Begin with a subject of so many bytes. root NULL: no tree, only the digest of the whole.
+ *  returns  DURA_OK; DURA_EINVAL; DURA_ECORRUPT, DURA_EVERSION (the file); what read returned.
+ *                                                                       [any] O(1) */
+DURA_API DURA_CHECK int dura_chunks_open(dura_chunks *c, const uint8_t root[DURA_HASH_BYTES], uint64_t length,
+                                         dura_chunks_read read, void *user);
+
+/** What dura_guard_prove() wants of a chunk. Nothing is compared with the root here.
+ *  returns  DURA_OK; DURA_EINVAL; what read returned.            [any] O(log chunks) */
+DURA_API DURA_CHECK int dura_chunks_path(dura_chunks *c, uint64_t index, uint8_t leaf[DURA_HASH_BYTES],
+                                         uint8_t path[DURA_CHUNKS_PATH][DURA_HASH_BYTES], uint32_t *n);
+
+/** The next chunk: DURA_CHUNK_BYTES, or what remains.
+ *  returns  DURA_OK; DURA_ECORRUPT: it is not what was signed; DURA_EAUTH: the tree's file is not;
+ *           DURA_EINVAL; what read returned.                        [any] O(n), 3 KiB */
+DURA_API DURA_CHECK int dura_chunks_next(dura_chunks *c, const void *p, size_t n);
+
+/** Behind the last one: the digest of the whole. returns DURA_OK; DURA_ESTATE.     [any] O(1) */
+DURA_API DURA_CHECK int dura_chunks_digest(dura_chunks *c, uint8_t digest[DURA_HASH_BYTES]);
 
 /* ---- journals ------------------------------------------------------------------------------------ */
 

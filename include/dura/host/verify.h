@@ -62,6 +62,7 @@ enum {
     X(SEAL_OTHER, 43, "seal-other", "the other log is not the one that was sealed with this one")  \
     X(SEAL_KEY, 44, "seal-key", "the two seals of an epoch name different next keys")              \
     X(SEAL_SIGNATURE, 45, "seal-signature", "a seal is not signed by its epoch's key")             \
+    X(SEAL_OVERDUE, 46, "seal-overdue", "more records follow the last seal than the device leaves") \
     X(RECOVER_PLACE, 50, "recover-place", "a recover record is not about the bytes before it")     \
     X(RECOVER_DIGEST, 51, "recover-digest", "given-up bytes are not those the recover record saw") \
     X(RECOVER_DAMAGE, 52, "recover-damage", "the device itself found durable records damaged")     \
@@ -97,8 +98,11 @@ typedef struct dura_verify_options {
     /* Called now and then with bytes done and bytes in all. */
     void (*progress)(void *user, uint64_t done, uint64_t total);
     void *user;
+    uint64_t max_unsealed;       /* records the device leaves behind its last seal at most, as its
+                                    owner knows it: well above seal_records, for a device that is
+                                    killed again and again seals late. 0: no limit */
 } dura_verify_options;
-#define DURA_VERIFY_OPTIONS_INIT { (uint32_t)sizeof(dura_verify_options), 0, NULL, NULL, NULL, NULL, NULL }
+#define DURA_VERIFY_OPTIONS_INIT { (uint32_t)sizeof(dura_verify_options), 0, NULL, NULL, NULL, NULL, NULL, 0 }
 
 typedef struct dura_verify_report {
     uint32_t struct_size;        /* in: sizeof in your build; out: bytes filled */

@@ -8,11 +8,12 @@
  * the incident it belongs to, what the security log saw and what it cannot have seen, and
  * what proves all that. docs/cmd/why.md has the members of the document.
  *
- * Attribution compares with a baseline input. A linear model is taken apart exactly:
- * weight x (input - baseline). Any other packed model by occlusion (Zeiler and Fergus
- * 2014): one input at a time is put back to its baseline, and the change of the answer is
- * what it contributed. Occlusion does not add up where inputs act together, so the share
- * of the distance that is explained is always told beside it.
+ * Attribution compares with a baseline input, and adds up. A linear model is taken apart
+ * exactly: weight x (input - baseline). Trees by their exact Shapley values
+ * (dura/host/shap.h). Where those would take too much memory, by occlusion (Zeiler and
+ * Fergus 2014): one input at a time is put back to its baseline, and the change of the
+ * answer is what it contributed. Occlusion does not add up where inputs act together, so
+ * the share of the distance that is explained is always told beside it.
  *
  * Memory: heap. Unstable until 1.0.
  */
@@ -28,7 +29,8 @@ extern "C" {
 /* How contributions were found. */
 enum {
     DURA_SHARE_EXACT = 1,        /* linear: they add up */
-    DURA_SHARE_OCCLUSION = 2     /* one input at a time: they need not */
+    DURA_SHARE_OCCLUSION = 2,    /* one input at a time: they need not */
+    DURA_SHARE_SHAPLEY = 3       /* trees: they add up */
 };
 
 /* Which decision. */
@@ -67,11 +69,12 @@ DURA_API void dura_why_deinit(char *text);
 
 /** What each input contributed to each answer of a packed model. inputs and baseline: n_in
  *  finite values. answer and base_answer: n_out values, what the model says to either.
- *  contribution: n_out rows of n_in values. *how (may be NULL) gets DURA_SHARE_EXACT or
- *  DURA_SHARE_OCCLUSION.
+ *  contribution: n_out rows of n_in values. *how (may be NULL) gets DURA_SHARE_*. Shapley
+ *  values of a logistic model are those of the logarithm of the odds, all in the one ratio
+ *  that makes them add up to the distance of the probabilities.
  *  returns  DURA_OK; DURA_EINVAL (NULL, a value, counts that are not the model's, an image
  *           that is no model); as dura_pack_check() and the backend's run; DURA_ENOSPC.
- *                                                        [any] O(n_in) runs of the model */
+ *                                                        [any] O(leaves x depth) or O(n_in) runs */
 DURA_API DURA_CHECK int dura_why_contributions(const void *model, size_t len, const float *inputs,
                                                const float *baseline, size_t n_in, float *answer,
                                                float *base_answer, size_t n_out,
