@@ -198,7 +198,7 @@ static uint32_t clock_says(const dura_gate *g, const dura_time *now)
     if (!trusted(g, now) || now->wall_ns / 1000000000 < g->wall_s)
         return DURA_WHY_CLOCK;
     if (window)
-        why = durai_gate_window(&g->cfg, now, g->wall_s);
+        why = durai_gate_window(&g->cfg, now);
     if (why & DURA_WHY_CLOCK)
         return why;
     if (now->wall_ns / 1000000000 < (int64_t)n[DURAI_C_BEFORE])

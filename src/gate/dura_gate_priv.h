@@ -154,9 +154,9 @@ int durai_gate_window_ok(const dura_gate_config *c);
  * longer? c->window_minutes >= 1. */
 int durai_gate_window_open(const dura_gate_config *c, int64_t from_minute, int64_t to_minute);
 void durai_gate_watch_clock(durai_gate_clock *k, const dura_time *now);
-/* Of a clock whose quality is enough: DURA_WHY_CLOCK, DURA_WHY_WINDOW, or 0. lowest_s: the
- * highest trusted time seen. */
-uint32_t durai_gate_window(const dura_gate_config *c, const dura_time *now, int64_t lowest_s);
+/* Of a clock whose quality is enough and which is not behind: DURA_WHY_CLOCK, DURA_WHY_WINDOW,
+ * or 0. c->window_minutes >= 1. */
+uint32_t durai_gate_window(const dura_gate_config *c, const dura_time *now);
 
 /* ---- releases --------------------------------------------------------------------- */
 

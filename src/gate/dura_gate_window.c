@@ -120,13 +120,9 @@ void durai_gate_watch_clock(durai_gate_clock *k, const dura_time *now)
     k->stuck = now->mono_ns - k->mono_ns > MINUTE_NS;
 }
 
-uint32_t durai_gate_window(const dura_gate_config *c, const dura_time *now, int64_t lowest_s)
+uint32_t durai_gate_window(const dura_gate_config *c, const dura_time *now)
 {
     int64_t err_ns = (int64_t)now->wall_err_us * 1000;
-    if (now->wall_ns / 1000000000 < lowest_s)
-        return DURA_WHY_CLOCK;
-    if (c->window_minutes == 0)
-        return 0;
     if (now->wall_err_us == UINT32_MAX) { /* who asks for a clock that is kept asks how well */
         if (c->min_clock >= DURA_CLOCK_HOLDOVER)
             return DURA_WHY_CLOCK;
